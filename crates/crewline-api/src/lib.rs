@@ -1,0 +1,57 @@
+//! The contract of Crewline, as Rust types.
+//!
+//! Whoever sends to Crewline or listens to it needs this crate and nothing else: ids, messages, receipts, events,
+//! errors, limits, and the trait [`ChatApi`]. It knows no network, no store and no runtime.
+//!
+//! Crewline carries messages between control rooms and field crews, and proves what became of each one: stored,
+//! delivered to a device, read by a person, acknowledged.
+//!
+//! ```
+//! use crewline_api::{NewMessage, NewMessageUser, Priority};
+//!
+//! let message = NewMessage::builder("scada:feeder-7", "Feeder 7", "Breaker 1204 has tripped")
+//!     .to(NewMessageUser::new("alice").on_read_payload(b"ticket-17/read"))
+//!     .to("bob")
+//!     .priority(Priority::Emergency)
+//!     .build()?;
+//! assert_eq!(message.to_users.len(), 2);
+//!
+//! // What is required cannot be left out, and what is empty is named.
+//! let refused = NewMessage::builder("scada:feeder-7", "Feeder 7", "").to("alice").build().unwrap_err();
+//! assert_eq!(refused.fields[0].field, "message");
+//! # Ok::<(), crewline_api::ApiError>(())
+//! ```
+
+mod chat;
+mod chat_api;
+mod error;
+mod event;
+mod id;
+pub mod limits;
+mod message;
+mod payload;
+mod people;
+mod receipt;
+#[cfg(feature = "openapi")]
+mod schema;
+mod time;
+
+pub use chat::{Chat, ChatSummary, ChatsPage, NewChat};
+pub use chat_api::{BoxFuture, BoxStream, ChatApi, PayloadFired, PayloadKind, ReceivedMessage};
+pub use error::{ApiError, ErrorCode, FieldCode, FieldError, Problem};
+pub use event::{
+    ChatEvent, Event, EventData, EventKind, EventKinds, EventsPage, MessageEvent, ReceiptEvent,
+    SelfEvent, Seq,
+};
+pub use id::{ChatId, CursorName, IdError, IdempotencyKey, MessageId, ParticipantId};
+pub use message::{
+    MessageView, MessagesPage, NewMessage, NewMessageBuilder, NewMessageUser, NewReply, Priority,
+    RecipientView, SentMessage, SentRecipient,
+};
+pub use payload::Payload;
+pub use people::{
+    Cursor, DeviceView, Me, NewCursor, NewSession, ParticipantKind, PeoplePage, Person, Role,
+    SessionOpened, SessionView,
+};
+pub use receipt::{NewReceipts, Outcome, ReceiptResult, ReceiptSaid, ReceiptState, ReceiptsDone};
+pub use time::Timestamp;

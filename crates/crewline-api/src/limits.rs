@@ -1,0 +1,28 @@
+//! The limits of the contract. Each one is refused by an error that names it; they apply together.
+
+/// Most Unicode scalar values in the text of a message.
+pub const MESSAGE_CHARS_MAX: usize = 4_000;
+/// Most Unicode scalar values in a name.
+pub const NAME_CHARS_MAX: usize = 255;
+/// Most bytes of UTF-8 in the id of a participant, and in the name of a cursor.
+pub const ID_BYTES_MAX: usize = 255;
+/// Most bytes in an idempotency key.
+pub const KEY_BYTES_MAX: usize = 255;
+/// Most recipients of a message, after duplicates and the sender are removed.
+pub const RECIPIENTS_MAX: usize = 1_000;
+/// Most bytes in a payload.
+pub const PAYLOAD_BYTES_MAX: usize = 65_536;
+/// Most bytes in a request.
+pub const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Most receipts in a call.
+pub const RECEIPTS_MAX: usize = 1_000;
+/// Largest `limit` of a list.
+pub const PAGE_MAX: usize = 1_000;
+/// `limit` of a list where none is given.
+pub const PAGE_DEFAULT: usize = 100;
+/// `limit` of a chat's history where none is given.
+pub const HISTORY_DEFAULT: usize = 50;
+/// Longest `wait` of a long poll, in seconds.
+pub const WAIT_S_MAX: u64 = 60;
+/// Most bytes in a password. Argon2 would take more; nobody types more, and hashing costs time.
+pub const PASSWORD_BYTES_MAX: usize = 1_024;

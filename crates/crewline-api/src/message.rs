@@ -1,0 +1,482 @@
+//! Messages: what is sent, what is answered, and what is shown.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{MESSAGE_CHARS_MAX, NAME_CHARS_MAX, PAYLOAD_BYTES_MAX, RECIPIENTS_MAX};
+use crate::{
+    ApiError, ChatId, ErrorCode, FieldCode, FieldError, IdempotencyKey, MessageId, ParticipantId,
+    Payload, ReceiptState, Timestamp,
+};
+
+/// How urgent a message is; it decides what its alert does. 1, 2 or 3 on the wire.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(try_from = "u64", into = "u8")]
+pub enum Priority {
+    /// 1: an emergency. Its alert ends only by its own acknowledgement.
+    Emergency = 1,
+    /// 2: normal, with an alert that passes.
+    #[default]
+    Fleeting = 2,
+    /// 3: normal, with an alert that stays until it is closed.
+    Sticky = 3,
+}
+
+impl Priority {
+    /// The number on the wire.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+impl From<Priority> for u8 {
+    fn from(priority: Priority) -> u8 {
+        priority.number()
+    }
+}
+
+impl TryFrom<u64> for Priority {
+    type Error = &'static str;
+    fn try_from(number: u64) -> Result<Self, Self::Error> {
+        match number {
+            1 => Ok(Self::Emergency),
+            2 => Ok(Self::Fleeting),
+            3 => Ok(Self::Sticky),
+            _ => Err("a priority is 1 (emergency), 2 (fleeting alert) or 3 (sticky alert)"),
+        }
+    }
+}
+
+/// A message from an external system to people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
+pub struct NewMessage {
+    /// The external that sends; it need not be in the directory.
+    pub from_ext_user_id: ParticipantId,
+    /// The name of the sender, as people are to see it: 1 to 255 characters.
+    pub from_ext_user_name: String,
+    /// The recipients: 1 to 1,000 after duplicates and the sender are removed.
+    pub to_users: Vec<NewMessageUser>,
+    /// The text: 1 to 4,000 characters, not only white space.
+    pub message: String,
+    /// How urgent it is; 2 if left out.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub priority: Priority,
+    /// What makes a retry the same message. Over HTTP this is the header `Idempotency-Key`.
+    #[serde(skip)]
+    #[cfg_attr(feature = "openapi", schema(ignore))]
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// A recipient of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewMessageUser {
+    /// Who.
+    pub to_user_id: String,
+    /// Comes back when the first device of the recipient has the message. At most 65,536 bytes; empty is as if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_delivered_payload: Option<Payload>,
+    /// Comes back when the recipient has read the message. At most 65,536 bytes; empty is as if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_read_payload: Option<Payload>,
+}
+
+impl NewMessageUser {
+    /// A recipient without payloads. The id is checked when the message is built.
+    pub fn new(to_user_id: impl Into<String>) -> Self {
+        Self {
+            to_user_id: to_user_id.into(),
+            on_delivered_payload: None,
+            on_read_payload: None,
+        }
+    }
+
+    /// With bytes that come back when the first device of the recipient has the message.
+    pub fn on_delivered_payload(mut self, payload: impl Into<Payload>) -> Self {
+        self.on_delivered_payload = Some(payload.into());
+        self
+    }
+
+    /// With bytes that come back when the recipient has read the message.
+    pub fn on_read_payload(mut self, payload: impl Into<Payload>) -> Self {
+        self.on_read_payload = Some(payload.into());
+        self
+    }
+}
+
+impl<S: Into<String>> From<S> for NewMessageUser {
+    fn from(to_user_id: S) -> Self {
+        Self::new(to_user_id)
+    }
+}
+
+impl NewMessage {
+    /// Starts a message with what cannot be left out; recipients follow by [`NewMessageBuilder::to`].
+    pub fn builder(
+        from_ext_user_id: impl Into<String>,
+        from_ext_user_name: impl Into<String>,
+        message: impl Into<String>,
+    ) -> NewMessageBuilder {
+        NewMessageBuilder {
+            from_ext_user_id: from_ext_user_id.into(),
+            from_ext_user_name: from_ext_user_name.into(),
+            message: message.into(),
+            to_users: Vec::new(),
+            priority: Priority::default(),
+            idempotency_key: None,
+        }
+    }
+}
+
+/// Puts a [`NewMessage`] together, and checks it whole.
+#[derive(Debug, Clone)]
+pub struct NewMessageBuilder {
+    from_ext_user_id: String,
+    from_ext_user_name: String,
+    message: String,
+    to_users: Vec<NewMessageUser>,
+    priority: Priority,
+    idempotency_key: Option<String>,
+}
+
+impl NewMessageBuilder {
+    /// Adds a recipient.
+    pub fn to(mut self, user: impl Into<NewMessageUser>) -> Self {
+        self.to_users.push(user.into());
+        self
+    }
+
+    /// Adds recipients.
+    pub fn to_all<U: Into<NewMessageUser>>(mut self, users: impl IntoIterator<Item = U>) -> Self {
+        self.to_users.extend(users.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets how urgent it is; [`Priority::Fleeting`] if left out.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Sets what makes a retry the same message.
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// Checks everything that can be checked without the directory.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Invalid`], with every field at fault.
+    pub fn build(self) -> Result<NewMessage, ApiError> {
+        let mut errors = Vec::new();
+        let from = check_id("fromExtUserId", &self.from_ext_user_id, &mut errors);
+        check_name("fromExtUserName", &self.from_ext_user_name, &mut errors);
+        check_recipients(&self.to_users, &self.from_ext_user_id, &mut errors);
+        check_text("message", &self.message, &mut errors);
+        let key = self.idempotency_key.map(|key| {
+            IdempotencyKey::new(key)
+                .map_err(|error| errors.push(id_error("Idempotency-Key", &error)))
+        });
+        match (from, errors.is_empty()) {
+            (Some(from_ext_user_id), true) => Ok(NewMessage {
+                from_ext_user_id,
+                from_ext_user_name: self.from_ext_user_name,
+                to_users: self.to_users,
+                message: self.message,
+                priority: self.priority,
+                idempotency_key: key.and_then(Result::ok),
+            }),
+            _ => Err(ApiError::fields(ErrorCode::Invalid, errors)),
+        }
+    }
+}
+
+/// The error of a field that holds an id.
+pub(crate) fn id_error(field: &str, error: &crate::IdError) -> FieldError {
+    use crate::IdError as E;
+    let code = match error {
+        E::Empty => FieldCode::Empty,
+        E::TooLong { .. } => FieldCode::TooLong,
+        E::Control(_) | E::Malformed | E::Reserved(_) => FieldCode::Malformed,
+    };
+    FieldError::new(field, code, error.to_string())
+}
+
+/// Checks an id of a participant.
+pub(crate) fn check_id(
+    field: &str,
+    id: &str,
+    errors: &mut Vec<FieldError>,
+) -> Option<ParticipantId> {
+    ParticipantId::new(id)
+        .map_err(|error| errors.push(id_error(field, &error)))
+        .ok()
+}
+
+/// Checks a name: 1 to 255 characters, no U+0000.
+pub(crate) fn check_name(field: &str, name: &str, errors: &mut Vec<FieldError>) {
+    check_chars(field, name, NAME_CHARS_MAX, errors);
+}
+
+/// Checks the text of a message: 1 to 4,000 characters, not only white space, no U+0000.
+pub(crate) fn check_text(field: &str, text: &str, errors: &mut Vec<FieldError>) {
+    if !text.is_empty() && text.chars().all(char::is_whitespace) {
+        errors.push(FieldError::new(
+            field,
+            FieldCode::Empty,
+            "holds only white space",
+        ));
+    } else {
+        check_chars(field, text, MESSAGE_CHARS_MAX, errors);
+    }
+}
+
+fn check_chars(field: &str, text: &str, max: usize, errors: &mut Vec<FieldError>) {
+    if text.is_empty() {
+        errors.push(FieldError::new(field, FieldCode::Empty, "is empty"));
+    } else if text.contains('\0') {
+        errors.push(FieldError::new(
+            field,
+            FieldCode::Malformed,
+            "holds the control character U+0000",
+        ));
+    } else if text.len() > max {
+        // There are at least as many bytes as characters: short texts are not counted.
+        let chars = text.chars().count();
+        if chars > max {
+            errors.push(FieldError::new(
+                field,
+                FieldCode::TooLong,
+                format!("has {chars} characters; at most {max} are allowed"),
+            ));
+        }
+    }
+}
+
+fn check_recipients(to_users: &[NewMessageUser], sender: &str, errors: &mut Vec<FieldError>) {
+    let mut seen: std::collections::BTreeMap<&str, (Option<&Payload>, Option<&Payload>)> =
+        std::collections::BTreeMap::new();
+    for (index, user) in to_users.iter().enumerate() {
+        check_id(
+            &format!("toUsers[{index}].toUserId"),
+            &user.to_user_id,
+            errors,
+        );
+        let first = seen.entry(&user.to_user_id).or_default();
+        check_payload(
+            index,
+            "onDeliveredPayload",
+            user.on_delivered_payload.as_ref(),
+            &mut first.0,
+            errors,
+        );
+        check_payload(
+            index,
+            "onReadPayload",
+            user.on_read_payload.as_ref(),
+            &mut first.1,
+            errors,
+        );
+    }
+    seen.remove(sender);
+    check_count("toUsers", to_users.is_empty(), seen.len(), errors);
+}
+
+fn check_payload<'a>(
+    index: usize,
+    name: &str,
+    payload: Option<&'a Payload>,
+    first: &mut Option<&'a Payload>,
+    errors: &mut Vec<FieldError>,
+) {
+    let Some(payload) = payload.filter(|payload| !payload.as_bytes().is_empty()) else {
+        return;
+    };
+    let field = || format!("toUsers[{index}].{name}");
+    let bytes = payload.as_bytes().len();
+    if bytes > PAYLOAD_BYTES_MAX {
+        let detail = format!("has {bytes} bytes; at most {PAYLOAD_BYTES_MAX} are allowed");
+        errors.push(FieldError::new(field(), FieldCode::TooLong, detail));
+    } else if first.is_some_and(|first| first != payload) {
+        errors.push(FieldError::new(
+            field(),
+            FieldCode::Conflict,
+            "differs from the one given before for the same recipient",
+        ));
+    } else {
+        *first = Some(payload);
+    }
+}
+
+/// Checks how many recipients are left when duplicates and the sender are gone.
+pub(crate) fn check_count(
+    field: &str,
+    none_given: bool,
+    left: usize,
+    errors: &mut Vec<FieldError>,
+) {
+    if none_given {
+        errors.push(FieldError::new(field, FieldCode::Empty, "names nobody"));
+    } else if left == 0 {
+        errors.push(FieldError::new(
+            field,
+            FieldCode::Empty,
+            "names nobody but the sender",
+        ));
+    } else if left > RECIPIENTS_MAX {
+        let detail = format!("names {left} recipients; at most {RECIPIENTS_MAX} are allowed");
+        errors.push(FieldError::new(field, FieldCode::TooMany, detail));
+    }
+}
+
+/// A message of a user into a chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewReply {
+    /// The text: 1 to 4,000 characters, not only white space.
+    pub message: String,
+    /// How urgent it is; 2 if left out.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub priority: Priority,
+    /// The message of this chat that it answers. It reads nothing more than any reply does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<MessageId>,
+    /// The newest message of this chat that was on the screen when it was written. Left out: everything stored before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_up_to: Option<MessageId>,
+}
+
+impl NewReply {
+    /// A reply that has read everything before it.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            priority: Priority::default(),
+            reply_to: None,
+            read_up_to: None,
+        }
+    }
+
+    /// Checks the text.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Invalid`], with the field at fault.
+    pub fn check(&self) -> Result<(), ApiError> {
+        let mut errors = Vec::new();
+        check_text("message", &self.message, &mut errors);
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::fields(ErrorCode::Invalid, errors))
+        }
+    }
+}
+
+/// The answer to a message that was stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SentMessage {
+    /// The message.
+    pub message_id: MessageId,
+    /// Its chat: the one of exactly these people.
+    pub chat_id: ChatId,
+    /// Its number in the chat: 1, 2, 3 …
+    pub position: u64,
+    /// When it was stored.
+    pub sent_at: Timestamp,
+    /// The recipients, sorted by id byte by byte.
+    pub recipients: Vec<SentRecipient>,
+}
+
+/// A recipient in the answer to a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SentRecipient {
+    /// Who.
+    pub user_id: ParticipantId,
+    /// `accepted`.
+    pub state: ReceiptState,
+}
+
+/// A message and what became of it, as far as the caller may see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MessageView {
+    /// The message.
+    pub message_id: MessageId,
+    /// Its chat.
+    pub chat_id: ChatId,
+    /// Its number in the chat.
+    pub position: u64,
+    /// Who sent it.
+    pub from_user_id: ParticipantId,
+    /// The sender's name when it was sent.
+    pub from_user_name: String,
+    /// The text.
+    pub message: String,
+    /// Its priority.
+    pub priority: Priority,
+    /// When it was stored.
+    pub sent_at: Timestamp,
+    /// The message it replies to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reply_to: Option<MessageId>,
+    /// Its recipients, sorted by id byte by byte. The sender sees all, a recipient itself.
+    pub recipients: Vec<RecipientView>,
+}
+
+/// What became of a message with one recipient. Times are the server's; implied states have theirs too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RecipientView {
+    /// Who.
+    pub user_id: ParticipantId,
+    /// How far it has come.
+    pub state: ReceiptState,
+    /// When a device had it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub delivered_at: Option<Timestamp>,
+    /// When it was read.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub read_at: Option<Timestamp>,
+    /// When it was acknowledged.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub acknowledged_at: Option<Timestamp>,
+}
+
+/// A page of a chat's history, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MessagesPage {
+    /// The messages.
+    pub messages: Vec<MessageView>,
+    /// What to pass as `before` for the next page; left out at the end.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next: Option<String>,
+    /// The head of the caller's log in the same reading: load, then follow the log from there.
+    pub as_of: u64,
+}
+
+impl fmt::Display for Priority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Emergency => "emergency",
+            Self::Fleeting => "fleeting",
+            Self::Sticky => "sticky",
+        })
+    }
+}

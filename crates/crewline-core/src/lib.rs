@@ -1,0 +1,40 @@
+//! The rules of Crewline, and the port behind which stores stand.
+//!
+//! A command comes in, [`needs`] says what must be known to decide it, a store loads that into a [`State`], and
+//! [`decide`](decide::decide) decides: a pure function that knows no clock, no randomness and no I/O. What it decided
+//! is in [`Changes`], which a store writes in one transaction. All rules live here, once, for every store.
+//!
+//! **Invariant:** nothing in this crate waits, reads a clock, or speaks SQL. Iteration is in a fixed order everywhere.
+//!
+//! To add a store, implement [`Writer`], [`Reader`] and [`Directory`], and run the conformance suite of
+//! `crewline-testkit` on it. [`MemoryStore`] is the specification: what it does is right.
+
+pub mod changes;
+mod command;
+mod credential;
+pub mod decide;
+mod directory;
+mod event;
+mod memory;
+pub mod needs;
+mod no;
+mod port;
+mod state;
+
+pub use changes::{Changes, CursorRow, LogRow, NewChatRow, NewMessageRow, PayloadRow, ReceiptFact};
+pub use command::{Actor, Answer, ChatCommand, Command, CursorCommand, ReceiptsCommand, ReplyCommand, SendCommand};
+pub use credential::{Credential, CredentialSource, ExternalPattern, PatternError, Scope, Secret, SecretHash};
+pub use directory::{
+    Directory, DirectoryError, ImportReport, ImportRow, NewSessionRow, NewToken, NewUser, OpenedSession, PasswordRow, Seen, TokenOwner,
+    TokenRow, UserAdded, UserChange, UserRow, fold,
+};
+pub use event::{EventSource, assemble};
+pub use memory::MemoryStore;
+pub use no::{ChatNo, DeviceNo, MessageNo, ParticipantNo, SessionNo, TokenNo};
+pub use port::{
+    BatchId, ChatsBefore, LogPage, MeRows, Opened, Reader, StoreError, StoreErrorKind, StoreInfo, Writer,
+};
+pub use state::{
+    ChatHead, ChatRow, Fingerprint, KeyRow, LogHead, Mark, MemberRow, MembersKey, MessageRow, Numbers, ParticipantRow,
+    Payloads, RecipientRow, Settings, Standing, State, UnknownRecipients, WindowRow,
+};

@@ -1,0 +1,1 @@
+//! Crewline over HTTP: REST, long poll, server-sent events, OpenAPI

@@ -1,0 +1,1 @@
+//! Crewline's embedded store: SQLite with one writer, a checkpointer and a few readers

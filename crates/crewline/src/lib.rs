@@ -1,0 +1,1 @@
+//! Crewline as a library: the engine and an embedded store behind one call
