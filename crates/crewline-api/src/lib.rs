@@ -46,7 +46,7 @@ pub use event::{
 pub use id::{ChatId, CursorName, IdError, IdempotencyKey, MessageId, ParticipantId};
 pub use message::{
     MessageView, MessagesPage, NewMessage, NewMessageBuilder, NewMessageUser, NewReply, Priority,
-    RecipientView, SentMessage, SentRecipient,
+    RecipientView, SentMessage, SentRecipient, check_recipient_count, id_error,
 };
 pub use payload::Payload;
 pub use people::{

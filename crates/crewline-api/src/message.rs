@@ -133,6 +133,27 @@ impl NewMessage {
             idempotency_key: None,
         }
     }
+
+    /// Checks the message again, as its builder did: its fields may have been changed since.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Invalid`], with every field at fault.
+    pub fn check(&self) -> Result<(), ApiError> {
+        let mut errors = Vec::new();
+        let from = self.from_ext_user_id.as_str();
+        check_message(
+            from,
+            &self.from_ext_user_name,
+            &self.to_users,
+            &self.message,
+            &mut errors,
+        );
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::fields(ErrorCode::Invalid, errors))
+        }
+    }
 }
 
 /// Puts a [`NewMessage`] together, and checks it whole.
@@ -177,30 +198,48 @@ impl NewMessageBuilder {
     /// [`ErrorCode::Invalid`], with every field at fault.
     pub fn build(self) -> Result<NewMessage, ApiError> {
         let mut errors = Vec::new();
-        let from = check_id("fromExtUserId", &self.from_ext_user_id, &mut errors);
-        check_name("fromExtUserName", &self.from_ext_user_name, &mut errors);
-        check_recipients(&self.to_users, &self.from_ext_user_id, &mut errors);
-        check_text("message", &self.message, &mut errors);
-        let key = self.idempotency_key.map(|key| {
-            IdempotencyKey::new(key)
-                .map_err(|error| errors.push(id_error("Idempotency-Key", &error)))
-        });
-        match (from, errors.is_empty()) {
-            (Some(from_ext_user_id), true) => Ok(NewMessage {
+        check_message(
+            &self.from_ext_user_id,
+            &self.from_ext_user_name,
+            &self.to_users,
+            &self.message,
+            &mut errors,
+        );
+        let key = self.idempotency_key.map(IdempotencyKey::new).transpose();
+        let key = key.map_err(|error| errors.push(id_error("Idempotency-Key", &error)));
+        match (
+            ParticipantId::new(&self.from_ext_user_id),
+            key,
+            errors.is_empty(),
+        ) {
+            (Ok(from_ext_user_id), Ok(idempotency_key), true) => Ok(NewMessage {
                 from_ext_user_id,
                 from_ext_user_name: self.from_ext_user_name,
                 to_users: self.to_users,
                 message: self.message,
                 priority: self.priority,
-                idempotency_key: key.and_then(Result::ok),
+                idempotency_key,
             }),
             _ => Err(ApiError::fields(ErrorCode::Invalid, errors)),
         }
     }
 }
 
+fn check_message(
+    from: &str,
+    name: &str,
+    to_users: &[NewMessageUser],
+    text: &str,
+    errors: &mut Vec<FieldError>,
+) {
+    check_id("fromExtUserId", from, errors);
+    check_name("fromExtUserName", name, errors);
+    check_recipients(to_users, from, errors);
+    check_text("message", text, errors);
+}
+
 /// The error of a field that holds an id.
-pub(crate) fn id_error(field: &str, error: &crate::IdError) -> FieldError {
+pub fn id_error(field: &str, error: &crate::IdError) -> FieldError {
     use crate::IdError as E;
     let code = match error {
         E::Empty => FieldCode::Empty,
@@ -287,7 +326,7 @@ fn check_recipients(to_users: &[NewMessageUser], sender: &str, errors: &mut Vec<
         );
     }
     seen.remove(sender);
-    check_count("toUsers", to_users.is_empty(), seen.len(), errors);
+    check_recipient_count("toUsers", to_users.is_empty(), seen.len(), errors);
 }
 
 fn check_payload<'a>(
@@ -317,7 +356,7 @@ fn check_payload<'a>(
 }
 
 /// Checks how many recipients are left when duplicates and the sender are gone.
-pub(crate) fn check_count(
+pub fn check_recipient_count(
     field: &str,
     none_given: bool,
     left: usize,

@@ -12,29 +12,36 @@
 pub mod changes;
 mod command;
 mod credential;
-pub mod decide;
+//pub mod decide;
 mod directory;
 mod event;
-mod memory;
+//mod memory;
 pub mod needs;
 mod no;
 mod port;
 mod state;
 
 pub use changes::{Changes, CursorRow, LogRow, NewChatRow, NewMessageRow, PayloadRow, ReceiptFact};
-pub use command::{Actor, Answer, ChatCommand, Command, CursorCommand, ReceiptsCommand, ReplyCommand, SendCommand};
-pub use credential::{Credential, CredentialSource, ExternalPattern, PatternError, Scope, Secret, SecretHash};
-pub use directory::{
-    Directory, DirectoryError, ImportReport, ImportRow, NewSessionRow, NewToken, NewUser, OpenedSession, PasswordRow, Seen, TokenOwner,
-    TokenRow, UserAdded, UserChange, UserRow, fold,
+pub use command::{
+    Actor, Answer, ChatCommand, Command, CursorCommand, ReceiptCommand, ReceiptsCommand, Recipient,
+    ReplyCommand, SendCommand,
 };
-pub use event::{EventSource, assemble};
-pub use memory::MemoryStore;
+pub use credential::{
+    Credential, CredentialSource, ExternalPattern, PatternError, Scope, Secret, SecretHash,
+};
+pub use directory::{
+    Directory, DirectoryError, ImportReport, ImportRow, NewSessionRow, NewToken, NewUser,
+    OpenedSession, PasswordRow, Seen, TokenOwner, TokenRow, UserAdded, UserChange, UserRow, fold,
+};
+pub use event::{EventSource, MessageBodies, MessageWords, assemble};
+//pub use memory::MemoryStore;
 pub use no::{ChatNo, DeviceNo, MessageNo, ParticipantNo, SessionNo, TokenNo};
 pub use port::{
-    BatchId, ChatsBefore, LogPage, MeRows, Opened, Reader, StoreError, StoreErrorKind, StoreInfo, Writer,
+    BatchId, ChatsBefore, LogPage, MeRows, Opened, Reader, StoreError, StoreErrorKind, StoreInfo,
+    Writer,
 };
 pub use state::{
-    ChatHead, ChatRow, Fingerprint, KeyRow, LogHead, Mark, MemberRow, MembersKey, MessageRow, Numbers, ParticipantRow,
-    Payloads, RecipientRow, Settings, Standing, State, UnknownRecipients, WindowRow,
+    ChatHead, ChatRow, Fingerprint, KeyRow, LogHead, Mark, MemberRow, MembersKey, MessageRow,
+    Numbers, ParticipantRow, Payloads, RecipientRow, Settings, Standing, State, UnknownRecipients,
+    WindowRow,
 };

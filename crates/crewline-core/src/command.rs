@@ -1,0 +1,458 @@
+//! Commands: what a participant asks for, checked and in its plainest form.
+//!
+//! They are made at the edge, where parsing, checking and hashing cost nobody else anything.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crewline_api::{
+    ApiError, Chat, ChatId, Cursor, CursorName, ErrorCode, EventKinds, FieldCode, FieldError,
+    IdempotencyKey, MessageId, NewMessage, NewReply, ParticipantId, Priority, ReceiptResult,
+    ReceiptSaid, ReceiptState, SentMessage, Seq, Timestamp, limits,
+};
+use sha2::{Digest, Sha256};
+
+use crate::state::{Fingerprint, Payloads};
+use crate::{DeviceNo, ParticipantNo};
+
+/// Who acts. The edge has checked that it is so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The participant.
+    pub id: ParticipantId,
+    /// Whether it acts as an external. A user's id never does, and an external's never acts as a user.
+    pub external: bool,
+    /// The device by which it acts.
+    pub device: DeviceNo,
+}
+
+/// A recipient of a send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// Who.
+    pub id: ParticipantId,
+    /// The field in which it was first named, for errors.
+    pub field: String,
+    /// Its payloads, duplicates merged.
+    pub payloads: Payloads,
+}
+
+/// `POST /api/v1/messages`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendCommand {
+    /// The external that sends.
+    pub actor: Actor,
+    /// Its name, as people are to see it.
+    pub from_name: Arc<str>,
+    /// The recipients, sorted by id, each once, the sender not among them.
+    pub recipients: Vec<Recipient>,
+    /// The text.
+    pub text: Arc<str>,
+    /// The priority.
+    pub priority: Priority,
+    /// The idempotency key, and what it stands for.
+    pub key: Option<(IdempotencyKey, Fingerprint)>,
+}
+
+/// `POST /api/v1/chats/{chatId}/messages`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyCommand {
+    /// The user who sends.
+    pub actor: Actor,
+    /// The chat.
+    pub chat: ChatId,
+    /// The text.
+    pub text: Arc<str>,
+    /// The priority.
+    pub priority: Priority,
+    /// The message it replies to.
+    pub reply_to: Option<MessageId>,
+    /// The newest message on the screen; everything, where left out.
+    pub read_up_to: Option<MessageId>,
+    /// The idempotency key, and what it stands for.
+    pub key: Option<(IdempotencyKey, Fingerprint)>,
+}
+
+/// `POST /api/v1/chats`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatCommand {
+    /// Who makes it.
+    pub actor: Actor,
+    /// The others, sorted by id, each once, the actor not among them; no payloads.
+    pub others: Vec<Recipient>,
+}
+
+/// One receipt. An id that no server could have given out is `None`, and answered as one that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReceiptCommand {
+    /// Of one message.
+    Message {
+        /// The id as it was given.
+        given: String,
+        /// The message.
+        message: Option<MessageId>,
+        /// What is said of it; never `accepted`.
+        state: ReceiptState,
+        /// The device's time.
+        at: Option<Timestamp>,
+    },
+    /// Of everything up to a message.
+    UpTo {
+        /// The chat's id as it was given.
+        given: String,
+        /// The chat and the message.
+        place: Option<(ChatId, MessageId)>,
+        /// The device's time.
+        at: Option<Timestamp>,
+    },
+}
+
+/// `POST /api/v1/receipts`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptsCommand {
+    /// Who says so.
+    pub actor: Actor,
+    /// What is said.
+    pub receipts: Vec<ReceiptCommand>,
+}
+
+/// `PUT /api/v1/participants/{id}/cursors/{name}`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CursorCommand {
+    /// Whose cursor.
+    pub actor: Actor,
+    /// Its name.
+    pub name: CursorName,
+    /// Where to put it.
+    pub seq: Seq,
+    /// Of which kinds everything up to there is confirmed.
+    pub kinds: EventKinds,
+    /// Whether it may go back.
+    pub rewind: bool,
+}
+
+/// What a participant asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// An external sends.
+    Send(SendCommand),
+    /// A user sends.
+    Reply(ReplyCommand),
+    /// Somebody makes a chat.
+    Chat(ChatCommand),
+    /// Somebody says what became of messages.
+    Receipts(ReceiptsCommand),
+    /// Somebody moves a named cursor.
+    Cursor(CursorCommand),
+    /// An external reads its log: it is known from now on.
+    Appear(Actor),
+}
+
+/// The answer to a command that was carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// A message.
+    Sent {
+        /// What was stored.
+        sent: SentMessage,
+        /// Whether it was stored before, with the same idempotency key.
+        again: bool,
+    },
+    /// A chat.
+    Chat {
+        /// The chat.
+        chat: Chat,
+        /// Whether it is new.
+        new: bool,
+    },
+    /// Receipts.
+    Receipts(Vec<ReceiptResult>),
+    /// A cursor, as it stands now.
+    Cursor(Cursor),
+    /// A participant that is known now.
+    Appeared(ParticipantNo),
+}
+
+impl SendCommand {
+    /// Brings a message into its plainest form.
+    ///
+    /// # Errors
+    /// What [`crewline_api::NewMessageBuilder::build`] refuses.
+    pub fn new(message: NewMessage, device: DeviceNo) -> Result<Self, ApiError> {
+        message.check()?;
+        let mut recipients: BTreeMap<ParticipantId, Recipient> = BTreeMap::new();
+        for (index, user) in message.to_users.into_iter().enumerate() {
+            let Ok(id) = ParticipantId::new(&user.to_user_id) else {
+                continue;
+            };
+            if id == message.from_ext_user_id {
+                continue;
+            }
+            let recipient = recipients.entry(id.clone()).or_insert_with(|| Recipient {
+                id,
+                field: format!("toUsers[{index}].toUserId"),
+                payloads: Payloads::default(),
+            });
+            let full = |payload: &crewline_api::Payload| !payload.as_bytes().is_empty();
+            let payloads = &mut recipient.payloads;
+            payloads.on_delivered = payloads
+                .on_delivered
+                .take()
+                .or(user.on_delivered_payload.filter(full));
+            payloads.on_read = payloads
+                .on_read
+                .take()
+                .or(user.on_read_payload.filter(full));
+        }
+        let recipients: Vec<Recipient> = recipients.into_values().collect();
+        let key = message.idempotency_key.map(|key| {
+            let mut meaning = Meaning::new("send");
+            meaning
+                .text(message.from_ext_user_name.as_str())
+                .text(&message.message)
+                .number(u64::from(message.priority.number()));
+            for recipient in &recipients {
+                meaning.text(recipient.id.as_str());
+                for payload in [
+                    &recipient.payloads.on_delivered,
+                    &recipient.payloads.on_read,
+                ] {
+                    meaning.optional(payload.as_ref().map(crewline_api::Payload::as_bytes));
+                }
+            }
+            (key, meaning.fingerprint())
+        });
+        Ok(Self {
+            actor: Actor {
+                id: message.from_ext_user_id,
+                external: true,
+                device,
+            },
+            from_name: message.from_ext_user_name.into(),
+            recipients,
+            text: message.message.into(),
+            priority: message.priority,
+            key,
+        })
+    }
+}
+
+impl ReplyCommand {
+    /// Brings a reply into its plainest form.
+    ///
+    /// # Errors
+    /// What [`NewReply::check`] refuses.
+    pub fn new(
+        actor: Actor,
+        chat: ChatId,
+        reply: NewReply,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Self, ApiError> {
+        reply.check()?;
+        let key = key.map(|key| {
+            let mut meaning = Meaning::new("reply");
+            meaning
+                .text(&chat.to_string())
+                .text(&reply.message)
+                .number(u64::from(reply.priority.number()));
+            for id in [reply.reply_to, reply.read_up_to] {
+                meaning.optional(id.map(|id| id.to_string()).as_deref().map(str::as_bytes));
+            }
+            (key, meaning.fingerprint())
+        });
+        Ok(Self {
+            actor,
+            chat,
+            text: reply.message.into(),
+            priority: reply.priority,
+            reply_to: reply.reply_to,
+            read_up_to: reply.read_up_to,
+            key,
+        })
+    }
+}
+
+impl ChatCommand {
+    /// Brings the people of a chat into their plainest form.
+    ///
+    /// # Errors
+    /// Nobody but the actor, or too many.
+    pub fn new(actor: Actor, to_user_ids: Vec<ParticipantId>) -> Result<Self, ApiError> {
+        let none_given = to_user_ids.is_empty();
+        let mut others: BTreeMap<ParticipantId, Recipient> = BTreeMap::new();
+        for (index, id) in to_user_ids.into_iter().enumerate() {
+            if id != actor.id {
+                let field = format!("toUserIds[{index}]");
+                others.entry(id.clone()).or_insert_with(|| Recipient {
+                    id,
+                    field,
+                    payloads: Payloads::default(),
+                });
+            }
+        }
+        let mut errors = Vec::new();
+        crewline_api::check_recipient_count("toUserIds", none_given, others.len(), &mut errors);
+        if errors.is_empty() {
+            Ok(Self {
+                actor,
+                others: others.into_values().collect(),
+            })
+        } else {
+            Err(ApiError::fields(ErrorCode::Invalid, errors))
+        }
+    }
+}
+
+impl ReceiptsCommand {
+    /// Brings receipts into their plainest form.
+    ///
+    /// # Errors
+    /// None or more than 1,000, and a receipt that says `accepted`.
+    pub fn new(actor: Actor, receipts: Vec<ReceiptSaid>) -> Result<Self, ApiError> {
+        let mut errors = Vec::new();
+        if receipts.is_empty() {
+            errors.push(FieldError::new(
+                "receipts",
+                FieldCode::Empty,
+                "holds no receipt",
+            ));
+        } else if receipts.len() > limits::RECEIPTS_MAX {
+            let detail = format!(
+                "holds {} receipts; at most {} are allowed",
+                receipts.len(),
+                limits::RECEIPTS_MAX
+            );
+            errors.push(FieldError::new("receipts", FieldCode::TooMany, detail));
+        }
+        let receipts = receipts
+            .into_iter()
+            .enumerate()
+            .map(|(index, said)| match said {
+                ReceiptSaid::Message {
+                    message_id,
+                    state,
+                    at,
+                } => {
+                    if state == ReceiptState::Accepted {
+                        let detail =
+                            "is delivered, read or acknowledged; accepted is what the server says";
+                        errors.push(FieldError::new(
+                            format!("receipts[{index}].state"),
+                            FieldCode::OutOfRange,
+                            detail,
+                        ));
+                    }
+                    ReceiptCommand::Message {
+                        message: message_id.parse().ok(),
+                        given: message_id,
+                        state,
+                        at,
+                    }
+                }
+                ReceiptSaid::UpTo {
+                    chat_id,
+                    read_up_to,
+                    at,
+                } => {
+                    let place = chat_id.parse().ok().zip(read_up_to.parse().ok());
+                    ReceiptCommand::UpTo {
+                        given: chat_id,
+                        place,
+                        at,
+                    }
+                }
+            });
+        let receipts = receipts.collect();
+        if errors.is_empty() {
+            Ok(Self { actor, receipts })
+        } else {
+            Err(ApiError::fields(ErrorCode::Invalid, errors))
+        }
+    }
+}
+
+impl Command {
+    /// Who acts.
+    pub fn actor(&self) -> &Actor {
+        match self {
+            Self::Send(command) => &command.actor,
+            Self::Reply(command) => &command.actor,
+            Self::Chat(command) => &command.actor,
+            Self::Receipts(command) => &command.actor,
+            Self::Cursor(command) => &command.actor,
+            Self::Appear(actor) => actor,
+        }
+    }
+
+    /// About how many rows it will write.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Send(command) => 3 + command.recipients.len(),
+            Self::Reply(_) => 8,
+            Self::Chat(command) => 2 + 2 * command.others.len(),
+            Self::Receipts(command) => 4 * command.receipts.len(),
+            Self::Cursor(_) | Self::Appear(_) => 2,
+        }
+    }
+
+    /// About how many bytes it holds.
+    pub fn bytes(&self) -> usize {
+        let of = |recipients: &[Recipient]| -> usize {
+            let payload = |payload: &Option<crewline_api::Payload>| {
+                payload.as_ref().map_or(0, |bytes| bytes.as_bytes().len())
+            };
+            recipients
+                .iter()
+                .map(|r| {
+                    128 + r.id.as_str().len()
+                        + payload(&r.payloads.on_delivered)
+                        + payload(&r.payloads.on_read)
+                })
+                .sum()
+        };
+        256 + match self {
+            Self::Send(command) => command.text.len() + of(&command.recipients),
+            Self::Reply(command) => command.text.len(),
+            Self::Chat(command) => of(&command.others),
+            Self::Receipts(command) => 96 * command.receipts.len(),
+            Self::Cursor(_) | Self::Appear(_) => 0,
+        }
+    }
+}
+
+/// Collects what a send means. Each part is written with its length, so that no two meanings look the same.
+struct Meaning(Sha256);
+
+impl Meaning {
+    fn new(kind: &str) -> Self {
+        let mut meaning = Self(Sha256::new());
+        meaning.text(kind);
+        meaning
+    }
+
+    fn number(&mut self, number: u64) -> &mut Self {
+        self.0.update(number.to_be_bytes());
+        self
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.number(bytes.len() as u64);
+        self.0.update(bytes);
+        self
+    }
+
+    fn text(&mut self, text: &str) -> &mut Self {
+        self.bytes(text.as_bytes())
+    }
+
+    fn optional(&mut self, bytes: Option<&[u8]>) -> &mut Self {
+        match bytes {
+            None => self.number(u64::MAX),
+            Some(bytes) => self.bytes(bytes),
+        }
+    }
+
+    fn fingerprint(self) -> Fingerprint {
+        Fingerprint(self.0.finalize().into())
+    }
+}

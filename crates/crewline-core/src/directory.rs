@@ -1,0 +1,274 @@
+//! The directory: users, tokens, sessions, devices. Acts here are rare, and each is a transaction of its own.
+
+use std::fmt;
+
+use crewline_api::{ParticipantId, Role, Timestamp};
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::credential::{ExternalPattern, SecretHash};
+use crate::port::StoreError;
+use crate::{DeviceNo, ParticipantNo, SessionNo, TokenNo};
+
+/// An id with differences removed that people do not see: NFC, then lower case, then NFC.
+/// Adding an id that equals another in this form warns.
+pub fn fold(id: &str) -> String {
+    id.nfc().collect::<String>().to_lowercase().nfc().collect()
+}
+
+/// A user to be added.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewUser {
+    /// The id. It may be that of a participant who was expected; never that of an external.
+    pub id: ParticipantId,
+    /// The name to show; the id where there is none.
+    pub name: Option<String>,
+    /// The role.
+    pub role: Role,
+    /// The argon2id hash of the password (a PHC string); without one nobody can sign in as this user.
+    pub password: Option<String>,
+}
+
+impl fmt::Debug for NewUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewUser")
+            .field("id", &self.id)
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What came of adding a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserAdded {
+    /// The number.
+    pub no: ParticipantNo,
+    /// Another id that looks the same to people ([`fold`]); to be warned of.
+    pub looks_like: Option<ParticipantId>,
+}
+
+/// A change of a user.
+#[derive(Clone, PartialEq, Eq)]
+pub enum UserChange {
+    /// Lets the user in again.
+    Enable,
+    /// Shuts the user out: no sign-in, no recipient; open sessions end, and tokens rest.
+    Disable,
+    /// A new password (a PHC string). Open sessions end.
+    Password(String),
+}
+
+impl fmt::Debug for UserChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Enable => "Enable",
+            Self::Disable => "Disable",
+            Self::Password(_) => "Password(…)",
+        })
+    }
+}
+
+/// A user, as lists show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserRow {
+    /// The number.
+    pub no: ParticipantNo,
+    /// The id.
+    pub id: ParticipantId,
+    /// The name to show.
+    pub name: String,
+    /// The role.
+    pub role: Role,
+    /// Whether the user is shut out.
+    pub disabled: bool,
+    /// Whether there is a password.
+    pub has_password: bool,
+    /// When the user was added.
+    pub created_at: Timestamp,
+}
+
+/// What is needed to check a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordRow {
+    /// The user.
+    pub no: ParticipantNo,
+    /// The PHC string, where one was set.
+    pub hash: Option<String>,
+    /// Whether the user is shut out.
+    pub disabled: bool,
+}
+
+/// One line of an import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportRow {
+    /// The user. Without a password the old one stays, or none is set.
+    pub user: NewUser,
+    /// The line in the file, for messages.
+    pub line: u64,
+}
+
+/// What an import did, or would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportReport {
+    /// Users that are new.
+    pub added: Vec<ParticipantId>,
+    /// Users whose name, role or password changed.
+    pub changed: Vec<ParticipantId>,
+    /// Users that were so already.
+    pub unchanged: Vec<ParticipantId>,
+    /// New ids that look like others.
+    pub look_alikes: Vec<(ParticipantId, ParticipantId)>,
+}
+
+/// To whom a token belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenOwner {
+    /// A user.
+    User(ParticipantId),
+    /// Externals.
+    Externals(Vec<ExternalPattern>),
+    /// Administration.
+    Administration,
+}
+
+/// A token to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewToken {
+    /// The hash of its secret.
+    pub hash: SecretHash,
+    /// To whom it belongs. An exact external is known from now on; it must not be a user's id.
+    pub owner: TokenOwner,
+}
+
+/// A token, as lists show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenRow {
+    /// The number: a short id to name it by.
+    pub no: TokenNo,
+    /// To whom it belongs.
+    pub owner: TokenOwner,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// A session to be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSessionRow {
+    /// Who signed in.
+    pub user: ParticipantNo,
+    /// The hash of its secret.
+    pub hash: SecretHash,
+    /// The device's own id, where it has one. Without, the session is the device.
+    pub device_id: Option<String>,
+    /// What the person calls the device.
+    pub device_name: Option<String>,
+    /// When the session ends by itself.
+    pub expires_at: Timestamp,
+}
+
+/// A session that was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenedSession {
+    /// The session.
+    pub session: SessionNo,
+    /// Its device.
+    pub device: DeviceNo,
+}
+
+/// That a device or token was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// The device.
+    pub device: DeviceNo,
+    /// The token, where it was one.
+    pub token: Option<TokenNo>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Why an act on the directory was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DirectoryError {
+    /// The id is taken.
+    #[error("{id} exists already, as {what}")]
+    Exists {
+        /// The id.
+        id: ParticipantId,
+        /// `a user` or `an external`.
+        what: &'static str,
+    },
+    /// There is no such user.
+    #[error("there is no user {0}")]
+    NoUser(ParticipantId),
+    /// A line of an import is wrong; nothing was imported.
+    #[error("line {line}: {detail}")]
+    Line {
+        /// The line in the file.
+        line: u64,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Acts on the directory: each is one transaction, and moves [`crate::Reader::directory_version`].
+pub trait Directory {
+    /// Adds a user. A participant who was expected becomes the user, and finds what has waited.
+    fn add_user(&mut self, user: &NewUser, now: Timestamp) -> Result<UserAdded, DirectoryError>;
+
+    /// Changes a user.
+    fn change_user(
+        &mut self,
+        id: &ParticipantId,
+        change: &UserChange,
+        now: Timestamp,
+    ) -> Result<(), DirectoryError>;
+
+    /// Adds or changes users, all or none. With `dry_run` it only says what it would do.
+    fn import_users(
+        &mut self,
+        rows: &[ImportRow],
+        dry_run: bool,
+        now: Timestamp,
+    ) -> Result<ImportReport, DirectoryError>;
+
+    /// Makes a token.
+    fn create_token(
+        &mut self,
+        token: &NewToken,
+        now: Timestamp,
+    ) -> Result<TokenRow, DirectoryError>;
+
+    /// Revokes a token, by the hash of its secret; returns whether there was one.
+    fn revoke_token_by_hash(&mut self, hash: &SecretHash) -> Result<bool, DirectoryError>;
+
+    /// Revokes a token, by its short id; returns whether there was one.
+    fn revoke_token(&mut self, no: TokenNo) -> Result<bool, DirectoryError>;
+
+    /// Opens a session, and its device where it is new. Drops sessions that have ended.
+    fn open_session(
+        &mut self,
+        session: &NewSessionRow,
+        now: Timestamp,
+    ) -> Result<OpenedSession, DirectoryError>;
+
+    /// Closes a session; returns whether there was one.
+    fn close_session(&mut self, session: SessionNo) -> Result<bool, DirectoryError>;
+
+    /// Notes when devices and tokens were last used. Does not move the directory's version.
+    fn note_seen(&mut self, seen: &[Seen]) -> Result<(), DirectoryError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_people_take_for_the_same_fold_to_the_same() {
+        assert_eq!(fold("Müller"), fold("MU\u{308}LLER"));
+        assert_ne!(fold("a"), fold("b"));
+    }
+}

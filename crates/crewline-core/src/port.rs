@@ -1,0 +1,233 @@
+//! The port behind which stores stand: whole acts, and no driver's type in sight.
+//!
+//! A store has one [`Writer`], which belongs to the engine's writer thread, and any number of [`Reader`]s, which may be
+//! used from many threads at once. All of it is synchronous: who must not block calls it from a thread that may.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crewline_api::{
+    ChatId, ChatsPage, CursorName, Event, EventKinds, MessageId, MessageView, MessagesPage,
+    ParticipantId, PeoplePage, Role, Seq, Timestamp,
+};
+
+use crate::changes::{Changes, CursorRow};
+use crate::credential::{Credential, SecretHash};
+use crate::directory::{Directory, PasswordRow, TokenRow, UserRow};
+use crate::needs::Wanted;
+use crate::state::{ParticipantRow, State};
+use crate::{ChatNo, ParticipantNo, SessionNo};
+
+/// What kind of trouble a store is in; it decides what the engine does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StoreErrorKind {
+    /// Someone else wrote what must be unique in the meantime, or held the lock too long: load again and repeat.
+    Conflict,
+    /// The store refuses these rows. Other rows may be fine: run the batch one by one.
+    Refused,
+    /// The disk is full. Nothing was written; go on when there is room.
+    Full,
+    /// The store cannot be reached or written now. Nothing was written.
+    Unavailable,
+    /// What is in the store is damaged.
+    Corrupt,
+    /// It is not known whether what was written is durable (a failed fsync): stop, and never call it durable.
+    Lost,
+}
+
+/// An error of a store. The detail is for the log and the administrator's terminal; callers never see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreError {
+    /// What kind of trouble.
+    pub kind: StoreErrorKind,
+    /// What happened, which file, and what to do.
+    pub detail: String,
+}
+
+impl StoreError {
+    /// An error.
+    pub fn new(kind: StoreErrorKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// Names a batch, so that a writer that lost its connection while committing can find out what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BatchId(pub u128);
+
+/// A store that was opened.
+pub struct Opened {
+    /// The one writer.
+    pub writer: Box<dyn Writer>,
+    /// Readers.
+    pub reader: Arc<dyn Reader>,
+}
+
+/// The one that writes. One batch is: [`begin`](Writer::begin), any number of [`load`](Writer::load), then
+/// [`commit`](Writer::commit) or [`abort`](Writer::abort).
+///
+/// After an error of any of them the transaction is gone, nothing of it was written, and the writer can begin anew
+/// (but after [`StoreErrorKind::Lost`]).
+pub trait Writer: Send {
+    /// Begins a batch.
+    ///
+    /// Returns `false` where rows that earlier batches loaded may have been changed by someone else since (another
+    /// process, the directory): then the engine forgets all it holds. The first batch after opening returns `false`.
+    fn begin(&mut self) -> Result<bool, StoreError>;
+
+    /// Loads what is wanted into the state: for each thing wanted, its entry in the maps, or `None` where it does not
+    /// exist. See [`Wanted`] for which map.
+    fn load(&mut self, wanted: &Wanted, state: &mut State) -> Result<(), StoreError>;
+
+    /// Writes all changes of the batch. When it returns `Ok`, they are durable and readers see them.
+    fn commit(&mut self, changes: &Changes, batch: BatchId) -> Result<(), StoreError>;
+
+    /// Ends the batch without a change.
+    fn abort(&mut self);
+
+    /// Writes a little, durably, to find out whether writing works (again). Not inside of a batch.
+    fn probe(&mut self) -> Result<(), StoreError>;
+
+    /// The directory. Not inside of a batch.
+    fn directory(&mut self) -> &mut dyn Directory;
+}
+
+/// A page of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogPage {
+    /// The events of the kinds asked for.
+    pub events: Vec<Event>,
+    /// Everything up to this seq was looked at: pass it as `after` next. Never below the `after` of this call.
+    pub next: Seq,
+    /// The last seq of the log in the same reading.
+    pub head: Seq,
+    /// The first seq that the log still holds; `head + 1` where it holds none.
+    pub oldest: Seq,
+}
+
+/// Where a page of chats begins: behind this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChatsBefore {
+    /// Its last activity.
+    pub last_activity: Timestamp,
+    /// Its number.
+    pub chat: ChatNo,
+}
+
+/// What `GET /api/v1/me` needs, beside the caller's credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeRows {
+    /// The user.
+    pub user_id: ParticipantId,
+    /// The name to show.
+    pub name: String,
+    /// The role.
+    pub role: Role,
+    /// Devices: id, name, last seen.
+    pub devices: Vec<crewline_api::DeviceView>,
+    /// Sessions that have not ended; `current` is false in each.
+    pub sessions: Vec<(SessionNo, crewline_api::SessionView)>,
+}
+
+/// What a store says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoreInfo {
+    /// What it is, for people: `SQLite 3.54.0, ./data/crewline.db`.
+    pub name: String,
+    /// Bytes that its data take.
+    pub bytes: u64,
+    /// Bytes that wait to be moved into place (the WAL of SQLite).
+    pub wal_bytes: u64,
+}
+
+/// Those that read. Each call is one short reading of one state of the store.
+pub trait Reader: Send + Sync {
+    /// Events of a log after `after`, of `kinds`, at most `limit`. Looks at no more than 10,000 rows, so that a page may
+    /// be empty and `next` below `head`: then call again. Does not judge `after`; the caller does, by `head` and `oldest`.
+    fn log(
+        &self,
+        participant: ParticipantNo,
+        after: Seq,
+        kinds: EventKinds,
+        limit: usize,
+    ) -> Result<LogPage, StoreError>;
+
+    /// A participant by id.
+    fn participant(&self, id: &ParticipantId) -> Result<Option<ParticipantRow>, StoreError>;
+
+    /// A message as `viewer` may see it: the sender sees all recipients, a recipient itself, others nothing.
+    fn message(
+        &self,
+        viewer: ParticipantNo,
+        id: MessageId,
+    ) -> Result<Option<MessageView>, StoreError>;
+
+    /// A chat's messages with a position below `before`, newest first, as `viewer` may see them; `None` where the
+    /// viewer is not in the chat. `next` is the position to pass as `before`.
+    fn history(
+        &self,
+        viewer: ParticipantNo,
+        chat: ChatId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<MessagesPage>, StoreError>;
+
+    /// A participant's chats, newest activity first (of equals the higher number first). `next` is
+    /// `<lastActivity in ms>.<chat number>`.
+    fn chats(
+        &self,
+        viewer: ParticipantNo,
+        before: Option<ChatsBefore>,
+        limit: usize,
+    ) -> Result<ChatsPage, StoreError>;
+
+    /// Users and externals that are not disabled, whose id or name contains `q` (without regard to case; all, where it
+    /// is empty), with an id after `after`, sorted by id byte by byte. `next` is the last id where there are more.
+    fn people(&self, q: &str, after: Option<&str>, limit: usize) -> Result<PeoplePage, StoreError>;
+
+    /// A named cursor.
+    fn cursor(
+        &self,
+        participant: ParticipantNo,
+        name: &CursorName,
+    ) -> Result<Option<CursorRow>, StoreError>;
+
+    /// Whose secret this is: of a session that has not ended by `now`, or of a token; of nobody who is disabled.
+    fn credential(
+        &self,
+        hash: &SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<Credential>, StoreError>;
+
+    /// What is needed to check a password. `None` where there is no such user.
+    fn password(&self, user: &ParticipantId) -> Result<Option<PasswordRow>, StoreError>;
+
+    /// The caller as the caller is shown.
+    fn me(&self, user: ParticipantNo, now: Timestamp) -> Result<Option<MeRows>, StoreError>;
+
+    /// Every user, sorted by id.
+    fn users(&self) -> Result<Vec<UserRow>, StoreError>;
+
+    /// Every token, oldest first.
+    fn tokens(&self) -> Result<Vec<TokenRow>, StoreError>;
+
+    /// A number that changes whenever users, tokens or sessions change, also by another process.
+    fn directory_version(&self) -> Result<u64, StoreError>;
+
+    /// Names this log; it changes when the store is restored from a backup.
+    fn epoch(&self) -> Result<String, StoreError>;
+
+    /// What the store says of itself.
+    fn info(&self) -> Result<StoreInfo, StoreError>;
+}
