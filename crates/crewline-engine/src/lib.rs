@@ -1,1 +1,12 @@
-//! The engine of Crewline: one writer, group commit, tail ring, wakes, and sessions that pull from the log
+//! The engine: commands from all edges meet in one writer, which decides them in batches and commits each batch once;
+//! whoever follows a log is woken by a number and pulls the events from there.
+//!
+//! **Invariant:** nobody is answered, woken or told before the transaction is durable. Nothing here waits on a client.
+
+mod clock;
+mod engine;
+mod page;
+
+pub use clock::{Clock, SystemClock};
+pub use engine::{Engine, Options};
+pub use page::{EncodedEvent, Follower, Page};
