@@ -12,10 +12,10 @@
 pub mod changes;
 mod command;
 mod credential;
-//pub mod decide;
+pub mod decide;
 mod directory;
 mod event;
-//mod memory;
+mod memory;
 pub mod needs;
 mod no;
 mod port;
@@ -34,7 +34,7 @@ pub use directory::{
     OpenedSession, PasswordRow, Seen, TokenOwner, TokenRow, UserAdded, UserChange, UserRow, fold,
 };
 pub use event::{EventSource, MessageBodies, MessageWords, assemble};
-//pub use memory::MemoryStore;
+pub use memory::MemoryStore;
 pub use no::{ChatNo, DeviceNo, MessageNo, ParticipantNo, SessionNo, TokenNo};
 pub use port::{
     BatchId, ChatsBefore, LogPage, MeRows, Opened, Reader, StoreError, StoreErrorKind, StoreInfo,

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use crewline_api::{CursorName, IdempotencyKey, MessageId, ParticipantId, Seq};
+use crewline_api::{ChatId, CursorName, IdempotencyKey, MessageId, ParticipantId, Seq};
 
-use crate::command::{Command, ReceiptCommand};
-use crate::state::{MembersKey, State};
+use crate::command::{Command, CursorCommand, ReceiptCommand, Recipient};
+use crate::state::{Fingerprint, KeyRow, MembersKey, State};
 use crate::{ChatNo, MessageNo, ParticipantNo};
 
 /// What to load, by the map of [`State`] that it goes into.
@@ -53,5 +53,378 @@ impl Wanted {
     /// Whether nothing is missing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    fn id(&mut self, state: &State, id: &ParticipantId) {
+        if !state.ids.contains_key(id) {
+            self.ids.insert(id.clone());
+        }
+    }
+
+    fn message(&mut self, state: &State, no: MessageNo) {
+        if !state.messages.contains_key(&no) {
+            self.messages.insert(no);
+        }
+    }
+
+    fn message_id(&mut self, state: &State, id: MessageId) {
+        if let Ok(no) = i64::try_from(id.no()) {
+            self.message(state, MessageNo(no));
+        }
+    }
+
+    fn chat(&mut self, state: &State, no: ChatNo) {
+        if !state.chats.contains_key(&no) {
+            self.chats.insert(no);
+        }
+    }
+
+    fn chat_id(&mut self, state: &State, id: ChatId) {
+        if let Ok(no) = i64::try_from(id.no()) {
+            self.chat(state, ChatNo(no));
+        }
+    }
+
+    fn head(&mut self, state: &State, no: ParticipantNo) {
+        if !state.heads.contains_key(&no) {
+            self.heads.insert(no);
+        }
+    }
+
+    fn chat_head(&mut self, state: &State, no: ChatNo) {
+        if !state.chat_heads.contains_key(&no) {
+            self.chat_heads.insert(no);
+        }
+    }
+
+    fn member(&mut self, state: &State, chat: ChatNo, no: ParticipantNo) {
+        if !state.members.contains_key(&(chat, no)) {
+            self.members.insert((chat, no));
+        }
+    }
+
+    fn recipient(&mut self, state: &State, message: MessageNo, no: ParticipantNo) {
+        if !state.recipients.contains_key(&(message, no)) {
+            self.recipients.insert((message, no));
+        }
+    }
+}
+
+/// What never changes and is still missing. Load it and ask again, until it is empty: at most four rounds.
+pub fn to_resolve(commands: &[&Command], state: &State) -> Wanted {
+    let mut wanted = Wanted {
+        numbers: state.numbers.is_none(),
+        ..Wanted::default()
+    };
+    for command in commands {
+        wanted.id(state, &command.actor().id);
+        match command {
+            Command::Send(send) => {
+                resolve_key(&mut wanted, state, &send.actor.id, send.key.as_ref());
+                resolve_set(&mut wanted, state, &send.actor.id, &send.recipients);
+            }
+            Command::Reply(reply) => {
+                resolve_key(&mut wanted, state, &reply.actor.id, reply.key.as_ref());
+                wanted.chat_id(state, reply.chat);
+                for id in [reply.reply_to, reply.read_up_to].into_iter().flatten() {
+                    wanted.message_id(state, id);
+                }
+            }
+            Command::Chat(chat) => resolve_set(&mut wanted, state, &chat.actor.id, &chat.others),
+            Command::Receipts(receipts) => {
+                for receipt in &receipts.receipts {
+                    match receipt {
+                        ReceiptCommand::Message { message, .. } => {
+                            if let Some(id) = *message {
+                                wanted.message_id(state, id);
+                                if let Some(message) = state.message(id) {
+                                    wanted.chat(state, message.chat);
+                                }
+                            }
+                        }
+                        ReceiptCommand::UpTo { place, .. } => {
+                            if let Some((chat, message)) = *place {
+                                wanted.chat_id(state, chat);
+                                wanted.message_id(state, message);
+                            }
+                        }
+                    }
+                }
+            }
+            Command::Cursor(_) | Command::Appear(_) => {}
+        }
+    }
+    wanted
+}
+
+fn resolve_key(
+    wanted: &mut Wanted,
+    state: &State,
+    sender: &ParticipantId,
+    key: Option<&(IdempotencyKey, Fingerprint)>,
+) {
+    let (Some((key, _)), Some(sender)) = (key, state.participant(sender)) else {
+        return;
+    };
+    match state.keys.get(&(sender.no, key.clone())) {
+        None => {
+            wanted.keys.insert((sender.no, key.clone()));
+        }
+        Some(None) => {}
+        // The first answer is given again: it needs the message and its chat.
+        Some(Some(KeyRow { message, .. })) => {
+            wanted.message(state, *message);
+            if let Some(Some(message)) = state.messages.get(message) {
+                wanted.chat(state, message.chat);
+            }
+        }
+    }
+}
+
+fn resolve_set(wanted: &mut Wanted, state: &State, actor: &ParticipantId, others: &[Recipient]) {
+    let mut all_known = state.participant(actor).is_some();
+    for other in others {
+        wanted.id(state, &other.id);
+        all_known &= state.participant(&other.id).is_some();
+    }
+    // A set with someone who is new to the store has no chat yet.
+    if !all_known {
+        return;
+    }
+    let key = set_key(state, actor, others);
+    match state.sets.get(&key) {
+        None => {
+            wanted.sets.insert(key);
+        }
+        Some(None) => {}
+        Some(Some(chat)) => wanted.chat(state, *chat),
+    }
+}
+
+/// The set of an actor and others, of those who are known.
+pub(crate) fn set_key(state: &State, actor: &ParticipantId, others: &[Recipient]) -> MembersKey {
+    let ids = std::iter::once(actor).chain(others.iter().map(|other| &other.id));
+    MembersKey::of(ids.filter_map(|id| state.participant(id)).map(|row| row.no))
+}
+
+/// The chats and participants that the batch will write to, to be locked in this order by stores that have several
+/// writers. Ask when nothing is left to resolve.
+pub fn to_lock(
+    commands: &[&Command],
+    state: &State,
+) -> (BTreeSet<ChatNo>, BTreeSet<ParticipantNo>) {
+    let mut chats = BTreeSet::new();
+    let mut participants = BTreeSet::new();
+    for command in commands {
+        if let Some(actor) = state.participant(&command.actor().id) {
+            participants.insert(actor.no);
+        }
+        for chat in chats_of(command, state) {
+            if let Some(Some(row)) = state.chats.get(&chat) {
+                participants.extend(row.members.iter().copied());
+            }
+            chats.insert(chat);
+        }
+    }
+    (chats, participants)
+}
+
+fn chats_of(command: &Command, state: &State) -> Vec<ChatNo> {
+    let of_set = |actor, others| {
+        state
+            .sets
+            .get(&set_key(state, actor, others))
+            .copied()
+            .flatten()
+    };
+    match command {
+        Command::Send(send) => of_set(&send.actor.id, &send.recipients)
+            .into_iter()
+            .collect(),
+        Command::Chat(chat) => of_set(&chat.actor.id, &chat.others).into_iter().collect(),
+        Command::Reply(reply) => state
+            .chat(reply.chat)
+            .map(|chat| chat.no)
+            .into_iter()
+            .collect(),
+        Command::Receipts(receipts) => receipts
+            .receipts
+            .iter()
+            .filter_map(|receipt| match receipt {
+                ReceiptCommand::Message { message, .. } => message
+                    .and_then(|id| state.message(id))
+                    .map(|message| message.chat),
+                ReceiptCommand::UpTo { place, .. } => place
+                    .and_then(|(chat, _)| state.chat(chat))
+                    .map(|chat| chat.no),
+            })
+            .collect(),
+        Command::Cursor(_) | Command::Appear(_) => Vec::new(),
+    }
+}
+
+/// What changes and is still missing. Load it and ask again, until it is empty: at most four rounds.
+pub fn to_read(commands: &[&Command], state: &State) -> Wanted {
+    let mut wanted = Wanted::default();
+    for command in commands {
+        let Some(actor) = state.participant(&command.actor().id).map(|row| row.no) else {
+            // An external that is new: nothing of it is stored. The heads of its recipients are still needed.
+            if let Command::Send(send) = command {
+                read_recipients(&mut wanted, state, &send.recipients);
+            } else if let Command::Chat(chat) = command {
+                read_recipients(&mut wanted, state, &chat.others);
+            }
+            continue;
+        };
+        match command {
+            Command::Send(send) => {
+                read_recipients(&mut wanted, state, &send.recipients);
+                for chat in chats_of(command, state) {
+                    wanted.chat_head(state, chat);
+                }
+            }
+            Command::Chat(chat) => {
+                wanted.head(state, actor);
+                read_recipients(&mut wanted, state, &chat.others);
+            }
+            Command::Reply(reply) => {
+                if let Some(chat) = state.chat(reply.chat) {
+                    for member in chat.members.iter() {
+                        wanted.head(state, *member);
+                    }
+                    read_window(&mut wanted, state, chat.no, actor);
+                }
+            }
+            Command::Receipts(receipts) => {
+                wanted.head(state, actor);
+                for receipt in &receipts.receipts {
+                    read_receipt(&mut wanted, state, actor, receipt);
+                }
+            }
+            Command::Cursor(cursor) => read_cursor(&mut wanted, state, actor, cursor),
+            Command::Appear(_) => {}
+        }
+    }
+    wanted
+}
+
+fn read_recipients(wanted: &mut Wanted, state: &State, recipients: &[Recipient]) {
+    for recipient in recipients {
+        if let Some(row) = state.participant(&recipient.id) {
+            wanted.head(state, row.no);
+        }
+    }
+}
+
+/// What a receipt of one message needs: the row of the recipient, the logs of both, the counts of the chat.
+fn read_message(wanted: &mut Wanted, state: &State, message: MessageNo, recipient: ParticipantNo) {
+    let Some(Some(row)) = state.messages.get(&message) else {
+        return;
+    };
+    if state
+        .chats
+        .get(&row.chat)
+        .and_then(Option::as_ref)
+        .is_some_and(|chat| !chat.has(recipient))
+    {
+        return;
+    }
+    wanted.head(state, row.sender);
+    wanted.recipient(state, message, recipient);
+    if row.has_payloads && !state.payloads.contains_key(&(message, recipient)) {
+        wanted.payloads.insert((message, recipient));
+    }
+}
+
+fn read_receipt(
+    wanted: &mut Wanted,
+    state: &State,
+    actor: ParticipantNo,
+    receipt: &ReceiptCommand,
+) {
+    match receipt {
+        ReceiptCommand::Message { message, .. } => {
+            let Some(message) = message.and_then(|id| state.message(id)) else {
+                return;
+            };
+            read_message(wanted, state, message.no, actor);
+            wanted.chat_head(state, message.chat);
+            wanted.member(state, message.chat, actor);
+        }
+        ReceiptCommand::UpTo { place, .. } => {
+            let Some(chat) = place.and_then(|(chat, _)| state.chat(chat)) else {
+                return;
+            };
+            if chat.has(actor) {
+                read_window(wanted, state, chat.no, actor);
+            }
+        }
+    }
+}
+
+/// What reading up to a message needs: what the member has not read yet, and the logs of those who sent it.
+fn read_window(wanted: &mut Wanted, state: &State, chat: ChatNo, member: ParticipantNo) {
+    wanted.chat_head(state, chat);
+    wanted.member(state, chat, member);
+    let (Some(head), Some(row)) = (
+        state.chat_heads.get(&chat),
+        state.members.get(&(chat, member)),
+    ) else {
+        return;
+    };
+    match state.windows.get(&(chat, member)) {
+        None if head.last_position > row.read_position => {
+            wanted.windows.insert((chat, member, row.read_position));
+        }
+        None => {}
+        Some(window) => {
+            for row in window {
+                wanted.head(state, row.message.sender);
+                let unread = row.recipient.read.is_none();
+                if unread
+                    && row.message.has_payloads
+                    && !state.payloads.contains_key(&(row.message.no, member))
+                {
+                    wanted.payloads.insert((row.message.no, member));
+                }
+            }
+        }
+    }
+}
+
+/// What of an external's log a cursor would confirm, as a range of seqs: what is behind everything confirmed before.
+pub(crate) fn newly_confirmed(
+    state: &State,
+    actor: ParticipantNo,
+    cursor: &CursorCommand,
+) -> Option<(Seq, Seq)> {
+    let head = state.heads.get(&actor)?;
+    let delivers = cursor.actor.external
+        && cursor
+            .kinds
+            .contains(crewline_api::EventKind::MessageReceived);
+    (delivers && cursor.seq > head.confirmed && cursor.seq <= head.head)
+        .then_some((head.confirmed, cursor.seq))
+}
+
+fn read_cursor(wanted: &mut Wanted, state: &State, actor: ParticipantNo, cursor: &CursorCommand) {
+    wanted.head(state, actor);
+    let key = (actor, cursor.name.clone());
+    if !state.cursors.contains_key(&key) {
+        wanted.cursors.insert(key);
+    }
+    let Some((after, up_to)) = newly_confirmed(state, actor, cursor) else {
+        return;
+    };
+    let Some(messages) = state.received.get(&(actor, after, up_to)) else {
+        wanted.received.insert((actor, after, up_to));
+        return;
+    };
+    for (_, message) in messages {
+        wanted.message(state, *message);
+        if let Some(Some(row)) = state.messages.get(message) {
+            wanted.chat(state, row.chat);
+            read_message(wanted, state, *message, actor);
+        }
     }
 }

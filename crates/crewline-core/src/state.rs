@@ -319,8 +319,8 @@ pub struct State {
     pub windows: BTreeMap<(ChatNo, ParticipantNo), Vec<WindowRow>>,
     /// Messages sent in this batch, by chat and position: they are in no window.
     pub fresh: BTreeMap<(ChatNo, u64), MessageNo>,
-    /// Messages received by a participant between two seqs (after, up to), as they were before the batch.
-    pub received: BTreeMap<(ParticipantNo, Seq, Seq), Vec<MessageNo>>,
+    /// Messages received by a participant between two seqs (after, up to), with their seqs, as they were before the batch.
+    pub received: BTreeMap<(ParticipantNo, Seq, Seq), Vec<(Seq, MessageNo)>>,
     /// Named cursors.
     pub cursors: BTreeMap<(ParticipantNo, CursorName), Option<CursorRow>>,
     /// What was decided in this batch.

@@ -1,14 +1,25 @@
 //! The engine as edges see it.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
 
-use crewline_api::{ApiError, EventKinds, Seq, Timestamp};
+use crewline_api::{ApiError, ErrorCode, EventKinds, Seq, Timestamp};
 use crewline_core::{
-    Answer, Command, Directory, DirectoryError, Opened, ParticipantNo, Reader, Settings, StoreError,
+    Answer, Command, Opened, ParticipantNo, Reader, Settings, State, StoreError, StoreErrorKind,
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use tracing::error;
 
+use crate::hub::{Hub, Subscription};
+use crate::page::EncodedEvent;
+use crate::queue::{Pending, Queue};
+use crate::writer::WriterLoop;
 use crate::{Clock, Follower, Page};
+
+/// Readings of the store at once. More wait: a store has only a few readers.
+const READS_MAX: usize = 8;
 
 /// How an engine works.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,17 +28,127 @@ pub struct Options {
     pub settings: Settings,
 }
 
-/// A running engine. Clones are handles on the same one.
+/// Whether the store takes writes.
+#[derive(Default)]
+pub(crate) struct Health {
+    trouble: Mutex<Option<ApiError>>,
+    lost: AtomicBool,
+    was_lost: Notify,
+}
+
+impl Health {
+    /// Notes the trouble, or that there is none; returns whether that is news.
+    pub(crate) fn set(&self, trouble: Option<ApiError>) -> bool {
+        let mut kept = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = *kept != trouble;
+        *kept = trouble;
+        news
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_none()
+            && !self.is_lost()
+    }
+
+    pub(crate) fn lose(&self) {
+        self.lost.store(true, Ordering::Release);
+        self.was_lost.notify_waiters();
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+}
+
+pub(crate) struct Inner {
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) reader: Arc<dyn Reader>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) directory_version: watch::Sender<u64>,
+    hub: Arc<Hub>,
+    health: Arc<Health>,
+    reads: Arc<Semaphore>,
+    epoch: String,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Inner {
+    /// Whoever drops the last handle waits for the writer, so that the store is closed afterwards.
+    fn drop(&mut self) {
+        self.queue.stop();
+        if let Some(writer) = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
+            let _ = writer.join();
+        }
+    }
+}
+
+/// A running engine. Clones are handles on the same one; when the last is dropped, it finishes what it has accepted
+/// and closes the store.
 #[derive(Clone)]
 pub struct Engine {
-    _inner: Arc<()>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl Engine {
     /// Starts the writer on a store. Must be called inside of a tokio runtime.
-    pub fn start(opened: Opened, options: Options, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let _ = (opened, options, clock);
-        unimplemented!()
+    ///
+    /// # Errors
+    /// Where the store cannot be read, or the machine gives no thread.
+    pub fn start(
+        opened: Opened,
+        options: Options,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        let Opened { writer, reader } = opened;
+        let (queue, hub, health) = (
+            Arc::<Queue>::default(),
+            Arc::<Hub>::default(),
+            Arc::<Health>::default(),
+        );
+        let epoch = reader.epoch()?;
+        let directory_version = watch::Sender::new(reader.directory_version()?);
+        let writer = WriterLoop {
+            writer,
+            queue: Arc::clone(&queue),
+            hub: Arc::clone(&hub),
+            health: Arc::clone(&health),
+            clock: Arc::clone(&clock),
+            settings: options.settings,
+            state: State::default(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("crewline-writer".to_owned())
+            .spawn(move || writer.run());
+        let thread = thread.map_err(|error| {
+            StoreError::new(
+                StoreErrorKind::Unavailable,
+                format!("the machine gives no thread for the writer: {error}"),
+            )
+        })?;
+        let inner = Inner {
+            queue,
+            reader,
+            clock,
+            directory_version,
+            hub,
+            health,
+            reads: Arc::new(Semaphore::new(READS_MAX)),
+            epoch,
+            writer: Mutex::new(Some(thread)),
+        };
+        let engine = Self {
+            inner: Arc::new(inner),
+        };
+        engine.watch_directory();
+        Ok(engine)
     }
 
     /// Carries a command out, and returns when it is durable.
@@ -39,29 +160,43 @@ impl Engine {
     /// # Cancellation
     /// A command that was taken is carried out, whether its caller waits or not.
     pub async fn submit(&self, command: Command) -> Result<Answer, ApiError> {
-        let _ = command;
-        unimplemented!()
-    }
-
-    /// Carries an act on the directory out, between two batches. The outer error is the engine's (503); the inner one
-    /// is the directory's own refusal.
-    pub async fn directory<T, F>(&self, act: F) -> Result<Result<T, DirectoryError>, ApiError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut dyn Directory, Timestamp) -> Result<T, DirectoryError> + Send + 'static,
-    {
-        let _ = act;
-        unimplemented!()
+        let (sender, answer) = oneshot::channel();
+        let span = tracing::Span::current();
+        self.inner.queue.push(Pending {
+            command,
+            answer: sender,
+            entered: Instant::now(),
+            span,
+        })?;
+        answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
     /// Reads from the store, on a thread that may block. An error of the store is logged, and told as 503 or 500.
+    ///
+    /// # Errors
+    /// Those of the store.
     pub async fn read<T, F>(&self, read: F) -> Result<T, ApiError>
     where
         T: Send + 'static,
         F: FnOnce(&dyn Reader) -> Result<T, StoreError> + Send + 'static,
     {
-        let _ = read;
-        unimplemented!()
+        // The semaphore lives as long as the engine, and is never closed.
+        let permit = Arc::clone(&self.inner.reads)
+            .acquire_owned()
+            .await
+            .map_err(|_| stopped())?;
+        let reader = Arc::clone(&self.inner.reader);
+        let span = tracing::Span::current();
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            span.in_scope(|| read(reader.as_ref()).map_err(|error| read_failed(&error)))
+        });
+        task.await.unwrap_or_else(|_| {
+            Err(ApiError::new(
+                ErrorCode::Internal,
+                "Something went wrong in the server.",
+            ))
+        })
     }
 
     /// A page of a log: from the ring in memory where it is new, else from the store. `after` left out: from the start.
@@ -75,43 +210,150 @@ impl Engine {
         kinds: EventKinds,
         limit: usize,
     ) -> Result<Page, ApiError> {
-        let _ = (participant, after, kinds, limit);
-        unimplemented!()
+        if let Some(page) =
+            after.and_then(|after| self.inner.hub.page(participant, after, kinds, limit))
+        {
+            return Ok(page);
+        }
+        let page = self
+            .read(move |reader| {
+                let page = reader.log(participant, after.unwrap_or(0), kinds, limit)?;
+                match after {
+                    // From the start means from the oldest event that is kept.
+                    None if page.oldest > 1 => {
+                        reader.log(participant, page.oldest - 1, kinds, limit)
+                    }
+                    _ => Ok(page),
+                }
+            })
+            .await?;
+        match after {
+            Some(after) if after > page.head => {
+                let detail = format!(
+                    "The log ends at {}; {after} lies beyond. Was the store restored? Begin again from a snapshot.",
+                    page.head
+                );
+                Err(ApiError::new(ErrorCode::AheadOfLog, detail))
+            }
+            Some(after) if after + 1 < page.oldest => {
+                let detail = format!(
+                    "The log begins at {}; what followed {after} was removed. Begin again from a snapshot.",
+                    page.oldest
+                );
+                Err(ApiError::new(ErrorCode::LogTruncated, detail))
+            }
+            _ => Ok(Page {
+                events: page.events.into_iter().map(EncodedEvent::new).collect(),
+                next: page.next,
+                head: page.head,
+            }),
+        }
     }
 
-    /// Follows a log. `after` is not judged: call [`Engine::page`] first where it may lie outside of the log.
+    /// A page for one who follows: the place was judged before.
+    pub(crate) async fn page_after(
+        &self,
+        participant: ParticipantNo,
+        after: Seq,
+        kinds: EventKinds,
+        limit: usize,
+    ) -> Result<Page, ApiError> {
+        self.page(participant, Some(after), kinds, limit).await
+    }
+
+    pub(crate) fn subscribe(&self, participant: ParticipantNo) -> Subscription {
+        self.inner.hub.follow(participant)
+    }
+
+    /// Follows a log. `after` is not judged here, but by the first page: call [`Engine::page`] to know before.
     pub fn follow(&self, participant: ParticipantNo, after: Seq, kinds: EventKinds) -> Follower {
-        Follower { engine: self.clone(), participant, after, kinds }
+        Follower::new(self.clone(), participant, after, kinds)
     }
 
     /// Names the log; it changes when the store is restored.
     pub fn epoch(&self) -> &str {
-        unimplemented!()
+        &self.inner.epoch
     }
 
     /// The server's time.
     pub fn now(&self) -> Timestamp {
-        unimplemented!()
+        self.inner.clock.now()
     }
 
     /// 32 random bytes, for a secret.
     pub fn random(&self) -> [u8; 32] {
-        unimplemented!()
+        let mut bytes = [0; 32];
+        for part in bytes.chunks_mut(8) {
+            part.copy_from_slice(&self.inner.clock.random().to_ne_bytes());
+        }
+        bytes
     }
 
     /// Whether the store takes writes, as far as is known.
+    ///
+    /// # Errors
+    /// What a command would be answered now.
     pub fn ready(&self) -> Result<(), ApiError> {
-        unimplemented!()
+        if self.inner.health.is_lost() {
+            return Err(ApiError::new(
+                ErrorCode::StorageUnavailable,
+                "The store is lost; the server stops.",
+            ));
+        }
+        let trouble = self
+            .inner
+            .health
+            .trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        trouble.clone().map_or(Ok(()), Err)
     }
 
-    /// Changes whenever users, tokens or sessions changed, also by another process (noticed within half a second):
-    /// open streams then look again whether they may go on.
-    pub fn directory_changes(&self) -> watch::Receiver<u64> {
-        unimplemented!()
+    /// Returns when it is not known any more whether what was written is durable (a failed fsync): the process must end.
+    pub async fn lost(&self) {
+        let lost = self.inner.health.was_lost.notified();
+        if !self.inner.health.is_lost() {
+            lost.await;
+        }
     }
 
-    /// Takes no more work, finishes what it has accepted, closes the store.
+    /// Rows that wait for the writer.
+    pub fn queued_rows(&self) -> usize {
+        self.inner.queue.rows()
+    }
+
+    /// Takes no more work, finishes what it has accepted, and closes the store.
     pub async fn stop(&self) {
-        unimplemented!()
+        self.inner.queue.stop();
+        let writer = self
+            .inner
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(writer) = writer {
+            // Joining blocks until the last batch is durable.
+            let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+        }
+    }
+}
+
+pub(crate) fn stopped() -> ApiError {
+    ApiError::new(
+        ErrorCode::Stopping,
+        "The server is stopping. Try again in a moment.",
+    )
+}
+
+pub(crate) fn read_failed(failure: &StoreError) -> ApiError {
+    error!(error = %failure, "the store could not be read");
+    match failure.kind {
+        StoreErrorKind::Refused => {
+            ApiError::new(ErrorCode::Internal, "Something went wrong in the server.")
+        }
+        _ => ApiError::new(
+            ErrorCode::StorageUnavailable,
+            "The store cannot be read now. Try again later.",
+        ),
     }
 }

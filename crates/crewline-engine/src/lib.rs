@@ -3,9 +3,15 @@
 //!
 //! **Invariant:** nobody is answered, woken or told before the transaction is durable. Nothing here waits on a client.
 
+mod chat_api;
 mod clock;
+mod directory;
 mod engine;
+mod hub;
 mod page;
+mod queue;
+mod tell;
+mod writer;
 
 pub use clock::{Clock, SystemClock};
 pub use engine::{Engine, Options};

@@ -7,30 +7,63 @@ use crewline_api::{ApiError, Event, EventKind, EventKinds, Seq};
 use crewline_core::ParticipantNo;
 
 use crate::Engine;
+use crate::hub::Subscription;
 
-/// An event as JSON. All but the number is shared among the logs that hold the same event.
+/// An event, and its JSON. All of the JSON but the number is shared among the logs that hold the same event.
 #[derive(Debug, Clone)]
 pub struct EncodedEvent {
-    /// Its number in the log.
-    pub seq: Seq,
-    /// Its kind.
-    pub kind: EventKind,
+    event: Event,
     /// What follows `{"seq":N`: a comma, the other fields, and the closing brace.
-    pub(crate) rest: Bytes,
+    rest: Bytes,
 }
 
 impl EncodedEvent {
     /// Encodes an event.
-    pub fn new(event: &Event) -> Self {
-        let text = serde_json::to_vec(event).unwrap_or_default();
+    pub fn new(event: Event) -> Self {
+        // An event is made of texts and numbers: there is nothing that JSON cannot say.
+        let text = serde_json::to_vec(&event).unwrap_or_default();
         let comma = text.iter().position(|byte| *byte == b',').unwrap_or(0);
-        Self { seq: event.seq, kind: event.data.kind(), rest: Bytes::from(text).slice(comma..) }
+        Self {
+            event,
+            rest: Bytes::from(text).slice(comma..),
+        }
+    }
+
+    /// The same event in another log: only the number differs.
+    pub(crate) fn with_seq(&self, seq: Seq) -> Self {
+        Self {
+            event: Event {
+                seq,
+                ..self.event.clone()
+            },
+            rest: self.rest.clone(),
+        }
+    }
+
+    /// Its number in the log.
+    pub fn seq(&self) -> Seq {
+        self.event.seq
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> EventKind {
+        self.event.data.kind()
+    }
+
+    /// The event itself.
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+
+    /// Bytes that it takes in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.rest.len() + 256
     }
 
     /// Appends the event's JSON: one line, without a line break.
     pub fn write_json(&self, out: &mut Vec<u8>) {
         // Writing into a Vec cannot fail.
-        let _ = write!(out, "{{\"seq\":{}", self.seq);
+        let _ = write!(out, "{{\"seq\":{}", self.event.seq);
         out.extend_from_slice(&self.rest);
     }
 }
@@ -48,13 +81,33 @@ pub struct Page {
 
 /// Someone who follows a log from a place on. It holds no events; it is woken, and pulls.
 pub struct Follower {
-    pub(crate) engine: Engine,
-    pub(crate) participant: ParticipantNo,
-    pub(crate) after: Seq,
-    pub(crate) kinds: EventKinds,
+    engine: Engine,
+    participant: ParticipantNo,
+    after: Seq,
+    kinds: EventKinds,
+    subscription: Subscription,
+    /// The head that the last page was read at; `None` before the first page.
+    read_at: Option<Seq>,
 }
 
 impl Follower {
+    pub(crate) fn new(
+        engine: Engine,
+        participant: ParticipantNo,
+        after: Seq,
+        kinds: EventKinds,
+    ) -> Self {
+        let subscription = engine.subscribe(participant);
+        Self {
+            engine,
+            participant,
+            after,
+            kinds,
+            subscription,
+            read_at: None,
+        }
+    }
+
     /// Everything up to this seq was given out or skipped.
     pub fn position(&self) -> Seq {
         self.after
@@ -62,10 +115,34 @@ impl Follower {
 
     /// The next events, at most `limit`; waits until there is at least one of the kinds followed.
     ///
+    /// # Errors
+    /// Those of [`Engine::page`]; the follower stays where it is, and may be asked again.
+    ///
     /// # Cancellation
-    /// Nothing is lost: a call that was dropped has not moved the position.
+    /// Nothing is lost: a call that was dropped has not moved past an event that it was to give out.
     pub async fn next(&mut self, limit: usize) -> Result<Page, ApiError> {
-        let _ = (limit, &self.engine, self.participant, self.kinds);
-        unimplemented!()
+        loop {
+            let raised = *self.subscription.head.borrow_and_update();
+            let behind = self
+                .read_at
+                .is_none_or(|head| self.after < head || raised > head);
+            if behind {
+                let page = self
+                    .engine
+                    .page_after(self.participant, self.after, self.kinds, limit)
+                    .await?;
+                self.read_at = Some(page.head);
+                self.after = page.next;
+                if !page.events.is_empty() {
+                    return Ok(page);
+                }
+            } else if self.subscription.head.changed().await.is_err() {
+                // The hub lives as long as the engine, and this follower holds the engine.
+                return Err(ApiError::new(
+                    crewline_api::ErrorCode::Stopping,
+                    "The server is stopping.",
+                ));
+            }
+        }
     }
 }

@@ -1,0 +1,409 @@
+//! The store in memory: the executable specification, and the model in tests. It is simple before it is fast.
+//!
+//! Nothing in it is durable. Everything is under one lock; a batch is written when it is committed, so that a batch
+//! that was aborted has left no trace.
+
+mod directory;
+mod reader;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crewline_api::{
+    CursorName, IdempotencyKey, ParticipantId, Payload, ReceiptState, Role, Seq, Timestamp,
+};
+
+use crate::changes::{Changes, CursorRow, LogRow, NewMessageRow, ReceiptFact};
+use crate::credential::SecretHash;
+use crate::directory::{Directory, NewSessionRow, TokenRow};
+use crate::event::MessageWords;
+use crate::needs::Wanted;
+use crate::port::{BatchId, Opened, StoreError, StoreErrorKind, Writer};
+use crate::state::{
+    ChatHead, ChatRow, KeyRow, LogHead, MemberRow, MembersKey, Numbers, ParticipantRow, Payloads,
+    RecipientRow, State, WindowRow,
+};
+use crate::{ChatNo, DeviceNo, MessageNo, ParticipantNo, SessionNo, TokenNo};
+
+/// What the directory knows of a user.
+#[derive(Debug, Clone)]
+struct UserData {
+    role: Role,
+    password: Option<String>,
+    created_at: Timestamp,
+}
+
+#[derive(Debug, Clone)]
+struct DeviceData {
+    participant: Option<ParticipantNo>,
+    id: String,
+    name: Option<String>,
+    last_seen_at: Timestamp,
+}
+
+#[derive(Debug, Clone)]
+struct SessionData {
+    row: NewSessionRow,
+    device: DeviceNo,
+    created_at: Timestamp,
+}
+
+#[derive(Debug, Clone)]
+struct TokenData {
+    row: TokenRow,
+    hash: SecretHash,
+    device: DeviceNo,
+}
+
+#[derive(Debug, Default)]
+struct Data {
+    ids: BTreeMap<ParticipantId, ParticipantNo>,
+    participants: BTreeMap<ParticipantNo, ParticipantRow>,
+    confirmed: BTreeMap<ParticipantNo, Seq>,
+    chats: BTreeMap<ChatNo, ChatRow>,
+    chat_heads: BTreeMap<ChatNo, ChatHead>,
+    sets: BTreeMap<MembersKey, ChatNo>,
+    members: BTreeMap<(ChatNo, ParticipantNo), MemberRow>,
+    messages: BTreeMap<MessageNo, NewMessageRow>,
+    positions: BTreeMap<(ChatNo, u64), MessageNo>,
+    keys: BTreeMap<(ParticipantNo, IdempotencyKey), KeyRow>,
+    payloads: BTreeMap<(MessageNo, ParticipantNo, ReceiptState), Payload>,
+    facts: BTreeMap<(MessageNo, ParticipantNo, DeviceNo, ReceiptState), ReceiptFact>,
+    recipients: BTreeMap<(MessageNo, ParticipantNo), RecipientRow>,
+    log: BTreeMap<(ParticipantNo, Seq), LogRow>,
+    cursors: BTreeMap<(ParticipantNo, CursorName), CursorRow>,
+
+    users: BTreeMap<ParticipantNo, UserData>,
+    devices: BTreeMap<DeviceNo, DeviceData>,
+    sessions: BTreeMap<SessionNo, SessionData>,
+    tokens: BTreeMap<TokenNo, TokenData>,
+    last_session: SessionNo,
+    last_token: TokenNo,
+    directory_version: u64,
+    epoch: String,
+}
+
+impl Data {
+    fn head(&self, participant: ParticipantNo) -> Seq {
+        self.log
+            .range((participant, 0)..=(participant, Seq::MAX))
+            .next_back()
+            .map_or(0, |((_, seq), _)| *seq)
+    }
+
+    fn words(&self, no: MessageNo) -> Option<MessageWords> {
+        let row = self.messages.get(&no)?;
+        let reply_to = match row.reply_to {
+            None => None,
+            Some(no) => Some(self.messages.get(&no)?.message.id()),
+        };
+        Some(MessageWords {
+            sender_name: Arc::clone(&row.sender_name),
+            text: Arc::clone(&row.text),
+            reply_to,
+        })
+    }
+
+    fn payloads(&self, message: MessageNo, who: ParticipantNo) -> Payloads {
+        let of = |state| self.payloads.get(&(message, who, state)).cloned();
+        Payloads {
+            on_delivered: of(ReceiptState::Delivered),
+            on_read: of(ReceiptState::Read),
+        }
+    }
+
+    fn recipient(&self, message: MessageNo, who: ParticipantNo) -> RecipientRow {
+        self.recipients
+            .get(&(message, who))
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+/// A store in memory. Clones are handles on the same one.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStore {
+    data: Arc<Mutex<Data>>,
+}
+
+impl MemoryStore {
+    /// An empty store; `epoch` names its log.
+    pub fn new(epoch: impl Into<String>) -> Self {
+        let data = Data {
+            epoch: epoch.into(),
+            ..Data::default()
+        };
+        Self {
+            data: Arc::new(Mutex::new(data)),
+        }
+    }
+
+    /// Opens it for an engine. A second engine on one store would overwrite what the first holds in memory.
+    pub fn open(&self) -> Opened {
+        let writer = MemoryWriter {
+            store: self.clone(),
+            directory_version: None,
+        };
+        Opened {
+            writer: Box::new(writer),
+            reader: Arc::new(self.clone()),
+        }
+    }
+
+    /// What devices said of a message, in the order of recipient, device and state.
+    pub fn facts(&self, message: MessageNo) -> Vec<ReceiptFact> {
+        self.lock()
+            .facts
+            .values()
+            .filter(|fact| fact.message == message)
+            .copied()
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Data> {
+        // A test that panicked while it held the lock has left whole rows behind.
+        self.data.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct MemoryWriter {
+    store: MemoryStore,
+    directory_version: Option<u64>,
+}
+
+impl Writer for MemoryWriter {
+    fn begin(&mut self) -> Result<bool, StoreError> {
+        let version = self.store.lock().directory_version;
+        let same = self.directory_version == Some(version);
+        self.directory_version = Some(version);
+        Ok(same)
+    }
+
+    fn load(&mut self, wanted: &Wanted, state: &mut State) -> Result<(), StoreError> {
+        let data = self.store.lock();
+        load_constant(&data, wanted, state);
+        load_changing(&data, wanted, state);
+        Ok(())
+    }
+
+    fn commit(&mut self, changes: &Changes, _batch: BatchId) -> Result<(), StoreError> {
+        let mut data = self.store.lock();
+        check_unique(&data, changes)?;
+        write(&mut data, changes);
+        Ok(())
+    }
+
+    fn abort(&mut self) {}
+
+    fn probe(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn directory(&mut self) -> &mut dyn Directory {
+        &mut self.store
+    }
+}
+
+fn load_constant(data: &Data, wanted: &Wanted, state: &mut State) {
+    if wanted.numbers {
+        let after = |last: Option<i64>| last.unwrap_or(0) + 1;
+        state.numbers = Some(Numbers {
+            participant: ParticipantNo(after(data.participants.keys().next_back().map(|no| no.0))),
+            chat: ChatNo(after(data.chats.keys().next_back().map(|no| no.0))),
+            message: MessageNo(after(data.messages.keys().next_back().map(|no| no.0))),
+        });
+    }
+    for id in &wanted.ids {
+        let no = data.ids.get(id).copied();
+        state.ids.insert(id.clone(), no);
+        if let Some(row) = no.and_then(|no| data.participants.get(&no)) {
+            state.participants.insert(row.no, row.clone());
+        }
+    }
+    for row in wanted
+        .participants
+        .iter()
+        .filter_map(|no| data.participants.get(no))
+    {
+        state.ids.insert(row.id.clone(), Some(row.no));
+        state.participants.insert(row.no, row.clone());
+    }
+    for no in &wanted.messages {
+        state
+            .messages
+            .insert(*no, data.messages.get(no).map(|row| row.message));
+    }
+    for no in &wanted.chats {
+        state.chats.insert(*no, data.chats.get(no).cloned());
+    }
+    for key in &wanted.sets {
+        state.sets.insert(*key, data.sets.get(key).copied());
+    }
+    for key in &wanted.keys {
+        state.keys.insert(key.clone(), data.keys.get(key).copied());
+    }
+}
+
+fn load_changing(data: &Data, wanted: &Wanted, state: &mut State) {
+    for no in &wanted.heads {
+        let confirmed = data.confirmed.get(no).copied().unwrap_or(0);
+        state.heads.entry(*no).or_insert(LogHead {
+            head: data.head(*no),
+            confirmed,
+        });
+    }
+    for (no, head) in wanted
+        .chat_heads
+        .iter()
+        .filter_map(|no| data.chat_heads.get_key_value(no))
+    {
+        state.chat_heads.entry(*no).or_insert(*head);
+    }
+    for key in &wanted.members {
+        state
+            .members
+            .entry(*key)
+            .or_insert(data.members.get(key).copied().unwrap_or_default());
+    }
+    for key in &wanted.recipients {
+        state
+            .recipients
+            .entry(*key)
+            .or_insert(data.recipient(key.0, key.1));
+    }
+    for key in &wanted.payloads {
+        state
+            .payloads
+            .entry(*key)
+            .or_insert_with(|| data.payloads(key.0, key.1));
+    }
+    for (chat, member, after) in &wanted.windows {
+        let range = data.positions.range((*chat, after + 1)..=(*chat, u64::MAX));
+        let messages = range
+            .filter_map(|(_, no)| data.messages.get(no))
+            .map(|row| row.message);
+        let others = messages.filter(|message| message.sender != *member);
+        let rows = others.map(|message| WindowRow {
+            message,
+            recipient: data.recipient(message.no, *member),
+        });
+        state.windows.insert((*chat, *member), rows.collect());
+    }
+    for (no, after, up_to) in &wanted.received {
+        let range = data.log.range((*no, after + 1)..=(*no, *up_to));
+        let received =
+            range.filter(|(_, row)| row.kind == crewline_api::EventKind::MessageReceived);
+        let messages =
+            received.filter_map(|((_, seq), row)| row.message.map(|message| (*seq, message)));
+        state
+            .received
+            .insert((*no, *after, *up_to), messages.collect());
+    }
+    for key in &wanted.cursors {
+        state
+            .cursors
+            .insert(key.clone(), data.cursors.get(key).copied());
+    }
+}
+
+/// What every store checks by unique indexes.
+fn check_unique(data: &Data, changes: &Changes) -> Result<(), StoreError> {
+    let conflict = |what: &str| {
+        Err(StoreError::new(
+            StoreErrorKind::Conflict,
+            format!("{what} was written by someone else"),
+        ))
+    };
+    if changes
+        .chats
+        .iter()
+        .any(|row| data.sets.contains_key(&row.key) || data.chats.contains_key(&row.chat.no))
+    {
+        return conflict("the chat");
+    }
+    if changes
+        .participants
+        .values()
+        .any(|row| data.ids.get(&row.id).is_some_and(|no| *no != row.no))
+    {
+        return conflict("the participant");
+    }
+    for row in &changes.messages {
+        let place = (row.message.chat, row.message.position);
+        let key = row
+            .key
+            .as_ref()
+            .map(|(key, _)| (row.message.sender, key.clone()));
+        if data.messages.contains_key(&row.message.no)
+            || data.positions.contains_key(&place)
+            || key.is_some_and(|key| data.keys.contains_key(&key))
+        {
+            return conflict("the message");
+        }
+    }
+    if changes
+        .log
+        .iter()
+        .any(|row| data.log.contains_key(&(row.participant, row.seq)))
+    {
+        return conflict("the event");
+    }
+    Ok(())
+}
+
+fn write(data: &mut Data, changes: &Changes) {
+    for row in changes.participants.values() {
+        data.ids.insert(row.id.clone(), row.no);
+        data.participants.insert(row.no, row.clone());
+    }
+    for row in &changes.chats {
+        data.sets.insert(row.key, row.chat.no);
+        for member in row.chat.members.iter() {
+            data.members
+                .insert((row.chat.no, *member), MemberRow::default());
+        }
+        data.chats.insert(row.chat.no, row.chat.clone());
+    }
+    for row in &changes.messages {
+        let message = row.message;
+        if let Some((key, fingerprint)) = &row.key {
+            let used = KeyRow {
+                message: message.no,
+                fingerprint: *fingerprint,
+            };
+            data.keys.insert((message.sender, key.clone()), used);
+        }
+        data.positions
+            .insert((message.chat, message.position), message.no);
+        data.messages.insert(message.no, row.clone());
+    }
+    for row in &changes.payloads {
+        data.payloads
+            .insert((row.message, row.recipient, row.state), row.payload.clone());
+    }
+    data.chat_heads
+        .extend(changes.chat_heads.iter().map(|(no, head)| (*no, *head)));
+    data.members
+        .extend(changes.members.iter().map(|(key, row)| (*key, *row)));
+    for fact in &changes.facts {
+        data.facts
+            .entry((fact.message, fact.recipient, fact.device, fact.state))
+            .or_insert(*fact);
+    }
+    data.recipients
+        .extend(changes.recipients.iter().map(|(key, row)| (*key, *row)));
+    data.log.extend(
+        changes
+            .log
+            .iter()
+            .map(|row| ((row.participant, row.seq), row.clone())),
+    );
+    data.confirmed.extend(
+        changes
+            .confirmed
+            .iter()
+            .map(|(no, head)| (*no, head.confirmed)),
+    );
+    data.cursors
+        .extend(changes.cursors.iter().map(|(key, row)| (key.clone(), *row)));
+}

@@ -1,0 +1,439 @@
+//! Reading from the store in memory.
+
+use crewline_api::{
+    ChatId, ChatSummary, ChatsPage, CursorName, DeviceView, Event, EventKinds, MessageId,
+    MessageView, MessagesPage, ParticipantId, ParticipantKind, Payload, PeoplePage, Person,
+    ReceiptState, RecipientView, Seq, SessionView, Timestamp,
+};
+
+use super::{Data, MemoryStore};
+use crate::changes::CursorRow;
+use crate::credential::{Credential, CredentialSource, Scope, SecretHash};
+use crate::directory::{PasswordRow, TokenOwner, TokenRow, UserRow};
+use crate::event::{EventSource, MessageBodies, MessageWords, assemble};
+use crate::port::{ChatsBefore, LogPage, MeRows, Reader, StoreError, StoreErrorKind, StoreInfo};
+use crate::state::{ChatRow, MessageRow, ParticipantRow, RecipientRow, Standing};
+use crate::{ChatNo, MessageNo, ParticipantNo};
+
+/// Most rows that one page of a log looks at.
+const SCAN_MAX: usize = 10_000;
+
+impl EventSource for Data {
+    fn message(&self, no: MessageNo) -> Option<MessageRow> {
+        self.messages.get(&no).map(|row| row.message)
+    }
+
+    fn words(&self, no: MessageNo) -> Option<MessageWords> {
+        Self::words(self, no)
+    }
+
+    fn chat(&self, no: ChatNo) -> Option<ChatRow> {
+        self.chats.get(&no).cloned()
+    }
+
+    fn recipient(&self, message: MessageNo, who: ParticipantNo) -> Option<RecipientRow> {
+        self.recipients.get(&(message, who)).copied()
+    }
+
+    fn payload(
+        &self,
+        message: MessageNo,
+        who: ParticipantNo,
+        state: ReceiptState,
+    ) -> Option<Payload> {
+        self.payloads.get(&(message, who, state)).cloned()
+    }
+}
+
+fn damaged(what: &str) -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Corrupt,
+        format!("{what} refers to a row that is not there"),
+    )
+}
+
+impl Data {
+    fn view(&self, viewer: ParticipantNo, no: MessageNo) -> Option<MessageView> {
+        let row = self.messages.get(&no)?;
+        let (message, words) = (row.message, self.words(no)?);
+        let chat = self.chats.get(&message.chat)?;
+        let shown = |who: ParticipantNo| {
+            who != message.sender && (viewer == message.sender || viewer == who)
+        };
+        let recipients = chat
+            .members
+            .iter()
+            .zip(chat.member_ids.iter())
+            .filter(|(who, _)| shown(**who));
+        Some(MessageView {
+            message_id: message.id(),
+            chat_id: chat.id(),
+            position: message.position,
+            from_user_id: chat.member_id(message.sender)?.clone(),
+            from_user_name: words.sender_name.to_string(),
+            message: words.text.to_string(),
+            priority: message.priority,
+            sent_at: message.sent_at,
+            reply_to: words.reply_to,
+            recipients: recipients
+                .map(|(who, id)| recipient_view(id, &Data::recipient(self, no, *who)))
+                .collect(),
+        })
+    }
+
+    fn own_chat(&self, viewer: ParticipantNo, id: ChatId) -> Option<&ChatRow> {
+        self.chats
+            .get(&ChatNo(i64::try_from(id.no()).ok()?))
+            .filter(|chat| chat.salt == id.salt() && chat.has(viewer))
+    }
+}
+
+fn recipient_view(id: &ParticipantId, row: &RecipientRow) -> RecipientView {
+    RecipientView {
+        user_id: id.clone(),
+        state: row.state(),
+        delivered_at: row.delivered.map(|mark| mark.at),
+        read_at: row.read.map(|mark| mark.at),
+        acknowledged_at: row.acknowledged.map(|mark| mark.at),
+    }
+}
+
+impl Reader for MemoryStore {
+    fn log(
+        &self,
+        participant: ParticipantNo,
+        after: Seq,
+        kinds: EventKinds,
+        limit: usize,
+    ) -> Result<LogPage, StoreError> {
+        let data = self.lock();
+        let head = data.head(participant);
+        let oldest = data
+            .log
+            .range((participant, 0)..=(participant, Seq::MAX))
+            .next()
+            .map_or(head + 1, |((_, seq), _)| *seq);
+        let (mut events, mut next): (Vec<Event>, Seq) = (Vec::new(), after);
+        let mut bodies = MessageBodies::new();
+        if after < head {
+            for ((_, seq), row) in data
+                .log
+                .range((participant, after + 1)..=(participant, head))
+                .take(SCAN_MAX)
+            {
+                if events.len() == limit {
+                    break;
+                }
+                next = *seq;
+                if kinds.contains(row.kind) {
+                    events.push(
+                        assemble(row, &*data, &mut bodies).ok_or_else(|| damaged("an event"))?,
+                    );
+                }
+            }
+        }
+        Ok(LogPage {
+            events,
+            next,
+            head,
+            oldest,
+        })
+    }
+
+    fn participant(&self, id: &ParticipantId) -> Result<Option<ParticipantRow>, StoreError> {
+        let data = self.lock();
+        Ok(data
+            .ids
+            .get(id)
+            .and_then(|no| data.participants.get(no))
+            .cloned())
+    }
+
+    fn message(
+        &self,
+        viewer: ParticipantNo,
+        id: MessageId,
+    ) -> Result<Option<MessageView>, StoreError> {
+        let data = self.lock();
+        let Some(row) = i64::try_from(id.no())
+            .ok()
+            .and_then(|no| data.messages.get(&MessageNo(no)))
+        else {
+            return Ok(None);
+        };
+        let seen = data
+            .chats
+            .get(&row.message.chat)
+            .is_some_and(|chat| chat.has(viewer));
+        if row.message.salt != id.salt() || !seen {
+            return Ok(None);
+        }
+        data.view(viewer, row.message.no)
+            .map(Some)
+            .ok_or_else(|| damaged("a message"))
+    }
+
+    fn history(
+        &self,
+        viewer: ParticipantNo,
+        chat: ChatId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<MessagesPage>, StoreError> {
+        let data = self.lock();
+        let Some(chat) = data.own_chat(viewer, chat) else {
+            return Ok(None);
+        };
+        let end = (chat.no, before.unwrap_or(u64::MAX));
+        let mut rows = data.positions.range((chat.no, 0)..end).rev();
+        let messages: Vec<MessageView> = rows
+            .by_ref()
+            .take(limit)
+            .map(|(_, no)| data.view(viewer, *no).ok_or_else(|| damaged("a message")))
+            .collect::<Result<_, _>>()?;
+        let more = rows.next().is_some();
+        let next = messages
+            .last()
+            .filter(|_| more)
+            .map(|message| message.position.to_string());
+        Ok(Some(MessagesPage {
+            messages,
+            next,
+            as_of: data.head(viewer),
+        }))
+    }
+
+    fn chats(
+        &self,
+        viewer: ParticipantNo,
+        before: Option<ChatsBefore>,
+        limit: usize,
+    ) -> Result<ChatsPage, StoreError> {
+        let data = self.lock();
+        let own = data.chats.values().filter(|chat| chat.has(viewer));
+        let mut rows: Vec<_> = own
+            .filter_map(|chat| Some((data.chat_heads.get(&chat.no)?, chat)))
+            .collect();
+        rows.sort_by_key(|(head, chat)| std::cmp::Reverse((head.last_activity, chat.no)));
+        rows.retain(|(head, chat)| {
+            before.is_none_or(|before| {
+                (head.last_activity, chat.no) < (before.last_activity, before.chat)
+            })
+        });
+        let next = rows
+            .get(limit.saturating_sub(1))
+            .filter(|_| rows.len() > limit);
+        let next =
+            next.map(|(head, chat)| format!("{}.{}", head.last_activity.as_millis(), chat.no.0));
+        let chats = rows.iter().take(limit).map(|(head, chat)| {
+            let member = data
+                .members
+                .get(&(chat.no, viewer))
+                .copied()
+                .unwrap_or_default();
+            ChatSummary {
+                chat_id: chat.id(),
+                user_ids: chat.member_ids.to_vec(),
+                last_activity_at: head.last_activity,
+                last_message: head.last_message.and_then(|no| data.view(viewer, no)),
+                unread: head.last_position.saturating_sub(member.done),
+            }
+        });
+        Ok(ChatsPage {
+            chats: chats.collect(),
+            next,
+            as_of: data.head(viewer),
+        })
+    }
+
+    fn people(&self, q: &str, after: Option<&str>, limit: usize) -> Result<PeoplePage, StoreError> {
+        let data = self.lock();
+        let q = q.to_lowercase();
+        let found = |row: &&ParticipantRow| {
+            !row.disabled
+                && row.standing != Standing::Expected
+                && after.is_none_or(|after| row.id.as_str() > after)
+                && (row.id.as_str().to_lowercase().contains(&q)
+                    || row.shown_name().to_lowercase().contains(&q))
+        };
+        let mut rows = data
+            .ids
+            .values()
+            .filter_map(|no| data.participants.get(no))
+            .filter(found);
+        let people: Vec<Person> = rows
+            .by_ref()
+            .take(limit)
+            .map(|row| Person {
+                user_id: row.id.clone(),
+                name: row.shown_name().to_owned(),
+                kind: if row.standing == Standing::User {
+                    ParticipantKind::User
+                } else {
+                    ParticipantKind::External
+                },
+            })
+            .collect();
+        let more = rows.next().is_some();
+        let next = people
+            .last()
+            .filter(|_| more)
+            .map(|person| person.user_id.to_string());
+        Ok(PeoplePage { people, next })
+    }
+
+    fn cursor(
+        &self,
+        participant: ParticipantNo,
+        name: &CursorName,
+    ) -> Result<Option<CursorRow>, StoreError> {
+        Ok(self
+            .lock()
+            .cursors
+            .get(&(participant, name.clone()))
+            .copied())
+    }
+
+    fn credential(
+        &self,
+        hash: &SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<Credential>, StoreError> {
+        let data = self.lock();
+        let user = |no: ParticipantNo| {
+            let row = data.participants.get(&no).filter(|row| !row.disabled)?;
+            Some(Scope::User {
+                no,
+                id: row.id.clone(),
+                role: data.users.get(&no)?.role,
+            })
+        };
+        if let Some((no, session)) = data
+            .sessions
+            .iter()
+            .find(|(_, session)| session.row.hash == *hash && session.row.expires_at > now)
+        {
+            return Ok(user(session.row.user).map(|scope| Credential {
+                source: CredentialSource::Session(*no),
+                scope,
+                device: session.device,
+                expires_at: Some(session.row.expires_at),
+            }));
+        }
+        let Some(token) = data.tokens.values().find(|token| token.hash == *hash) else {
+            return Ok(None);
+        };
+        let scope = match &token.row.owner {
+            TokenOwner::User(id) => data.ids.get(id).and_then(|no| user(*no)),
+            TokenOwner::Externals(patterns) => Some(Scope::Externals(patterns.clone())),
+            TokenOwner::Administration => Some(Scope::Administration),
+        };
+        let source = CredentialSource::Token(token.row.no);
+        Ok(scope.map(|scope| Credential {
+            source,
+            scope,
+            device: token.device,
+            expires_at: None,
+        }))
+    }
+
+    fn password(&self, user: &ParticipantId) -> Result<Option<PasswordRow>, StoreError> {
+        let data = self.lock();
+        let Some(no) = data.ids.get(user).copied() else {
+            return Ok(None);
+        };
+        let disabled = data.participants.get(&no).is_some_and(|row| row.disabled);
+        Ok(data.users.get(&no).map(|user| PasswordRow {
+            no,
+            hash: user.password.clone(),
+            disabled,
+        }))
+    }
+
+    fn me(&self, user: ParticipantNo, now: Timestamp) -> Result<Option<MeRows>, StoreError> {
+        let data = self.lock();
+        let (Some(row), Some(known)) = (data.participants.get(&user), data.users.get(&user)) else {
+            return Ok(None);
+        };
+        let devices = data
+            .devices
+            .values()
+            .filter(|device| device.participant == Some(user));
+        let sessions = data
+            .sessions
+            .iter()
+            .filter(|(_, session)| session.row.user == user && session.row.expires_at > now);
+        Ok(Some(MeRows {
+            user_id: row.id.clone(),
+            name: row.shown_name().to_owned(),
+            role: known.role,
+            devices: devices
+                .map(|device| DeviceView {
+                    device_id: device.id.clone(),
+                    device_name: device.name.clone(),
+                    last_seen_at: device.last_seen_at,
+                })
+                .collect(),
+            sessions: sessions
+                .map(|(no, session)| {
+                    let device_id = data
+                        .devices
+                        .get(&session.device)
+                        .map(|device| device.id.clone())
+                        .unwrap_or_default();
+                    let view = SessionView {
+                        session_id: no.0.to_string(),
+                        device_id,
+                        created_at: session.created_at,
+                        expires_at: session.row.expires_at,
+                        current: false,
+                    };
+                    (*no, view)
+                })
+                .collect(),
+        }))
+    }
+
+    fn users(&self) -> Result<Vec<UserRow>, StoreError> {
+        let data = self.lock();
+        let rows = data
+            .ids
+            .values()
+            .filter_map(|no| Some((data.participants.get(no)?, data.users.get(no)?)));
+        Ok(rows
+            .map(|(row, user)| UserRow {
+                no: row.no,
+                id: row.id.clone(),
+                name: row.shown_name().to_owned(),
+                role: user.role,
+                disabled: row.disabled,
+                has_password: user.password.is_some(),
+                created_at: user.created_at,
+            })
+            .collect())
+    }
+
+    fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
+        Ok(self
+            .lock()
+            .tokens
+            .values()
+            .map(|token| token.row.clone())
+            .collect())
+    }
+
+    fn directory_version(&self) -> Result<u64, StoreError> {
+        Ok(self.lock().directory_version)
+    }
+
+    fn epoch(&self) -> Result<String, StoreError> {
+        Ok(self.lock().epoch.clone())
+    }
+
+    fn info(&self) -> Result<StoreInfo, StoreError> {
+        Ok(StoreInfo {
+            name: "memory".to_owned(),
+            ..StoreInfo::default()
+        })
+    }
+}

@@ -1,0 +1,81 @@
+//! Acts on the directory, and noticing those of others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crewline_api::{ApiError, Timestamp};
+use crewline_core::{Directory, DirectoryError};
+use tokio::sync::{oneshot, watch};
+use tracing::error;
+
+use crate::Engine;
+use crate::engine::stopped;
+
+/// How often the engine looks whether another process changed the directory. The contract allows a second.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+impl Engine {
+    /// Carries an act on the directory out, between two batches. The outer error is the engine's (503); the inner one
+    /// is the directory's own refusal.
+    ///
+    /// # Errors
+    /// Where there is no room, or the server is stopping.
+    ///
+    /// # Cancellation
+    /// An act that was taken is carried out, whether its caller waits or not.
+    pub async fn directory<T, F>(&self, act: F) -> Result<Result<T, DirectoryError>, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Directory, Timestamp) -> Result<T, DirectoryError> + Send + 'static,
+    {
+        let (sender, answer) = oneshot::channel();
+        let now = self.now();
+        let act = Box::new(move |directory: &mut dyn Directory| {
+            // Who does not wait any more does not want to know.
+            let _ = sender.send(act(directory, now));
+        });
+        self.inner.queue.push_act(act)?;
+        let result = answer.await.map_err(|_| stopped())?;
+        // Whoever is told that a session was closed may rely on it from now on.
+        let version = self.read(|reader| reader.directory_version()).await?;
+        note(&self.inner.directory_version, version);
+        Ok(result)
+    }
+
+    /// Changes whenever users, tokens or sessions changed, also by another process (noticed within half a second):
+    /// open streams then look again whether they may go on.
+    pub fn directory_changes(&self) -> watch::Receiver<u64> {
+        self.inner.directory_version.subscribe()
+    }
+
+    /// Looks at the directory's version for as long as the engine lives.
+    pub(crate) fn watch_directory(&self) {
+        let weak = Arc::downgrade(&self.inner);
+        tokio::spawn(async move {
+            let mut every = tokio::time::interval(LOOK_EVERY);
+            every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                every.tick().await;
+                let Some(inner) = weak.upgrade() else { return };
+                let reader = Arc::clone(&inner.reader);
+                drop(inner);
+                let version = tokio::task::spawn_blocking(move || reader.directory_version()).await;
+                let Some(inner) = weak.upgrade() else { return };
+                match version {
+                    Ok(Ok(version)) => note(&inner.directory_version, version),
+                    Ok(Err(error)) => error!(%error, "the directory's version could not be read"),
+                    // The runtime is stopping.
+                    Err(_) => return,
+                }
+            }
+        });
+    }
+}
+
+fn note(sender: &watch::Sender<u64>, version: u64) {
+    sender.send_if_modified(|known| {
+        let news = *known != version;
+        *known = version;
+        news
+    });
+}

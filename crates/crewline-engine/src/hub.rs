@@ -1,0 +1,158 @@
+//! The hub: who follows which log, and the newest events of those logs.
+//!
+//! A follower is woken by a number, never by content; wakes coalesce. The ring is a help, not a source: who is behind
+//! it reads the store.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crewline_api::{EventKinds, Seq};
+use crewline_core::ParticipantNo;
+use tokio::sync::watch;
+
+use crate::page::{EncodedEvent, Page};
+
+/// Logs are spread over this many locks.
+const SHARDS: usize = 64;
+/// Most events that the ring keeps of one log.
+const EVENTS_MAX: usize = 128;
+/// Most bytes that the ring keeps of all logs. Bodies that logs share count in each.
+const BYTES_MAX: usize = 64 * 1024 * 1024;
+
+struct Followed {
+    head: watch::Sender<Seq>,
+    followers: usize,
+    ring: VecDeque<EncodedEvent>,
+}
+
+type Shard = Mutex<HashMap<ParticipantNo, Followed>>;
+
+/// See the module.
+pub(crate) struct Hub {
+    shards: Vec<Shard>,
+    bytes: AtomicUsize,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            bytes: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Hub {
+    fn shard(
+        &self,
+        participant: ParticipantNo,
+    ) -> MutexGuard<'_, HashMap<ParticipantNo, Followed>> {
+        let shard = &self.shards[participant.0 as usize % SHARDS];
+        // Nothing under this lock panics half-way through a change.
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether anyone follows this log: only then its events are worth keeping.
+    pub(crate) fn is_followed(&self, participant: ParticipantNo) -> bool {
+        self.shard(participant).contains_key(&participant)
+    }
+
+    /// Begins to follow. Subscribe first, then read: what is committed after is a wake.
+    pub(crate) fn follow(self: &Arc<Self>, participant: ParticipantNo) -> Subscription {
+        let mut shard = self.shard(participant);
+        let followed = shard.entry(participant).or_insert_with(|| Followed {
+            head: watch::Sender::new(0),
+            followers: 0,
+            ring: VecDeque::new(),
+        });
+        followed.followers += 1;
+        Subscription {
+            head: followed.head.subscribe(),
+            hub: Arc::clone(self),
+            participant,
+        }
+    }
+
+    /// Keeps events of a log, in ascending order without a gap to those before, and wakes whoever follows it.
+    pub(crate) fn publish(&self, participant: ParticipantNo, events: Vec<EncodedEvent>, head: Seq) {
+        let mut shard = self.shard(participant);
+        let Some(followed) = shard.get_mut(&participant) else {
+            return;
+        };
+        // Who began to follow after the events were put together has a gap here, and begins with an empty ring.
+        if events.last().map(|event| event.seq()) == Some(head) {
+            for event in events {
+                self.bytes.fetch_add(event.bytes(), Ordering::Relaxed);
+                followed.ring.push_back(event);
+            }
+        } else {
+            self.drop_ring(followed);
+        }
+        while followed.ring.len() > EVENTS_MAX || self.bytes.load(Ordering::Relaxed) > BYTES_MAX {
+            let Some(event) = followed.ring.pop_front() else {
+                break;
+            };
+            self.bytes.fetch_sub(event.bytes(), Ordering::Relaxed);
+        }
+        followed.head.send_replace(head);
+    }
+
+    /// A page from the ring, if the ring reaches back to `after`.
+    pub(crate) fn page(
+        &self,
+        participant: ParticipantNo,
+        after: Seq,
+        kinds: EventKinds,
+        limit: usize,
+    ) -> Option<Page> {
+        let shard = self.shard(participant);
+        let ring = &shard.get(&participant)?.ring;
+        let (first, head) = (ring.front()?.seq(), ring.back()?.seq());
+        if first > after + 1 || after > head {
+            return None;
+        }
+        let (mut events, mut next) = (Vec::new(), after);
+        for event in ring.range((after + 1 - first) as usize..) {
+            if events.len() == limit {
+                break;
+            }
+            next = event.seq();
+            if kinds.contains(event.kind()) {
+                events.push(event.clone());
+            }
+        }
+        Some(Page { events, next, head })
+    }
+
+    fn drop_ring(&self, followed: &mut Followed) {
+        let bytes: usize = followed.ring.drain(..).map(|event| event.bytes()).sum();
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn unfollow(&self, participant: ParticipantNo) {
+        let mut shard = self.shard(participant);
+        let Some(followed) = shard.get_mut(&participant) else {
+            return;
+        };
+        followed.followers -= 1;
+        if followed.followers == 0 {
+            self.drop_ring(followed);
+            shard.remove(&participant);
+        }
+    }
+}
+
+/// That someone follows a log; ends when it is dropped.
+pub(crate) struct Subscription {
+    /// The head of the log, as far as it was raised since; 0 until then.
+    pub(crate) head: watch::Receiver<Seq>,
+    hub: Arc<Hub>,
+    participant: ParticipantNo,
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.hub.unfollow(self.participant);
+    }
+}

@@ -1,0 +1,187 @@
+//! The queue in front of the writer: bounded in rows and in bytes, and fair in that one participant may fill a quarter.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crewline_api::{ApiError, ErrorCode, ParticipantId};
+use crewline_core::{Answer, Command, Directory};
+use tokio::sync::oneshot;
+
+/// Most rows that may wait. A send of one message to one recipient is four.
+pub(crate) const QUEUE_ROWS_MAX: usize = 65_536;
+/// Most bytes that may wait.
+pub(crate) const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Most rows of one batch: what is decided and committed together.
+pub(crate) const BATCH_ROWS_MAX: usize = 16_384;
+/// Most bytes of one batch.
+pub(crate) const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Most acts on the directory that may wait.
+pub(crate) const DIRECTORY_MAX: usize = 1_024;
+
+/// A command, and who waits for its answer.
+pub(crate) struct Pending {
+    pub(crate) command: Command,
+    pub(crate) answer: oneshot::Sender<Result<Answer, ApiError>>,
+    pub(crate) entered: Instant,
+    /// The caller's span, so that what the log says of this command carries the request id.
+    pub(crate) span: tracing::Span,
+}
+
+/// An act on the directory. It answers by itself.
+pub(crate) type Act = Box<dyn FnOnce(&mut dyn Directory) + Send>;
+
+/// What the writer does next.
+pub(crate) enum Work {
+    /// Commands, in the order in which they came.
+    Batch(Vec<Pending>),
+    /// One act on the directory.
+    Act(Act),
+    /// Nothing came for a while.
+    Idle,
+    /// Nothing will come any more.
+    Stop,
+}
+
+#[derive(Default)]
+struct Waiting {
+    commands: VecDeque<Pending>,
+    acts: VecDeque<Act>,
+    rows: usize,
+    bytes: usize,
+    rows_of: HashMap<ParticipantId, usize>,
+    stopping: bool,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Queue {
+    waiting: Mutex<Waiting>,
+    filled: Condvar,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing under this lock panics half-way through a change.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a command, or says why there is no room.
+    pub(crate) fn push(&self, pending: Pending) -> Result<(), ApiError> {
+        let (rows, bytes) = (pending.command.rows(), pending.command.bytes());
+        let actor = &pending.command.actor().id;
+        let mut waiting = self.lock();
+        if waiting.stopping {
+            return Err(ApiError::new(
+                ErrorCode::Stopping,
+                "The server is stopping. Try again in a moment.",
+            ));
+        }
+        if waiting.rows + rows > QUEUE_ROWS_MAX || waiting.bytes + bytes > QUEUE_BYTES_MAX {
+            return Err(ApiError::new(
+                ErrorCode::Busy,
+                "The queue is full. Try again in a moment.",
+            ));
+        }
+        let own = waiting.rows_of.get(actor).copied().unwrap_or(0);
+        if own + rows > QUEUE_ROWS_MAX / 4 {
+            let detail = format!(
+                "{actor} has too much under way at once. Wait for answers before sending more."
+            );
+            return Err(ApiError::new(ErrorCode::TooManyRequests, detail));
+        }
+        *waiting.rows_of.entry(actor.clone()).or_default() += rows;
+        waiting.rows += rows;
+        waiting.bytes += bytes;
+        waiting.commands.push_back(pending);
+        drop(waiting);
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    /// Adds an act on the directory, or says why there is no room.
+    pub(crate) fn push_act(&self, act: Act) -> Result<(), ApiError> {
+        let mut waiting = self.lock();
+        if waiting.stopping {
+            return Err(ApiError::new(
+                ErrorCode::Stopping,
+                "The server is stopping. Try again in a moment.",
+            ));
+        }
+        if waiting.acts.len() >= DIRECTORY_MAX {
+            return Err(ApiError::new(
+                ErrorCode::Busy,
+                "The queue is full. Try again in a moment.",
+            ));
+        }
+        waiting.acts.push_back(act);
+        drop(waiting);
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    /// Takes what is waiting, at most a batch: without lingering for more. Waits while there is nothing, at most `idle`.
+    pub(crate) fn take(&self, idle: Duration) -> Work {
+        let mut waiting = self.lock();
+        loop {
+            if let Some(act) = waiting.acts.pop_front() {
+                return Work::Act(act);
+            }
+            if !waiting.commands.is_empty() {
+                return Work::Batch(take_batch(&mut waiting));
+            }
+            if waiting.stopping {
+                return Work::Stop;
+            }
+            let (guard, timeout) = self
+                .filled
+                .wait_timeout(waiting, idle)
+                .unwrap_or_else(PoisonError::into_inner);
+            waiting = guard;
+            if timeout.timed_out()
+                && waiting.commands.is_empty()
+                && waiting.acts.is_empty()
+                && !waiting.stopping
+            {
+                return Work::Idle;
+            }
+        }
+    }
+
+    /// Takes nothing more; what was taken is still carried out.
+    pub(crate) fn stop(&self) {
+        self.lock().stopping = true;
+        self.filled.notify_all();
+    }
+
+    /// Rows that wait.
+    pub(crate) fn rows(&self) -> usize {
+        self.lock().rows
+    }
+}
+
+fn take_batch(waiting: &mut Waiting) -> Vec<Pending> {
+    let (mut batch, mut rows, mut bytes) = (Vec::new(), 0, 0);
+    while let Some(next) = waiting.commands.front() {
+        let (its_rows, its_bytes) = (next.command.rows(), next.command.bytes());
+        // One that is larger than a batch is a batch.
+        if !batch.is_empty()
+            && (rows + its_rows > BATCH_ROWS_MAX || bytes + its_bytes > BATCH_BYTES_MAX)
+        {
+            break;
+        }
+        rows += its_rows;
+        bytes += its_bytes;
+        let actor = next.command.actor().id.clone();
+        if let Some(own) = waiting.rows_of.get_mut(&actor) {
+            *own = own.saturating_sub(its_rows);
+            if *own == 0 {
+                waiting.rows_of.remove(&actor);
+            }
+        }
+        batch.extend(waiting.commands.pop_front());
+    }
+    waiting.rows -= rows;
+    waiting.bytes -= bytes;
+    batch
+}

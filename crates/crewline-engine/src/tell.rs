@@ -1,0 +1,116 @@
+//! Telling: the events of a batch that was committed, put together from what its decisions were made on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crewline_api::{EventKind, Payload, ReceiptState, Seq};
+use crewline_core::{
+    ChatNo, ChatRow, EventSource, LogRow, MessageBodies, MessageNo, MessageRow, MessageWords,
+    NewMessageRow, ParticipantNo, RecipientRow, State, assemble,
+};
+
+use crate::hub::Hub;
+use crate::page::EncodedEvent;
+
+/// The state of a batch as a source of events. Only messages of this batch show their words: `message.received` and
+/// `message.sent` are told when the message is new, and never later.
+struct Batch<'a> {
+    state: &'a State,
+    messages: BTreeMap<MessageNo, &'a NewMessageRow>,
+}
+
+impl EventSource for Batch<'_> {
+    fn message(&self, no: MessageNo) -> Option<MessageRow> {
+        self.state.messages.get(&no).copied().flatten()
+    }
+
+    fn words(&self, no: MessageNo) -> Option<MessageWords> {
+        let row = self.messages.get(&no)?;
+        let reply_to = match row.reply_to {
+            None => None,
+            Some(no) => Some(self.message(no)?.id()),
+        };
+        Some(MessageWords {
+            sender_name: Arc::clone(&row.sender_name),
+            text: Arc::clone(&row.text),
+            reply_to,
+        })
+    }
+
+    fn chat(&self, no: ChatNo) -> Option<ChatRow> {
+        self.state.chats.get(&no).cloned().flatten()
+    }
+
+    fn recipient(&self, message: MessageNo, who: ParticipantNo) -> Option<RecipientRow> {
+        self.state.recipients.get(&(message, who)).copied()
+    }
+
+    fn payload(
+        &self,
+        message: MessageNo,
+        who: ParticipantNo,
+        state: ReceiptState,
+    ) -> Option<Payload> {
+        if let Some(payloads) = self.state.payloads.get(&(message, who)) {
+            return payloads.of(state).cloned();
+        }
+        // Read in the very batch in which it was sent.
+        let fresh = self.state.changes.payloads.iter();
+        fresh
+            .filter(|row| row.message == message && row.recipient == who && row.state == state)
+            .map(|row| row.payload.clone())
+            .next()
+    }
+}
+
+/// Puts the events of followed logs into the ring, and wakes who follows them.
+pub(crate) fn tell(state: &State, hub: &Hub) {
+    let messages = state
+        .changes
+        .messages
+        .iter()
+        .map(|row| (row.message.no, row))
+        .collect();
+    let batch = Batch { state, messages };
+    let mut bodies = MessageBodies::new();
+    let mut encoded: BTreeMap<(MessageNo, EventKind), EncodedEvent> = BTreeMap::new();
+    let mut logs: BTreeMap<ParticipantNo, (Vec<EncodedEvent>, Seq)> = BTreeMap::new();
+    for row in &state.changes.log {
+        if !logs.contains_key(&row.participant) && !hub.is_followed(row.participant) {
+            continue;
+        }
+        let log = logs.entry(row.participant).or_default();
+        log.1 = row.seq;
+        log.0.extend(encode(row, &batch, &mut bodies, &mut encoded));
+    }
+    for (participant, (events, head)) in logs {
+        let first = events.first().map(EncodedEvent::seq);
+        // One that could not be put together leaves a gap: then the store is asked.
+        let whole = first.is_some_and(|first| first + events.len() as u64 == head + 1);
+        hub.publish(participant, if whole { events } else { Vec::new() }, head);
+    }
+}
+
+fn encode(
+    row: &LogRow,
+    batch: &Batch<'_>,
+    bodies: &mut MessageBodies,
+    encoded: &mut BTreeMap<(MessageNo, EventKind), EncodedEvent>,
+) -> Option<EncodedEvent> {
+    let shared = matches!(
+        row.kind,
+        EventKind::MessageReceived | EventKind::MessageSent
+    );
+    let key = row
+        .message
+        .filter(|_| shared)
+        .map(|message| (message, row.kind));
+    if let Some(known) = key.and_then(|key| encoded.get(&key)) {
+        return Some(known.with_seq(row.seq));
+    }
+    let event = EncodedEvent::new(assemble(row, batch, bodies)?);
+    if let Some(key) = key {
+        encoded.insert(key, event.clone());
+    }
+    Some(event)
+}

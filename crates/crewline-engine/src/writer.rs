@@ -1,0 +1,263 @@
+//! The writer: one thread, one store, batch after batch. Load, decide, write, and only then answer and tell.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crewline_api::{ApiError, ErrorCode, ReceiptState};
+use crewline_core::decide::{Context, decide};
+use crewline_core::needs::{to_read, to_resolve};
+use crewline_core::{
+    Answer, BatchId, Changes, Command, Settings, State, StoreError, StoreErrorKind, Writer,
+};
+use metrics::{counter, gauge, histogram};
+use tracing::{debug, error, info, warn};
+
+use crate::Clock;
+use crate::engine::Health;
+use crate::hub::Hub;
+use crate::queue::{Pending, Queue, Work};
+use crate::tell::tell;
+
+/// How often a batch is repeated when someone else wrote what it was decided on.
+const CONFLICTS_MAX: u32 = 20;
+/// Most rounds of loading. The needs are satisfied in five at most; more is a fault of the house.
+const ROUNDS_MAX: u32 = 12;
+/// How long the writer waits for work before it looks at the health of the store.
+const IDLE: Duration = Duration::from_secs(1);
+
+type Results = Vec<Result<Answer, ApiError>>;
+
+pub(crate) struct WriterLoop {
+    pub(crate) writer: Box<dyn Writer>,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) health: Arc<Health>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) settings: Settings,
+    pub(crate) state: State,
+}
+
+impl WriterLoop {
+    /// Works until the queue is stopped and empty, or the store is lost.
+    pub(crate) fn run(mut self) {
+        loop {
+            match self.queue.take(IDLE) {
+                Work::Batch(batch) => {
+                    gauge!("crewline_queue_rows").set(self.queue.rows() as f64);
+                    self.carry_out(batch);
+                }
+                Work::Act(act) => {
+                    act(self.writer.directory());
+                    self.state = State::default();
+                }
+                Work::Idle => self.probe(),
+                Work::Stop => break,
+            }
+            if self.health.is_lost() {
+                self.queue.stop();
+            }
+        }
+    }
+
+    /// While the store does not take writes, tries a small one, so that it is ready again without a caller's command.
+    fn probe(&mut self) {
+        if self.health.is_ready() || self.health.is_lost() {
+            return;
+        }
+        match self.writer.probe() {
+            Ok(()) => self.set_ready(),
+            Err(error) => debug!(%error, "the store still does not take writes"),
+        }
+    }
+
+    fn set_ready(&self) {
+        if self.health.set(None) {
+            info!("the store takes writes again");
+        }
+    }
+
+    /// Carries a batch out, and answers everyone in it.
+    fn carry_out(&mut self, batch: Vec<Pending>) {
+        let oldest = batch.iter().map(|pending| pending.entered).min();
+        if let Some(oldest) = oldest {
+            histogram!("crewline_step_seconds", "step" => "queue")
+                .record(oldest.elapsed().as_secs_f64());
+        }
+        histogram!("crewline_batch_commands").record(batch.len() as f64);
+        let commands: Vec<&Command> = batch.iter().map(|pending| &pending.command).collect();
+        let results = self.run_batch(&commands);
+        let tell = Instant::now();
+        for (pending, result) in batch.into_iter().zip(results) {
+            if let Err(error) = &result {
+                pending.span.in_scope(|| log_refusal(error));
+            }
+            // Who does not wait any more does not want to know.
+            let _ = pending.answer.send(result.map_err(hide_internal));
+        }
+        histogram!("crewline_step_seconds", "step" => "answer")
+            .record(tell.elapsed().as_secs_f64());
+    }
+
+    fn run_batch(&mut self, commands: &[&Command]) -> Results {
+        for _ in 0..CONFLICTS_MAX {
+            let result = catch_unwind(AssertUnwindSafe(|| self.try_batch(commands)));
+            let failure = match result {
+                Ok(Ok(results)) => {
+                    self.set_ready();
+                    return results;
+                }
+                Ok(Err(failure)) => failure,
+                // The panic hook has logged what happened, and where.
+                Err(_) => {
+                    self.writer.abort();
+                    StoreError::new(StoreErrorKind::Refused, "a decision panicked")
+                }
+            };
+            self.state = State::default();
+            match failure.kind {
+                StoreErrorKind::Conflict => {
+                    debug!(error = %failure, "someone else wrote in the meantime; the batch is repeated")
+                }
+                StoreErrorKind::Refused => return self.one_by_one(commands, &failure),
+                _ => return self.fail(commands, &failure),
+            }
+        }
+        warn!(
+            "the store was written by someone else {CONFLICTS_MAX} times in a row; the batch is given up"
+        );
+        let busy = ApiError::new(ErrorCode::Busy, "The store is busy. Try again in a moment.");
+        commands.iter().map(|_| Err(busy.clone())).collect()
+    }
+
+    /// One of the batch is what the store refuses: alone it fails alone.
+    fn one_by_one(&mut self, commands: &[&Command], failure: &StoreError) -> Results {
+        match commands {
+            [_] => vec![Err(ApiError::new(
+                ErrorCode::Internal,
+                failure.detail.clone(),
+            ))],
+            _ => commands
+                .iter()
+                .flat_map(|command| self.run_batch(&[*command]))
+                .collect(),
+        }
+    }
+
+    fn fail(&mut self, commands: &[&Command], failure: &StoreError) -> Results {
+        let error = match failure.kind {
+            StoreErrorKind::Full => ApiError::new(
+                ErrorCode::StorageFull,
+                "The disk of the server is full, and nothing was stored. It goes on by itself once there is room.",
+            ),
+            _ => ApiError::new(
+                ErrorCode::StorageUnavailable,
+                "The store does not take writes; nothing was stored. Try again later.",
+            ),
+        };
+        if failure.kind == StoreErrorKind::Lost {
+            self.health.lose();
+            error!(error = %failure, "what was written may not be durable; the server stops");
+        } else if self.health.set(Some(error.clone())) {
+            error!(error = %failure, "the store does not take writes");
+        }
+        commands.iter().map(|_| Err(error.clone())).collect()
+    }
+
+    fn try_batch(&mut self, commands: &[&Command]) -> Result<Results, StoreError> {
+        let begun = Instant::now();
+        if !self.writer.begin()? {
+            self.state = State::default();
+        }
+        self.load(commands)?;
+        let loaded = Instant::now();
+        let results = self.decide(commands);
+        let decided = Instant::now();
+        if self.state.changes.is_empty() {
+            self.writer.abort();
+        } else {
+            let batch = u128::from(self.clock.random()) << 64 | u128::from(self.clock.random());
+            self.writer.commit(&self.state.changes, BatchId(batch))?;
+        }
+        let written = Instant::now();
+        tell(&self.state, &self.hub);
+        count(&self.state.end_batch());
+        for (step, time) in [
+            ("load", loaded - begun),
+            ("decide", decided - loaded),
+            ("commit", written - decided),
+            ("tell", written.elapsed()),
+        ] {
+            histogram!("crewline_step_seconds", "step" => step).record(time.as_secs_f64());
+        }
+        Ok(results)
+    }
+
+    fn load(&mut self, commands: &[&Command]) -> Result<(), StoreError> {
+        for needs in [to_resolve, to_read] {
+            for round in 0.. {
+                let wanted = needs(commands, &self.state);
+                if wanted.is_empty() {
+                    break;
+                }
+                if round == ROUNDS_MAX {
+                    return Err(StoreError::new(
+                        StoreErrorKind::Corrupt,
+                        format!("the store does not give {wanted:?}"),
+                    ));
+                }
+                self.writer.load(&wanted, &mut self.state)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self, commands: &[&Command]) -> Results {
+        let clock = Arc::clone(&self.clock);
+        let mut salt = || clock.random();
+        let mut context = Context {
+            settings: self.settings,
+            now: self.clock.now(),
+            salt: &mut salt,
+        };
+        commands
+            .iter()
+            .map(|command| decide(&mut self.state, command, &mut context))
+            .collect()
+    }
+}
+
+/// A fault of the house is logged with what is known, and told to the caller without it.
+fn log_refusal(error: &ApiError) {
+    if error.code == ErrorCode::Internal {
+        error!(detail = %error.detail, "a command failed by a fault of the server");
+    } else {
+        debug!(code = %error.code, "a command was refused");
+    }
+}
+
+fn hide_internal(error: ApiError) -> ApiError {
+    if error.code == ErrorCode::Internal {
+        let detail = "Something went wrong in the server; nothing was stored. Its log has the details under the request id.";
+        ApiError::new(ErrorCode::Internal, detail)
+    } else {
+        error
+    }
+}
+
+fn count(changes: &Changes) {
+    let new = |state: ReceiptState| {
+        let at_now = |row: &&crewline_core::LogRow| match state {
+            ReceiptState::Accepted => false,
+            ReceiptState::Delivered => row.kind == crewline_api::EventKind::MessageDelivered,
+            ReceiptState::Read => row.kind == crewline_api::EventKind::MessageRead,
+            ReceiptState::Acknowledged => row.kind == crewline_api::EventKind::MessageAcknowledged,
+        };
+        changes.log.iter().filter(at_now).count() as u64
+    };
+    counter!("crewline_messages_accepted_total").increment(changes.messages.len() as u64);
+    counter!("crewline_messages_delivered_total").increment(new(ReceiptState::Delivered));
+    counter!("crewline_messages_read_total").increment(new(ReceiptState::Read));
+    counter!("crewline_messages_acknowledged_total").increment(new(ReceiptState::Acknowledged));
+    counter!("crewline_events_total").increment(changes.log.len() as u64);
+}
