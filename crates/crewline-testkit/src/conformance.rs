@@ -1,0 +1,79 @@
+//! The conformance suite: what the port promises, one named case each.
+//!
+//! A case gets a function that makes empty stores. It panics where the store breaks its promise.
+
+mod cases;
+mod directory;
+mod same;
+
+use crate::{Desk, Fixture};
+
+/// Makes an empty store.
+pub type Make<'a> = &'a dyn Fn() -> Fixture;
+
+/// A desk at a new store, and what must live as long.
+fn desk(make: Make<'_>) -> (Desk, Box<dyn std::any::Any>) {
+    let Fixture { opened, guard } = make();
+    (Desk::new(opened), guard)
+}
+
+macro_rules! cases {
+    // `$d` is a dollar sign, for the macro that this one makes.
+    ($d:tt $($module:ident :: $name:ident;)+) => {
+        /// Every case, by name.
+        pub const CASES: &[(&str, fn(Make<'_>))] = &[$((stringify!($name), $module::$name),)+];
+
+        /// Makes one test of each case, on the stores that its argument makes: a function that returns a [`crate::Fixture`].
+        #[macro_export]
+        macro_rules! store_conformance {
+            ($d make:expr) => {
+                $(
+                    #[test]
+                    fn $name() {
+                        $crate::conformance::run(stringify!($name), &$d make);
+                    }
+                )+
+            };
+        }
+    };
+}
+
+cases! {
+    $
+    cases::what_was_committed_is_read_back_whole;
+    cases::what_was_aborted_left_no_trace;
+    cases::a_log_pages_forward_by_kind_and_has_no_gap;
+    cases::a_log_of_one_kind_passes_what_it_skipped;
+    cases::unread_is_what_was_neither_read_nor_sent;
+    cases::history_pages_backwards;
+    cases::chats_come_newest_activity_first_and_page;
+    cases::a_message_is_seen_by_its_sender_and_its_recipients_only;
+    cases::the_first_fact_of_a_device_counts;
+    cases::payloads_come_back_byte_for_byte;
+    cases::a_key_is_unique_for_its_sender;
+    cases::rows_of_earlier_batches_are_not_loaded_over_newer_ones;
+    cases::ids_are_compared_byte_by_byte;
+    cases::a_chat_of_a_thousand_long_ids_works;
+    cases::readers_see_whole_batches_while_the_writer_writes;
+    directory::users_are_added_changed_and_listed;
+    directory::an_import_is_all_or_nothing;
+    directory::sessions_open_end_and_are_closed;
+    directory::tokens_belong_to_users_externals_or_administration;
+    directory::the_writer_is_told_when_the_directory_changed;
+    directory::people_are_found_by_id_and_name;
+    directory::the_version_moves_with_users_tokens_and_sessions;
+    same::random_operations_say_the_same_as_the_store_in_memory;
+    same::batches_say_the_same_as_the_store_in_memory;
+}
+
+/// Runs a case by name.
+///
+/// # Panics
+/// When the store breaks a promise, or there is no such case.
+pub fn run(name: &str, make: Make<'_>) {
+    let (_, case) = CASES
+        .iter()
+        .find(|(case, _)| *case == name)
+        .expect("the case is in the list");
+    case(make);
+}

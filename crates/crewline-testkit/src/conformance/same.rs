@@ -1,0 +1,109 @@
+//! The same operations on two stores: the same answers, the same logs, the same lists.
+
+use crewline_api::{EventKind, EventKinds};
+use crewline_core::MemoryStore;
+
+use super::{Make, desk};
+use crate::ops::{EXTERNALS, USERS};
+use crate::{Desk, Op, Random, World, draw};
+
+/// Seeds of every run. A seed that finds a fault is added to this list, and stays.
+const SEEDS: [u64; 6] = [1, 2, 3, 4, 5, 6];
+const OPS: usize = 250;
+
+pub(super) fn random_operations_say_the_same_as_the_store_in_memory(make: Make<'_>) {
+    for seed in SEEDS {
+        play(make, seed, 1);
+    }
+}
+
+pub(super) fn batches_say_the_same_as_the_store_in_memory(make: Make<'_>) {
+    for seed in SEEDS {
+        play(make, seed + 1_000, 12);
+    }
+}
+
+/// Plays operations on the store and on the one in memory, in batches of up to `batch`.
+fn play(make: Make<'_>, seed: u64, batch: usize) {
+    println!("seed {seed}, batches of up to {batch}");
+    let mut random = Random::new(seed);
+    let (mut tested, _guard) = desk(make);
+    let mut model = Desk::new(MemoryStore::new("model").open());
+    for user in USERS {
+        tested.add_user(user);
+        model.add_user(user);
+    }
+    let mut world = World::default();
+    let mut done = 0;
+    while done < OPS {
+        let ops: Vec<Op> = (0..=random.below(batch))
+            .map(|_| draw(&mut random, &world))
+            .collect();
+        done += ops.len();
+        let (answers, expected) = (tested.batch(&ops), model.batch(&ops));
+        for ((op, answer), expected) in ops.iter().zip(&answers).zip(&expected) {
+            assert_eq!(
+                answer, expected,
+                "seed {seed}, batches of up to {batch}: {op:?}"
+            );
+            if let Ok(answer) = answer {
+                world.learn(answer);
+            }
+        }
+    }
+    compare(&tested, &model, &world, seed);
+}
+
+fn compare(tested: &Desk, model: &Desk, world: &World, seed: u64) {
+    for who in USERS.iter().chain(&EXTERNALS) {
+        assert_eq!(tested.no(who), model.no(who), "seed {seed}: {who}");
+        let Some(no) = model.no(who) else { continue };
+        assert_eq!(
+            tested.log(who),
+            model.log(who),
+            "seed {seed}: the log of {who}"
+        );
+        let kinds = EventKinds::from_iter([EventKind::MessageRead, EventKind::SelfRead]);
+        assert_eq!(
+            tested.reader.log(no, 3, kinds, 5),
+            model.reader.log(no, 3, kinds, 5),
+            "seed {seed}: a page of {who}"
+        );
+        assert_eq!(
+            tested.reader.chats(no, None, 5),
+            model.reader.chats(no, None, 5),
+            "seed {seed}: the chats of {who}"
+        );
+        for (message, chat) in &world.messages {
+            assert_eq!(
+                tested.reader.message(no, *message),
+                model.reader.message(no, *message),
+                "seed {seed}: {message} for {who}"
+            );
+            let history = (
+                tested.reader.history(no, *chat, Some(4), 3),
+                model.reader.history(no, *chat, Some(4), 3),
+            );
+            assert_eq!(history.0, history.1, "seed {seed}: {chat} for {who}");
+        }
+        for name in ["a", "b"] {
+            let name = name.parse().expect("a good name");
+            let kept = |desk: &Desk| {
+                desk.reader
+                    .cursor(no, &name)
+                    .expect("the store reads")
+                    .map(|row| (row.seq, row.kinds, row.put_at))
+            };
+            assert_eq!(
+                kept(tested),
+                kept(model),
+                "seed {seed}: the cursor {name} of {who}"
+            );
+        }
+    }
+    assert_eq!(
+        tested.reader.people("a", None, 4),
+        model.reader.people("a", None, 4),
+        "seed {seed}"
+    );
+}
