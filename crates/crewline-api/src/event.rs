@@ -337,7 +337,6 @@ impl<'de> Deserialize<'de> for Event {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EventsPage {
     /// The events, in the order of the log.
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
     pub events: Vec<Event>,
     /// The seq to pass as `after`: it also passes what `types` left out.
     pub next: Seq,

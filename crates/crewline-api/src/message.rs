@@ -405,6 +405,24 @@ impl NewReply {
         }
     }
 
+    /// With another priority than 2.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// As an answer to a message of the chat.
+    pub fn reply_to(mut self, message: MessageId) -> Self {
+        self.reply_to = Some(message);
+        self
+    }
+
+    /// With the newest message that was on the screen: nothing after it was read.
+    pub fn read_up_to(mut self, message: MessageId) -> Self {
+        self.read_up_to = Some(message);
+        self
+    }
+
     /// Checks the text.
     ///
     /// # Errors
@@ -417,6 +435,12 @@ impl NewReply {
         } else {
             Err(ApiError::fields(ErrorCode::Invalid, errors))
         }
+    }
+}
+
+impl<S: Into<String>> From<S> for NewReply {
+    fn from(message: S) -> Self {
+        Self::new(message)
     }
 }
 

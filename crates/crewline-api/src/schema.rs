@@ -1,10 +1,13 @@
 //! How types that are one value on the wire stand in OpenAPI.
 
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
-use utoipa::openapi::{RefOr, Schema};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::{ChatId, CursorName, MessageId, ParticipantId, Payload, Priority, Timestamp};
+use crate::{
+    ChatEvent, ChatId, CursorName, Event, EventKind, MessageEvent, MessageId, ParticipantId,
+    Payload, Priority, ReceiptEvent, SelfEvent, Timestamp,
+};
 
 fn text(description: &str, example: &str) -> ObjectBuilder {
     ObjectBuilder::new()
@@ -37,4 +40,63 @@ value_schemas! {
     Priority => ObjectBuilder::new().schema_type(Type::Integer)
         .description(Some("1 emergency, 2 normal with an alert that passes, 3 normal with an alert that stays"))
         .minimum(Some(1)).maximum(Some(3)).default(Some(2.into()));
+}
+
+/// The data of each kind of event, by the name of its schema.
+fn data_of(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::MessageReceived | EventKind::MessageSent => "MessageEvent",
+        EventKind::MessageDelivered | EventKind::MessageRead | EventKind::MessageAcknowledged => {
+            "ReceiptEvent"
+        }
+        EventKind::SelfRead | EventKind::SelfAcknowledged => "SelfEvent",
+        EventKind::ChatCreated => "ChatEvent",
+    }
+}
+
+impl PartialSchema for Event {
+    /// One form for each kind, told apart by `type`.
+    fn schema() -> RefOr<Schema> {
+        let forms = EventKind::ALL.iter().map(|kind| {
+            let seq = ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .description(Some("Its number in the log"))
+                .minimum(Some(1));
+            let word = ObjectBuilder::new()
+                .schema_type(Type::String)
+                .enum_values(Some([kind.as_str()]));
+            ObjectBuilder::new()
+                .title(Some(kind.as_str()))
+                .property("seq", seq)
+                .required("seq")
+                .property("type", word)
+                .required("type")
+                .property("timestamp", Timestamp::schema())
+                .required("timestamp")
+                .property("data", Ref::from_schema_name(data_of(*kind)))
+                .required("data")
+                .build()
+        });
+        forms
+            .fold(OneOfBuilder::new(), |one_of, form| one_of.item(form))
+            .description(Some(
+                "An event. Skip kinds that you do not know; more may come.",
+            ))
+            .into()
+    }
+}
+
+impl ToSchema for Event {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.extend([
+            ("MessageEvent".to_owned(), MessageEvent::schema()),
+            ("ReceiptEvent".to_owned(), ReceiptEvent::schema()),
+            ("SelfEvent".to_owned(), SelfEvent::schema()),
+            ("ChatEvent".to_owned(), ChatEvent::schema()),
+        ]);
+        MessageEvent::schemas(schemas);
+        ReceiptEvent::schemas(schemas);
+        SelfEvent::schemas(schemas);
+        ChatEvent::schemas(schemas);
+    }
 }

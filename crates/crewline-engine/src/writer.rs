@@ -14,7 +14,7 @@ use metrics::{counter, gauge, histogram};
 use tracing::{debug, error, info, warn};
 
 use crate::Clock;
-use crate::engine::Health;
+use crate::engine::{Health, stopped};
 use crate::hub::Hub;
 use crate::queue::{Pending, Queue, Work};
 use crate::tell::tell;
@@ -47,15 +47,14 @@ impl WriterLoop {
                     gauge!("crewline_queue_rows").set(self.queue.rows() as f64);
                     self.carry_out(batch);
                 }
+                // Whoever waits for an act that is dropped is told that the server stops.
+                Work::Act(_) if self.health.is_lost() => {}
                 Work::Act(act) => {
                     act(self.writer.directory());
                     self.state = State::default();
                 }
                 Work::Idle => self.probe(),
                 Work::Stop => break,
-            }
-            if self.health.is_lost() {
-                self.queue.stop();
             }
         }
     }
@@ -101,6 +100,9 @@ impl WriterLoop {
 
     fn run_batch(&mut self, commands: &[&Command]) -> Results {
         for _ in 0..CONFLICTS_MAX {
+            if self.health.is_lost() {
+                return commands.iter().map(|_| Err(stopped())).collect();
+            }
             let result = catch_unwind(AssertUnwindSafe(|| self.try_batch(commands)));
             let failure = match result {
                 Ok(Ok(results)) => {
@@ -156,6 +158,8 @@ impl WriterLoop {
             ),
         };
         if failure.kind == StoreErrorKind::Lost {
+            // Before anyone is answered: nothing may be taken, and nothing written, after this.
+            self.queue.stop();
             self.health.lose();
             error!(error = %failure, "what was written may not be durable; the server stops");
         } else if self.health.set(Some(error.clone())) {

@@ -1,1 +1,127 @@
-//! Crewline as a library: the engine and an embedded store behind one call
+//! Crewline in your process: the engine and an embedded store behind one call.
+//!
+//! ```
+//! use crewline::{ChatApi, Crewline, NewMessage};
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("crewline.db");
+//! let crewline = Crewline::open(path).await?;
+//! let message = NewMessage::builder("scada", "SCADA", "Breaker 1204 has tripped").to("alice").build()?;
+//! let sent = crewline.send_message(message).await?;
+//!
+//! // Alice's device and Alice herself, by whatever way you reach them:
+//! let alice = crewline.person("alice").await?;
+//! alice.read(sent.message_id).await?;
+//! alice.reply(sent.chat_id, "On my way").await?;
+//!
+//! let mut replies = crewline.receive_messages("scada".parse()?);
+//! let reply = crewline::next(&mut replies).await.expect("the stream does not end")?;
+//! assert_eq!((reply.from_user_id.as_str(), reply.message.as_str()), ("alice", "On my way"));
+//! # drop(replies);
+//! # crewline.close().await;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Everything that was answered is durable, and survives a kill of the process: open the same file again, and go on.
+//! Who embeds Crewline is trusted: it acts as every external and every person. Recipients need not be in a directory;
+//! their messages wait until they first appear.
+
+mod person;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use crewline_api::*;
+use crewline_core::{Settings, StoreError, UnknownRecipients};
+use crewline_engine::{Engine, Options, SystemClock};
+use futures_util::{Stream, StreamExt as _};
+pub use person::Person;
+
+/// A Crewline in this process. Clones are handles on the same one; when the last is dropped, it finishes what it has
+/// accepted and closes the file.
+#[derive(Clone)]
+pub struct Crewline {
+    engine: Engine,
+}
+
+/// Why a store could not be opened: which file, what is wrong with it, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct OpenError(String);
+
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        Self(error.detail)
+    }
+}
+
+impl Crewline {
+    /// Opens a store, or makes it. It belongs to this process until it is closed.
+    ///
+    /// # Errors
+    /// Where the file cannot be opened or written, belongs to another process or a newer version, or is damaged.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let options = crewline_store_sqlite::Options::new(path.as_ref());
+        let opened =
+            tokio::task::spawn_blocking(move || crewline_store_sqlite::open(&options)).await;
+        let opened = opened
+            .map_err(|error| OpenError(format!("opening the store was interrupted: {error}")))??;
+        let settings = Settings {
+            unknown_recipients: UnknownRecipients::Accept,
+        };
+        let engine = Engine::start(opened, Options { settings }, Arc::new(SystemClock))?;
+        Ok(Self { engine })
+    }
+
+    /// A person, to act as: with a device of their own. Someone who is not in the directory is added.
+    ///
+    /// # Errors
+    /// Where the id belongs to an external, or the store does not take writes.
+    pub async fn person(&self, id: &str) -> Result<Person, ApiError> {
+        Person::open(self.engine.clone(), id).await
+    }
+
+    /// Finishes what was accepted, and closes the file.
+    pub async fn close(self) {
+        self.engine.stop().await;
+    }
+}
+
+impl ChatApi for Crewline {
+    fn send_message(&self, message: NewMessage) -> BoxFuture<'_, Result<SentMessage, ApiError>> {
+        self.engine.send_message(message)
+    }
+
+    fn create_chat(
+        &self,
+        from: ParticipantId,
+        to: Vec<ParticipantId>,
+    ) -> BoxFuture<'_, Result<Chat, ApiError>> {
+        self.engine.create_chat(from, to)
+    }
+
+    fn receive_messages(
+        &self,
+        to: ParticipantId,
+    ) -> BoxStream<'_, Result<ReceivedMessage, ApiError>> {
+        self.engine.receive_messages(to)
+    }
+
+    fn receive_payloads(
+        &self,
+        from: ParticipantId,
+    ) -> BoxStream<'_, Result<PayloadFired, ApiError>> {
+        self.engine.receive_payloads(from)
+    }
+}
+
+/// The next item of a stream: `futures::StreamExt::next`, for those who have no such crate.
+pub async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
+    stream.next().await
+}

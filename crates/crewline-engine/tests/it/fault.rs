@@ -1,0 +1,111 @@
+//! A store that does as it is told: fails, waits, or panics, and else is the one in memory.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex};
+
+use crewline_core::needs::Wanted;
+use crewline_core::{
+    BatchId, Changes, Directory, MemoryStore, Opened, State, StoreError, StoreErrorKind, Writer,
+};
+
+/// What the store is told.
+#[derive(Default)]
+pub(crate) struct Faults {
+    /// The next commits fail so.
+    pub(crate) commits: Mutex<VecDeque<StoreErrorKind>>,
+    /// Commits and probes fail so, until it is taken back.
+    pub(crate) always: Mutex<Option<StoreErrorKind>>,
+    /// A commit that holds a message with this text fails so.
+    pub(crate) poison: Mutex<Option<(String, StoreErrorKind)>>,
+    /// Loading panics when a participant of this id is asked for.
+    pub(crate) panic_on: Mutex<Option<String>>,
+    /// While closed, no batch begins.
+    gate: Mutex<bool>,
+    opened: Condvar,
+    /// How many batches were committed.
+    pub(crate) committed: Mutex<usize>,
+}
+
+impl Faults {
+    pub(crate) fn close_gate(&self) {
+        *self.gate.lock().unwrap() = true;
+    }
+
+    pub(crate) fn open_gate(&self) {
+        *self.gate.lock().unwrap() = false;
+        self.opened.notify_all();
+    }
+
+    fn always(&self) -> Result<(), StoreError> {
+        match *self.always.lock().unwrap() {
+            Some(kind) => Err(StoreError::new(kind, "as told")),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn store(faults: &Arc<Faults>) -> Opened {
+    let Opened { writer, reader } = MemoryStore::new("test").open();
+    Opened {
+        writer: Box::new(FaultyWriter {
+            inner: writer,
+            faults: Arc::clone(faults),
+        }),
+        reader,
+    }
+}
+
+struct FaultyWriter {
+    inner: Box<dyn Writer>,
+    faults: Arc<Faults>,
+}
+
+impl Writer for FaultyWriter {
+    fn begin(&mut self) -> Result<bool, StoreError> {
+        let mut closed = self.faults.gate.lock().unwrap();
+        while *closed {
+            closed = self.faults.opened.wait(closed).unwrap();
+        }
+        drop(closed);
+        self.inner.begin()
+    }
+
+    fn load(&mut self, wanted: &Wanted, state: &mut State) -> Result<(), StoreError> {
+        let id = self.faults.panic_on.lock().unwrap().clone();
+        assert!(
+            !wanted
+                .ids
+                .iter()
+                .any(|wanted| Some(wanted.as_str()) == id.as_deref()),
+            "as told"
+        );
+        self.inner.load(wanted, state)
+    }
+
+    fn commit(&mut self, changes: &Changes, batch: BatchId) -> Result<(), StoreError> {
+        self.faults.always()?;
+        if let Some(kind) = self.faults.commits.lock().unwrap().pop_front() {
+            return Err(StoreError::new(kind, "as told"));
+        }
+        if let Some((text, kind)) = &*self.faults.poison.lock().unwrap() {
+            if changes.messages.iter().any(|row| &*row.text == text) {
+                return Err(StoreError::new(*kind, "SELECT secret FROM poison"));
+            }
+        }
+        *self.faults.committed.lock().unwrap() += 1;
+        self.inner.commit(changes, batch)
+    }
+
+    fn abort(&mut self) {
+        self.inner.abort();
+    }
+
+    fn probe(&mut self) -> Result<(), StoreError> {
+        self.faults.always()?;
+        self.inner.probe()
+    }
+
+    fn directory(&mut self) -> &mut dyn Directory {
+        self.inner.directory()
+    }
+}

@@ -1,0 +1,230 @@
+//! Following logs: from the ring, from the store, and over the border of the two.
+
+use crewline_api::{ErrorCode, EventKind, EventKinds};
+use crewline_core::{Command, ParticipantNo};
+use crewline_engine::Engine;
+
+use super::{engine, send};
+
+async fn no(engine: &Engine, id: &'static str) -> ParticipantNo {
+    engine
+        .read(move |reader| reader.participant(&id.parse().unwrap()))
+        .await
+        .unwrap()
+        .unwrap()
+        .no
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_gets_what_was_there_and_what_comes_each_once() {
+    let engine = engine();
+    for at in 0..5 {
+        send(&engine, "scada", "alice", &format!("{at}"))
+            .await
+            .unwrap();
+    }
+    let mut follower = engine.follow(no(&engine, "alice").await, 0, EventKinds::ALL);
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        seen.extend(
+            follower
+                .next(3)
+                .await
+                .unwrap()
+                .events
+                .iter()
+                .map(crewline_engine::EncodedEvent::seq),
+        );
+    }
+    let writer = engine.clone();
+    let sending = tokio::spawn(async move {
+        // More than the ring holds, so that the follower falls behind it now and then.
+        for at in 5..700 {
+            send(&writer, "scada", "alice", &format!("{at}"))
+                .await
+                .unwrap();
+        }
+    });
+    while seen.len() < 700 {
+        seen.extend(
+            follower
+                .next(7)
+                .await
+                .unwrap()
+                .events
+                .iter()
+                .map(crewline_engine::EncodedEvent::seq),
+        );
+    }
+    sending.await.unwrap();
+    assert_eq!(seen, (1..=700).collect::<Vec<u64>>());
+    assert_eq!(follower.position(), 700);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_the_same_from_the_ring_and_from_the_store() {
+    let engine = engine();
+    let sent = send(&engine, "scada", "alice", "first").await.unwrap();
+    let (alice, scada) = (no(&engine, "alice").await, no(&engine, "scada").await);
+    // Who follows fills the ring.
+    let following = [
+        engine.follow(alice, 1, EventKinds::ALL),
+        engine.follow(scada, 0, EventKinds::ALL),
+    ];
+    send(&engine, "scada", "alice", "second 🚑\n\"quoted\"")
+        .await
+        .unwrap();
+    let said = crewline_api::ReceiptSaid::Message {
+        message_id: sent.message_id.to_string(),
+        state: crewline_api::ReceiptState::Acknowledged,
+        at: None,
+    };
+    let alice_id = "alice".parse().unwrap();
+    let user = crewline_core::NewUser {
+        id: alice_id,
+        name: None,
+        role: crewline_api::Role::Crew,
+        password: None,
+    };
+    engine
+        .directory(move |directory, now| directory.add_user(&user, now))
+        .await
+        .unwrap()
+        .unwrap();
+    let actor = crewline_core::Actor {
+        id: "alice".parse().unwrap(),
+        external: false,
+        device: crewline_core::DeviceNo(1),
+    };
+    engine
+        .submit(Command::Receipts(
+            crewline_core::ReceiptsCommand::new(actor, vec![said]).unwrap(),
+        ))
+        .await
+        .unwrap();
+    for (who, after, count) in [(alice, 1, 3), (scada, 0, 3)] {
+        let ring = engine
+            .page(who, Some(after), EventKinds::ALL, 100)
+            .await
+            .unwrap();
+        let stored = engine
+            .read(move |reader| reader.log(who, after, EventKinds::ALL, 100))
+            .await
+            .unwrap();
+        let (mut told, mut kept) = (Vec::new(), Vec::new());
+        for (event, stored) in ring.events.iter().zip(&stored.events) {
+            event.write_json(&mut told);
+            kept.extend(serde_json::to_vec(stored).unwrap());
+        }
+        assert_eq!(
+            String::from_utf8(told).unwrap(),
+            String::from_utf8(kept).unwrap()
+        );
+        assert_eq!((ring.events.len(), stored.events.len()), (count, count));
+    }
+    drop(following);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_of_one_kind_waits_for_that_kind_and_passes_the_others() {
+    let engine = engine();
+    let sent = send(&engine, "scada", "alice", "x").await.unwrap();
+    let scada = no(&engine, "scada").await;
+    let mut follower = engine.follow(scada, 0, EventKinds::from_iter([EventKind::MessageRead]));
+    let waiting = tokio::spawn(async move {
+        follower
+            .next(10)
+            .await
+            .map(|page| (page.events.len(), page.next, follower.position()))
+    });
+    let user = crewline_core::NewUser {
+        id: "alice".parse().unwrap(),
+        name: None,
+        role: crewline_api::Role::Crew,
+        password: None,
+    };
+    engine
+        .directory(move |directory, now| directory.add_user(&user, now))
+        .await
+        .unwrap()
+        .unwrap();
+    for state in [
+        crewline_api::ReceiptState::Delivered,
+        crewline_api::ReceiptState::Read,
+    ] {
+        let said = crewline_api::ReceiptSaid::Message {
+            message_id: sent.message_id.to_string(),
+            state,
+            at: None,
+        };
+        let actor = crewline_core::Actor {
+            id: "alice".parse().unwrap(),
+            external: false,
+            device: crewline_core::DeviceNo(1),
+        };
+        engine
+            .submit(Command::Receipts(
+                crewline_core::ReceiptsCommand::new(actor, vec![said]).unwrap(),
+            ))
+            .await
+            .unwrap();
+    }
+    assert_eq!(waiting.await.unwrap().unwrap(), (1, 2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_outside_of_the_log_is_refused() {
+    let engine = engine();
+    send(&engine, "scada", "alice", "x").await.unwrap();
+    let alice = no(&engine, "alice").await;
+    assert_eq!(
+        engine
+            .page(alice, Some(2), EventKinds::ALL, 1)
+            .await
+            .unwrap_err()
+            .code,
+        ErrorCode::AheadOfLog
+    );
+    assert_eq!(
+        engine
+            .page(alice, Some(1), EventKinds::ALL, 1)
+            .await
+            .unwrap()
+            .events
+            .len(),
+        0
+    );
+    assert_eq!(
+        engine
+            .page(alice, None, EventKinds::ALL, 1)
+            .await
+            .unwrap()
+            .events
+            .len(),
+        1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn better_1_a_hundred_first_messages_to_one_new_set_at_once_are_one_chat() {
+    let engine = engine();
+    let sends: Vec<_> = (0..100)
+        .map(|at| {
+            let engine = engine.clone();
+            tokio::spawn(async move {
+                send(&engine, "scada", "alice", &format!("{at}"))
+                    .await
+                    .unwrap()
+            })
+        })
+        .collect();
+    let mut positions = Vec::new();
+    let mut chats = std::collections::BTreeSet::new();
+    for send in sends {
+        let sent = send.await.unwrap();
+        chats.insert(sent.chat_id);
+        positions.push(sent.position);
+    }
+    positions.sort_unstable();
+    assert_eq!((chats.len(), positions), (1, (1..=100).collect()));
+}
