@@ -1,1 +1,67 @@
-fn main() {}
+//! Rules of the house, as a program: `cargo xtask tidy` checks them, `cargo xtask docs` writes the pages that are made
+//! from the code. `make test` runs the former.
+
+mod configuration;
+mod edges;
+mod errors;
+mod files;
+mod functions;
+mod words;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// A rule that is broken: where, and what to do.
+type Fault = String;
+
+fn main() -> ExitCode {
+    let task = std::env::args().nth(1).unwrap_or_default();
+    let root = root();
+    let outcome = match task.as_str() {
+        "tidy" => tidy(&root),
+        "docs" => configuration::write(&root),
+        _ => Err("cargo xtask tidy   checks the rules of the house\ncargo xtask docs   writes docs/configuration.md".to_owned()),
+    };
+    match outcome {
+        Ok(said) => {
+            println!("{said}");
+            ExitCode::SUCCESS
+        }
+        Err(fault) => {
+            eprintln!("{fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder of the workspace.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+fn tidy(root: &Path) -> Result<String, String> {
+    let files = files::all(root)?;
+    let mut faults = edges::check(root)?;
+    faults.extend(files::check(&files));
+    faults.extend(functions::check(&files));
+    faults.extend(words::check(&files));
+    faults.extend(errors::check(root)?);
+    faults.extend(configuration::check(root)?);
+    if faults.is_empty() {
+        return Ok(format!(
+            "tidy: {} files keep the rules of the house",
+            files.len()
+        ));
+    }
+    Err(format!(
+        "tidy: {} rules are broken\n  {}",
+        faults.len(),
+        faults.join("\n  ")
+    ))
+}
+
+/// The text of a file of the project.
+fn read(root: &Path, path: &str) -> Result<String, String> {
+    std::fs::read_to_string(root.join(path)).map_err(|error| format!("cannot read {path}: {error}"))
+}

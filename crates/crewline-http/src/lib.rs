@@ -1,1 +1,47 @@
-//! Crewline over HTTP: REST, long poll, server-sent events, OpenAPI
+//! Crewline over HTTP: REST, long poll and server-sent events, on an [`Engine`](crewline_engine::Engine).
+//!
+//! It owns what is particular to HTTP: who calls ([`password`]s, sessions, tokens, cookies and their `Origin`), the
+//! reading of requests into commands, problem documents, and the description of it all in OpenAPI.
+//!
+//! **Invariant:** nothing is decided here. A request becomes a command or a reading of the engine, and its answer
+//! becomes JSON. Whoever is not allowed to act so is refused before the engine hears of it.
+//!
+//! To add a call: a handler in the file of its noun, with its `#[utoipa::path]`, and a line in [`router`]. What it
+//! refuses is written down by a [`refusals`] list beside it, so that the description never lags behind.
+
+mod acting;
+mod answer;
+mod app;
+mod auth;
+mod body;
+mod chat;
+mod cursor;
+mod docs;
+mod event;
+mod fault;
+mod fields;
+mod json;
+mod me;
+mod message;
+mod openapi;
+mod ops;
+mod origin;
+pub mod password;
+mod path;
+mod people;
+mod problem;
+mod query;
+mod receipt;
+mod refusals;
+mod request;
+mod router;
+mod seen;
+mod serve;
+mod session;
+mod stream;
+mod throttle;
+
+pub use app::{App, MetricsRenderer, Settings};
+pub use openapi::openapi;
+pub use router::router;
+pub use serve::serve;

@@ -1,1 +1,41 @@
-//! Crewline's embedded store: SQLite with one writer, a checkpointer and a few readers
+//! Crewline's embedded store: one SQLite file, one writer, a checkpointer and a few readers.
+//!
+//! [`open`] gives a server its store: it takes the serve lock, so that two servers never write to one file.
+//! [`open_beside`] is for the administrator's commands, which work whether a server runs or not. [`admin`] holds what
+//! works on the file as a whole: backup, check, shell.
+//!
+//! **Invariant:** no rule of Crewline is in here. The writer loads what it is asked for and writes what was decided, in
+//! one transaction with `synchronous=FULL`; when [`Writer::commit`](crewline_core::Writer::commit) returns, the batch is
+//! on the disk. Nothing is ever called durable after a failed fsync.
+//!
+//! Ways of failing: every error names the file and says what to do. A full disk or a locked file leaves nothing behind,
+//! and the same writer goes on when there is room again; only [`StoreErrorKind::Lost`](crewline_core::StoreErrorKind::Lost)
+//! ends it.
+
+pub mod admin;
+mod beside;
+mod checkpointer;
+mod connection;
+mod directory;
+mod error;
+mod file;
+mod load;
+mod lock;
+mod meta;
+mod migration;
+mod open;
+mod options;
+mod reader;
+mod row;
+mod save;
+mod writer;
+
+pub use beside::Beside;
+pub use migration::{NEWEST as NEWEST_SCHEMA, schema_text};
+pub use open::{open, open_beside};
+pub use options::Options;
+
+/// The version of SQLite that is built in, such as `3.54.1`.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}

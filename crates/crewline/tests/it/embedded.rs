@@ -34,7 +34,7 @@ async fn what_was_sent_is_there_when_the_file_is_opened_again() {
         .events(0)
         .await
         .unwrap();
-    let texts: Vec<_> = events.iter().map(|event| match &event.data {
+    let texts = events.iter().map(|event| match &event.data {
         EventData::MessageReceived(data) => data.message.to_string(),
         other => panic!("{other:?}"),
     });

@@ -1,0 +1,72 @@
+# The commands of Crewline. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+
+.PHONY: help run build test bench lint fmt docs clean tools
+
+help: ## List the commands
+	@echo 'Crewline: make COMMAND'
+	@echo
+	@sed -nE 's/^([a-z]+):.*## (.*)$$/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+
+# Says what is missing before a long build fails on it. SQLite is C, and comes in source.
+tools:
+	@missing=0; \
+	if ! command -v $(CARGO) >/dev/null 2>&1; then \
+	  echo 'missing: cargo (Rust 1.92 or newer)'; \
+	  echo '  try: curl --proto "=https" --tlsv1.2 -sSf https://sh.rustup.rs | sh'; missing=1; fi; \
+	if ! command -v "$${CC:-cc}" >/dev/null 2>&1 && ! command -v gcc >/dev/null 2>&1 && ! command -v clang >/dev/null 2>&1; then \
+	  echo 'missing: a C compiler (SQLite is built from source)'; \
+	  echo '  try: apt-get install build-essential   (Debian, Ubuntu)'; \
+	  echo '       dnf install gcc                   (Fedora, RHEL)'; \
+	  echo '       xcode-select --install            (macOS)'; missing=1; fi; \
+	if [ $$missing = 1 ]; then echo 'Install what is missing, and run make again.'; exit 1; fi
+
+run: build ## Build, and start the server with a small demo on http://127.0.0.1:8080
+	@mkdir -p data
+	./target/release/crewline serve --demo --store sqlite://data/crewline.db --listen 127.0.0.1:8080
+
+build: tools ## Build the release binary: target/release/crewline
+	$(CARGO) build --release --package crewline-cli
+
+# PHASES names a file to which the seconds of each phase are appended; .ci/run reads it.
+test: tools ## Run every test and the rules of the house
+	@set -e; phase() { local name=$$1; shift; local from=$$SECONDS; echo "== $$name"; local rc=0; "$$@" || rc=$$?; \
+	  if [ -n "$${PHASES:-}" ]; then echo "$$name $$((SECONDS - from)) $$rc" >> "$$PHASES"; fi; return $$rc; }; \
+	if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	  phase 'build' $(CARGO) nextest run --workspace --no-run; \
+	  phase 'tests' $(CARGO) nextest run --workspace; \
+	else \
+	  echo 'cargo-nextest is not installed: the tests run under cargo test, which takes a little longer'; \
+	  phase 'build' $(CARGO) test --workspace --all-targets --no-run; \
+	  phase 'tests' $(CARGO) test --workspace --lib --bins --tests --examples; \
+	fi; \
+	phase 'examples-in-docs' $(CARGO) test --workspace --doc; \
+	phase 'rules-of-the-house' $(CARGO) xtask tidy
+	@echo 'make test: all is well'
+
+bench: tools ## Measure, and print one table
+	$(CARGO) bench --package crewline-cli --bench figures
+
+lint: tools ## Check format and lints; supply chain and spelling where the tools are installed
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@if command -v cargo-deny >/dev/null 2>&1; then $(CARGO) deny check; \
+	  else echo 'not checked: licences and advisories (cargo install cargo-deny --locked)'; fi
+	@if command -v typos >/dev/null 2>&1; then typos; \
+	  else echo 'not checked: spelling (cargo install typos-cli --locked)'; fi
+	@if command -v cargo-machete >/dev/null 2>&1; then $(CARGO) machete; \
+	  else echo 'not checked: dependencies that nobody uses (cargo install cargo-machete --locked)'; fi
+
+fmt: tools ## Format the code
+	$(CARGO) fmt --all
+
+docs: tools ## Write the pages that are made from the code, and the documentation of the crates
+	$(CARGO) xtask docs
+	$(CARGO) doc --workspace --no-deps
+
+clean: ## Remove what was built; the store in ./data stays
+	$(CARGO) clean

@@ -1,0 +1,99 @@
+//! The machine: what it is, how fast its disk says "I have it", and what a process has used.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The disk to measure: the one that the build is on, not a temporary folder that may be in memory.
+pub(crate) fn work_folder() -> PathBuf {
+    let target = Path::new(env!("CARGO_BIN_EXE_crewline"))
+        .parent()
+        .map(Path::to_path_buf);
+    target
+        .filter(|folder| folder.is_dir())
+        .unwrap_or_else(std::env::temp_dir)
+}
+
+/// The processor, the kernel and the date.
+pub(crate) fn describe() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let cpuinfo = read("/proc/cpuinfo");
+    let model = cpuinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .and_then(|rest| rest.split_once(':'));
+    let model = model.map_or("an unknown processor", |(_, model)| model.trim());
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let date = jiff::Zoned::now().date();
+    format!("{cores} × {model}, Linux {}, {date}", kernel.trim())
+}
+
+/// What a flush costs now.
+pub(crate) struct Flush {
+    pub(crate) median_ms: f64,
+    pub p99_ms: f64,
+    pub(crate) samples: usize,
+}
+
+/// Appends 4 KiB and waits for the disk, again and again.
+pub(crate) fn flush(folder: &Path, samples: usize) -> Flush {
+    let mut file = File::create(folder.join("flush")).unwrap();
+    let block = [7u8; 4096];
+    let mut times: Vec<Duration> = (0..samples)
+        .map(|_| {
+            let begun = Instant::now();
+            file.write_all(&block).unwrap();
+            file.sync_data().unwrap();
+            begun.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    let ms = |at: usize| times[at.min(samples - 1)].as_secs_f64() * 1e3;
+    Flush {
+        median_ms: ms(samples / 2),
+        p99_ms: ms(samples * 99 / 100),
+        samples,
+    }
+}
+
+/// The time that a process has spent on the processor, in user and kernel mode, all threads.
+pub(crate) fn cpu(process: &str) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    // The name of the command may hold anything but a last parenthesis.
+    let fields: Vec<&str> = stat
+        .rsplit_once(')')
+        .unwrap()
+        .1
+        .split_whitespace()
+        .collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    // A tick is 10 ms on every Linux that runs this.
+    Duration::from_millis(ticks * 10)
+}
+
+/// What one turn measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Turn {
+    pub(crate) messages: u64,
+    pub(crate) time: Duration,
+    pub(crate) cpu: Duration,
+}
+
+impl Turn {
+    pub(crate) fn per_second(&self) -> f64 {
+        self.messages as f64 / self.time.as_secs_f64()
+    }
+
+    pub(crate) fn cpu_us(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.messages as f64
+    }
+}
+
+/// The middle one.
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

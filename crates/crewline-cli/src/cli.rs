@@ -1,0 +1,147 @@
+//! The command line: what there is, and what `--help` says of it. What a command does stands in its own file.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::command::{completions, config_show, db, doctor, listen, man, send, serve, token, user};
+use crate::config::LogFormat;
+use crate::style::Color;
+
+const EXAMPLES: &str = "\
+Examples:
+  crewline serve                                          start the server on 127.0.0.1:8080
+  echo 'a long password' | crewline user add alice --name Alice --password-stdin
+  crewline token create --external scada:dms              a token for a system that sends
+  CREWLINE_TOKEN=… crewline send --to alice --wait read 'Breaker 1204 has tripped'
+  CREWLINE_TOKEN=… crewline listen                        follow what comes in
+
+Exit codes:
+  0  done
+  1  failed; standard error says what was wrong, and what to try
+  2  the command was called in a way that makes no sense
+  3  send: accepted, but not everybody reached the state asked for in time";
+
+/// Messages between control rooms and field crews, with proof of what became of each one: stored, delivered, read,
+/// acknowledged.
+#[derive(Debug, Parser)]
+#[command(name = "crewline", version, after_help = EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Where everything is kept: sqlite://PATH [default: sqlite://crewline.db]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        help_heading = "Global options"
+    )]
+    pub(crate) store: Option<String>,
+    /// The configuration file [default: crewline.toml in the working directory, where there is one]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help_heading = "Global options"
+    )]
+    pub(crate) config: Option<PathBuf>,
+    /// How log lines on standard error look [default: text]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        help_heading = "Global options"
+    )]
+    pub(crate) log_format: Option<LogFormat>,
+    /// What is logged: error, warn, info, debug, trace, or by part such as info,crewline_http=debug [default: info]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        help_heading = "Global options"
+    )]
+    pub(crate) log_level: Option<String>,
+    /// When to use colour; NO_COLOR is heeded
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Global options"
+    )]
+    pub(crate) color: Color,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the server
+    Serve(serve::ServeArgs),
+    /// Keep the users of the directory
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Keep the tokens by which systems and scripts act
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Send a message, and watch what becomes of it
+    Send(send::SendArgs),
+    /// Print the events of the token's participant as they come
+    Listen(listen::ListenArgs),
+    /// Back up, check, or look into the store
+    #[command(subcommand)]
+    Db(db::DbCommand),
+    /// Check store, disk, clock, port and configuration, and say what to do
+    Doctor(doctor::DoctorArgs),
+    /// Show the configuration
+    #[command(subcommand)]
+    Config(config_show::ConfigCommand),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsArgs),
+    /// Write the manual pages into a folder
+    Man(man::ManArgs),
+}
+
+impl Cli {
+    /// What flags say of the configuration: key, flag, value.
+    pub(crate) fn flags(&self) -> Vec<(&'static str, &'static str, String)> {
+        let mut flags = Vec::new();
+        let mut put = |key, flag, value: Option<String>| {
+            flags.extend(value.map(|value| (key, flag, value)));
+        };
+        put("store.url", "--store", self.global.store.clone());
+        put("log.level", "--log-level", self.global.log_level.clone());
+        let format = self
+            .global
+            .log_format
+            .map(|format| format.as_str().to_owned());
+        put("log.format", "--log-format", format);
+        match &self.command {
+            Command::Serve(args) => put("http.listen", "--listen", args.listen.clone()),
+            Command::Send(args) => put("client.url", "--url", args.connection.url.clone()),
+            Command::Listen(args) => put("client.url", "--url", args.connection.url.clone()),
+            _ => {}
+        }
+        flags
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_does_not_contradict_itself() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,122 @@
+//! `crewline db`: the store as a whole: back it up, check it, look into it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use crewline_store_sqlite::admin;
+use serde_json::json;
+
+use super::sql_prompt;
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// Back up, check, or look into the store
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Write a whole copy of the store into a new file, while a server runs or not
+    Backup(BackupArgs),
+    /// Check every page and every rule of the store
+    Check(CheckArgs),
+    /// Look into the store with SQL; read-only unless --write is given
+    Shell(ShellArgs),
+}
+
+const BACKUP_HELP: &str = "\
+The copy is one file, and it is whole or not there at all. When a server opens it, its logs have a new epoch, and
+consumers are told: nothing is skipped or repeated silently.
+
+Example:
+  crewline db backup /var/backups/crewline-$(date +%F).db";
+
+/// Where to.
+#[derive(Debug, Args)]
+#[command(after_help = BACKUP_HELP)]
+pub(crate) struct BackupArgs {
+    /// The new file; it must not exist
+    pub(crate) file: PathBuf,
+}
+
+/// How to check.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exits 1 where anything is wrong. It reads the whole file: on a large store it takes a while."
+)]
+pub(crate) struct CheckArgs {
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const SHELL_HELP: &str = "\
+A statement ends with a semicolon. .tables lists the tables, .schema shows them, .quit ends.
+
+Examples:
+  crewline db shell
+  crewline db shell 'SELECT id, role FROM participant'
+  echo 'SELECT count(*) FROM message;' | crewline db shell";
+
+/// How to look.
+#[derive(Debug, Args)]
+#[command(after_help = SHELL_HELP)]
+pub(crate) struct ShellArgs {
+    /// Let statements change the store. A running server does not expect that: stop it first
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// Statements to run instead of asking for them
+    pub(crate) sql: Option<String>,
+}
+
+/// Does it.
+pub(crate) fn run(command: &DbCommand, context: &mut Context) -> Result<(), Failure> {
+    context.need_store()?;
+    match command {
+        DbCommand::Backup(args) => backup(args, context),
+        DbCommand::Check(args) => check(args, context),
+        DbCommand::Shell(args) => sql_prompt::run(args, context),
+    }
+}
+
+fn backup(args: &BackupArgs, context: &mut Context) -> Result<(), Failure> {
+    admin::backup(context.store_path(), &args.file)?;
+    let bytes = std::fs::metadata(&args.file).map_or(0, |meta| meta.len());
+    context.out.line(&format!(
+        "{} ({} KiB)",
+        args.file.display(),
+        bytes.div_ceil(1024)
+    ))
+}
+
+fn check(args: &CheckArgs, context: &mut Context) -> Result<(), Failure> {
+    let path = context.store_path().to_owned();
+    let report = admin::check(&path)?;
+    if args.json {
+        context.out.json(&json!({
+            "store": path.display().to_string(), "ok": report.is_ok(), "schema": report.schema, "epoch": report.epoch,
+            "messages": report.messages, "events": report.events, "problems": report.problems,
+        }))?;
+    } else if report.is_ok() {
+        context.out.line(&format!(
+            "{} is whole: {} messages and {} events, schema {}, epoch {}",
+            path.display(),
+            report.messages,
+            report.events,
+            report.schema,
+            report.epoch
+        ))?;
+        if report.backup_of_epoch.is_some() {
+            context
+                .out
+                .line("it is a backup: when a server opens it, its logs get a new epoch")?;
+        }
+    }
+    if report.is_ok() {
+        return Ok(());
+    }
+    let mut what = format!("{} is damaged:", path.display());
+    for problem in &report.problems {
+        what.push_str("\n  ");
+        what.push_str(problem);
+    }
+    Err(Failure::new(what)
+        .remedy("stop the server, keep a copy of the file, and put a backup in its place"))
+}

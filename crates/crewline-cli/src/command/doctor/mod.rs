@@ -1,0 +1,83 @@
+//! `crewline doctor`: looks at what a server needs, and says what to do. It changes nothing: its only traces are a few
+//! blocks written to the store's folder and removed again.
+
+mod clock;
+mod disk;
+mod files;
+mod finding;
+mod port;
+mod store;
+
+use clap::Args;
+use serde_json::json;
+
+use self::finding::{Finding, Status};
+use crate::client::block_on;
+use crate::context::Context;
+use crate::failure::Failure;
+
+const HELP: &str = "\
+Each line is ok, warn or fail, with what to do where there is something to do. Exits 1 where a line says fail.
+No other host is asked.";
+
+/// Check store, disk, clock, port and configuration, and say what to do
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct DoctorArgs {
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Looks.
+pub(crate) fn run(args: &DoctorArgs, context: &mut Context) -> Result<(), Failure> {
+    let mut findings = configuration(context);
+    findings.extend(store::look(context));
+    findings.extend(disk::look(context.store_path()));
+    findings.extend(files::look(context));
+    findings.extend(clock::look());
+    block_on(async {
+        findings.push(port::look(context.config.http.listen).await);
+        Ok(())
+    })?;
+    if args.json {
+        context.out.json(&json!({ "checks": findings }))?;
+    } else {
+        let style = context.out.style();
+        for finding in &findings {
+            context.out.write(&finding.text(style))?;
+        }
+    }
+    let failed = findings
+        .iter()
+        .filter(|finding| finding.status == Status::Fail)
+        .count();
+    match failed {
+        0 => Ok(()),
+        1 => Err(Failure::new("one check failed")),
+        many => Err(Failure::new(format!("{many} checks failed"))),
+    }
+}
+
+fn configuration(context: &Context) -> Vec<Finding> {
+    let layers = &context.config.layers;
+    let file = layers
+        .settings()
+        .find_map(|(_, setting)| match &setting.origin {
+            crate::config::Origin::File(path) => Some(path.display().to_string()),
+            _ => None,
+        });
+    let what = file.map_or_else(
+        || "no file sets anything; defaults, environment and flags".to_owned(),
+        |file| format!("{file} is understood"),
+    );
+    let mut findings = vec![Finding::ok("configuration", what)];
+    findings.extend(layers.warnings().iter().map(|text| {
+        Finding::warn(
+            "configuration",
+            text.clone(),
+            "unset it, or correct its name",
+        )
+    }));
+    findings
+}

@@ -1,0 +1,73 @@
+//! The store: does it open, is it whole, and how much waits to be moved into place.
+
+use std::path::{Path, PathBuf};
+
+use crewline_store_sqlite::admin;
+
+use super::finding::Finding;
+use crate::context::Context;
+
+/// A write-ahead log above this size says that it is never emptied.
+const WAL_WARN: u64 = 512 * 1024 * 1024;
+
+/// Looks at the store.
+pub(crate) fn look(context: &Context) -> Vec<Finding> {
+    let path = context.store_path();
+    let sqlite = Finding::ok(
+        "SQLite",
+        format!("{}, built in", crewline_store_sqlite::sqlite_version()),
+    );
+    if !path.exists() {
+        let what = format!(
+            "{} does not exist yet; the first start makes it",
+            path.display()
+        );
+        return vec![sqlite, Finding::ok("store", what)];
+    }
+    let mut findings = vec![sqlite, contents(path)];
+    let wal = wal_of(path);
+    if let Ok(bytes) = std::fs::metadata(&wal).map(|meta| meta.len()) {
+        let what = format!("{} KiB wait in {}", bytes / 1024, wal.display());
+        findings.push(if bytes > WAL_WARN {
+            let remedy =
+                "something reads without an end: close other programs that have the file open";
+            Finding::warn("write-ahead", what, remedy)
+        } else {
+            Finding::ok("write-ahead", what)
+        });
+    }
+    findings
+}
+
+/// Opens it for reading and lets SQLite look over it; the whole check is `crewline db check`.
+fn contents(path: &Path) -> Finding {
+    let damaged = "restore a backup; crewline db check says more";
+    let mut shell = match admin::open_shell(path, false) {
+        Ok(shell) => shell,
+        Err(error) => return Finding::fail("store", error.to_string(), damaged),
+    };
+    let mut ask = |sql: &str| -> Result<String, String> {
+        let tables = shell.run(sql)?;
+        let cell = tables
+            .first()
+            .and_then(|table| table.rows.first()?.first().cloned());
+        Ok(cell.unwrap_or_default())
+    };
+    match (ask("PRAGMA quick_check(1)"), ask("PRAGMA user_version")) {
+        (Ok(check), Ok(version)) if check == "ok" => Finding::ok(
+            "store",
+            format!("{} is whole (schema {version})", path.display()),
+        ),
+        (Ok(fault) | Err(fault), _) => Finding::fail(
+            "store",
+            format!("{} is damaged: {fault}", path.display()),
+            damaged,
+        ),
+    }
+}
+
+fn wal_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}

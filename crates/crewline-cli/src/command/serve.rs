@@ -1,0 +1,232 @@
+//! `crewline serve`: the server, from the first byte of the configuration to the last answer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use crewline_core::Settings as Decisions;
+use crewline_engine::{Engine, Options, SystemClock};
+use crewline_http::{App, Settings};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::demo;
+use crate::config::Config;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::telemetry;
+
+/// From the signal to the end of the process; the contract allows ten seconds.
+const STOP_MAX: Duration = Duration::from_millis(9_500);
+/// How long answers of 503 may still go out when the store is lost.
+const LOST_GRACE: Duration = Duration::from_secs(1);
+/// Threads that still block when everything is done are not waited for longer than this.
+const THREADS_GRACE: Duration = Duration::from_millis(200);
+
+const HELP: &str = "\
+When it is ready it prints one line on standard output, listening on http://ADDR:PORT; the log goes to standard error.
+SIGTERM or Ctrl-C: it takes no more work, finishes what it has accepted, and exits 0 within 10 seconds. A second one
+ends it at once.
+
+Examples:
+  crewline serve
+  crewline serve --store sqlite:///var/lib/crewline/crewline.db --listen 127.0.0.1:8080 --log-format json
+  crewline serve --demo --store sqlite://data/crewline.db    with a few people to play with";
+
+/// Start the server
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct ServeArgs {
+    /// Address and port; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<String>,
+    /// In an empty store, make an administrator, two crew members and one external, and print once how to use them
+    #[arg(long)]
+    pub(crate) demo: bool,
+}
+
+/// Serves until it is told to stop.
+pub(crate) fn run(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start: {error}")))?;
+    let outcome = runtime.block_on(serve(args, context));
+    runtime.shutdown_timeout(THREADS_GRACE);
+    outcome
+}
+
+async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
+    let metrics = telemetry::start()?;
+    let listener = bind(context.config.http.listen).await?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Failure::new(format!("cannot tell the address: {error}")))?;
+    let opened = crewline_store_sqlite::open(&context.store_options())?;
+    let engine = Engine::start(opened, decisions(&context.config), Arc::new(SystemClock))?;
+    let upkeep = tokio::spawn(keep_up(metrics.clone()));
+    let app = App::new(
+        engine.clone(),
+        settings(&context.config),
+        telemetry::renderer(metrics),
+    );
+    let demo = if args.demo {
+        Some(demo::prepare(&engine).await?)
+    } else {
+        None
+    };
+    let stop = CancellationToken::new();
+    let signals = tokio::spawn(heed_signals(Signals::new()?, stop.clone()));
+
+    warn_of_exposure(address, &context.config);
+    tracing::info!(%address, store = %context.store_path().display(), "ready");
+    context
+        .out
+        .line(&format!("listening on http://{address}"))?;
+    if let Some(demo) = demo {
+        crate::output::complain(&demo::text(&demo, address, context.store_path()));
+    }
+
+    let outcome = serve_until(listener, app, &engine, stop).await;
+    upkeep.abort();
+    signals.abort();
+    outcome
+}
+
+/// Serves until the token is cancelled or the store is lost, then finishes what was accepted.
+async fn serve_until(
+    listener: TcpListener,
+    app: App,
+    engine: &Engine,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let mut serving = tokio::spawn(crewline_http::serve(
+        listener,
+        app,
+        stop.clone().cancelled_owned(),
+    ));
+    tokio::select! {
+        ended = &mut serving => return finish(ended, engine).await,
+        () = stop.cancelled() => {}
+        () = engine.lost() => {
+            tracing::error!("the store is lost: a flush to the disk failed, and nobody can say what is on it");
+            stop.cancel();
+            let _ = tokio::time::timeout(LOST_GRACE, serving).await;
+            return Err(Failure::new("a flush to the disk failed: what was not confirmed may be lost, and nothing more can be promised")
+                .remedy("look at the disk (dmesg, smartctl), then crewline db check, then start again"));
+        }
+    }
+    tracing::info!("stopping: no more work is taken, what was accepted is finished");
+    let finished =
+        tokio::time::timeout(STOP_MAX, async { finish(serving.await, engine).await }).await;
+    finished.unwrap_or_else(|_| {
+        Err(Failure::new(format!(
+            "not everything was finished within {} s",
+            STOP_MAX.as_secs_f64()
+        )))
+    })
+}
+
+/// The edge has ended: the engine finishes what it has accepted, and closes the store.
+async fn finish(
+    ended: Result<std::io::Result<()>, tokio::task::JoinError>,
+    engine: &Engine,
+) -> Result<(), Failure> {
+    engine.stop().await;
+    match ended {
+        Ok(Ok(())) => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+        Ok(Err(error)) => Err(Failure::new(format!("serving failed: {error}"))),
+        Err(error) => Err(Failure::new(format!("serving failed: {error}"))),
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let failure = Failure::new(format!("cannot listen on {address}: {error}"));
+        match error.kind() {
+            std::io::ErrorKind::AddrInUse => failure
+                .remedy("crewline doctor   (it says whether a Crewline server is there already)")
+                .remedy("--listen 127.0.0.1:0 takes a free port"),
+            std::io::ErrorKind::PermissionDenied => failure.remedy("a port of 1024 or above"),
+            _ => failure.remedy("an address of this machine, such as --listen 127.0.0.1:8080"),
+        }
+    })
+}
+
+fn decisions(config: &Config) -> Options {
+    let settings = Decisions {
+        unknown_recipients: config.directory.unknown_recipients,
+    };
+    Options { settings }
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        session_days: config.auth.session_days as u32,
+        wrong_passwords_per_minute: config.auth.wrong_passwords_per_minute as u32,
+        secure_cookie: config.http.behind_tls,
+        origins: config.http.origins.clone(),
+        heartbeat: Duration::from_secs(config.http.heartbeat_s),
+    }
+}
+
+fn warn_of_exposure(address: SocketAddr, config: &Config) {
+    if !address.ip().is_loopback() && !config.http.behind_tls {
+        tracing::warn!(
+            "listening on {address} WITHOUT TLS: passwords, tokens and messages can be read on the way. \
+             Listen on 127.0.0.1 behind a proxy that speaks TLS, and set http.behindTls = true"
+        );
+    }
+}
+
+async fn keep_up(metrics: metrics_exporter_prometheus::PrometheusHandle) {
+    let mut tick = tokio::time::interval(telemetry::UPKEEP);
+    loop {
+        tick.tick().await;
+        metrics.run_upkeep();
+    }
+}
+
+/// The signals that ask this process to end. They are heeded from the moment it is made.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let fault = |error| Failure::new(format!("cannot heed signals: {error}"));
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(fault)?,
+            terminate: signal(SignalKind::terminate()).map_err(fault)?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// The first signal stops the server in good order, a second one ends the process at once.
+async fn heed_signals(mut signals: Signals, stop: CancellationToken) {
+    signals.next().await;
+    stop.cancel();
+    signals.next().await;
+    tracing::warn!("a second signal: ending at once");
+    // What was answered is durable already; what was not answered was not promised.
+    std::process::exit(130);
+}
+
+/// Returns when this process is asked to end.
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    let mut signals = Signals::new()?;
+    Ok(async move { signals.next().await })
+}

@@ -1,0 +1,60 @@
+//! `[http]`: how the server is reached.
+
+use std::net::SocketAddr;
+
+use super::Layers;
+use crate::failure::Failure;
+
+/// How the server is reached.
+#[derive(Debug, Clone)]
+pub(crate) struct Http {
+    /// Address and port to serve on.
+    pub(crate) listen: SocketAddr,
+    /// Seconds between heartbeats of an idle event stream.
+    pub(crate) heartbeat_s: u64,
+    /// Origins that may write by cookie, beside the server's own.
+    pub(crate) origins: Vec<String>,
+    /// Whether a proxy that speaks TLS stands before this server.
+    pub(crate) behind_tls: bool,
+}
+
+impl Http {
+    /// Reads the section.
+    pub(crate) fn read(layers: &Layers) -> Result<Self, Failure> {
+        let text = layers.text("http.listen")?;
+        // A name that people use for their own machine; other names are not looked up, since what they stand for may change.
+        let numeric = text
+            .strip_prefix("localhost:")
+            .map(|port| format!("127.0.0.1:{port}"));
+        let listen = numeric.as_deref().unwrap_or(text).parse().map_err(|_| {
+            let expected =
+                "an address and a port, such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080";
+            layers.wrong("http.listen", expected)
+        })?;
+        let origins = layers.list("http.origins")?;
+        if !origins.iter().all(|origin| is_origin(origin)) {
+            return Err(layers.wrong(
+                "http.origins",
+                "a list of scheme and host without a path, such as https://crew.example.org",
+            ));
+        }
+        Ok(Self {
+            listen,
+            heartbeat_s: layers.number("http.heartbeatSeconds", 1..=60)?,
+            origins,
+            behind_tls: layers.flag("http.behindTls")?,
+        })
+    }
+}
+
+/// As a browser writes it: a scheme, a host, perhaps a port, and nothing behind.
+fn is_origin(text: &str) -> bool {
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| {
+        !host.is_empty()
+            && !host.contains(['/', '?', '#', '@', ' '])
+            && host == host.to_ascii_lowercase()
+    })
+}

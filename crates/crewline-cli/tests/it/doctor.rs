@@ -1,0 +1,105 @@
+//! What the doctor finds.
+
+use serde_json::Value;
+
+use crate::support::{World, names};
+
+fn finding(checks: &Value, check: &str) -> Value {
+    let found = checks["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|finding| finding["check"] == check);
+    found
+        .unwrap_or_else(|| panic!("no {check} in {checks}"))
+        .clone()
+}
+
+#[test]
+fn a_healthy_place_is_found_well_and_left_as_it_is() {
+    let world = World::with_users(&["alice"]);
+    let before = names(&world.path("."));
+    let env = [("CREWLINE_HTTP_LISTEN", "127.0.0.1:0")];
+    let checks = world.run_env(&["doctor", "--json"], &env).ok().json();
+    for check in [
+        "configuration",
+        "SQLite",
+        "store",
+        "folder",
+        "free space",
+        "disk flush",
+        "file modes",
+        "clock",
+        "port",
+    ] {
+        assert_ne!(finding(&checks, check)["status"], "fail", "{checks}");
+    }
+    assert_eq!(finding(&checks, "store")["status"], "ok");
+    assert_eq!(names(&world.path(".")), before);
+    let text = world.run_env(&["doctor"], &env).ok().out;
+    assert!(
+        text.lines().any(|line| line.starts_with("ok    store")),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_server_of_ours_on_the_port_is_known() {
+    let world = World::with_users(&["alice"]);
+    let server = world.serve();
+    let address = server.url.trim_start_matches("http://");
+    let checks = world
+        .run_env(&["doctor", "--json"], &[("CREWLINE_HTTP_LISTEN", address)])
+        .ok()
+        .json();
+    let port = finding(&checks, "port");
+    assert!(
+        port["what"]
+            .as_str()
+            .unwrap()
+            .contains("Crewline server answers"),
+        "{port}"
+    );
+}
+
+#[test]
+fn another_program_on_the_port_is_a_fault() {
+    let world = World::with_users(&["alice"]);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    // It takes each connection, and hangs up.
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let done = world
+        .run_env(&["doctor", "--json"], &[("CREWLINE_HTTP_LISTEN", &address)])
+        .failed(1);
+    let port = finding(&done.json(), "port");
+    assert_eq!(port["status"], "fail");
+    assert!(
+        port["what"].as_str().unwrap().contains("another program"),
+        "{port}"
+    );
+    assert!(port["remedy"].as_str().is_some());
+}
+
+#[test]
+fn a_missing_folder_and_an_open_file_are_found() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::with_users(&["alice"]);
+    let env = [("CREWLINE_HTTP_LISTEN", "127.0.0.1:0")];
+    let done = world
+        .run_env(&["doctor", "--json", "--store", "sqlite://none/x.db"], &env)
+        .failed(1);
+    let folder = finding(&done.json(), "folder");
+    assert_eq!(
+        (folder["status"].as_str(), folder["remedy"].as_str()),
+        (Some("fail"), Some("mkdir -p none"))
+    );
+    let mode = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(world.path("crewline.db"), mode).unwrap();
+    let checks = world.run_env(&["doctor", "--json"], &env).ok().json();
+    let modes = finding(&checks, "file modes");
+    assert_eq!(
+        (modes["status"].as_str(), modes["remedy"].as_str()),
+        (Some("warn"), Some("chmod 600 crewline.db"))
+    );
+}

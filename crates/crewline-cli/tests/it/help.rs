@@ -1,0 +1,112 @@
+//! What the command line says of itself.
+
+use std::process::Stdio;
+
+use crate::support::{World, names};
+
+#[test]
+fn help_names_every_command_and_the_exit_codes() {
+    let help = World::new().run(&["--help"]).ok().out;
+    for command in [
+        "serve",
+        "user",
+        "token",
+        "send",
+        "listen",
+        "db",
+        "doctor",
+        "config",
+        "completions",
+        "man",
+    ] {
+        assert!(
+            help.contains(&format!("\n  {command} ")),
+            "{command}: {help}"
+        );
+    }
+    assert!(
+        help.contains("Exit codes:")
+            && help.contains("Examples:")
+            && help.contains("--store <URL>")
+    );
+}
+
+#[test]
+fn every_command_has_help_and_what_comes_later_is_not_offered() {
+    let world = World::new();
+    let commands = "serve|user add|user list|user enable|user disable|user passwd|user import|token create|token list|\
+        token revoke|send|listen|db backup|db check|db shell|doctor|config show|completions|man";
+    for command in commands.split('|') {
+        let mut args: Vec<&str> = command.split(' ').collect();
+        args.push("--help");
+        let help = world.run(&args).ok().out;
+        assert!(help.contains("Usage: crewline"), "{command}: {help}");
+        assert!(
+            !help.contains("--tls") && !help.contains("restore "),
+            "{command}: {help}"
+        );
+    }
+    assert_eq!(
+        names(&world.path(".")),
+        [""; 0],
+        "asking for help leaves nothing behind"
+    );
+}
+
+#[test]
+fn completions_and_manual_pages_are_made_from_the_same_words() {
+    let world = World::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = world.run(&["completions", shell]).ok().out;
+        assert!(
+            script.contains("crewline") && script.contains("listen"),
+            "{shell}"
+        );
+    }
+    world.run(&["man", "pages/man1"]).ok();
+    let pages = names(&world.path("pages/man1"));
+    for page in [
+        "crewline.1",
+        "crewline-serve.1",
+        "crewline-user-add.1",
+        "crewline-send.1",
+    ] {
+        assert!(pages.contains(&page.to_owned()), "{pages:?}");
+    }
+}
+
+#[test]
+fn a_call_that_makes_no_sense_exits_2() {
+    let world = World::new();
+    for args in [
+        &["sned"][..],
+        &[],
+        &["send", "hello"],
+        &["listen", "--after", "1", "--cursor", "a"],
+        &["user", "passwd", "a"],
+    ] {
+        world.run(args).failed(2);
+    }
+    let wrong = world
+        .run(&["send", "--to", "alice", "--timeout", "soon", "hello"])
+        .failed(2);
+    assert!(
+        wrong.err.contains("write 30s, 500ms, 2m or 1h"),
+        "{}",
+        wrong.err
+    );
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let world = World::new();
+    let mut child = world
+        .command(&["completions", "bash"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+}

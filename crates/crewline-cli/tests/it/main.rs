@@ -1,0 +1,16 @@
+//! The binary as a person or a script uses it: spawned, spoken to over pipes, signals and HTTP.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod config;
+mod db;
+mod demo;
+mod doctor;
+mod help;
+mod import;
+mod listen;
+mod proxy;
+mod send;
+mod serve;
+mod support;
+mod token;
+mod user;

@@ -1,0 +1,139 @@
+//! `kill -9` under load: whatever was answered is there, once, whole and in order; whatever was interrupted can be said
+//! again and happens once.
+//!
+//! 128 clients send, reply and say receipts over HTTP, each one act at a time; the server is killed in the middle and
+//! started again, on one store, round after round. After each kill the store is checked, every interrupted act is said
+//! again with the same idempotency key, and all logs are read from the first event and held against what the clients
+//! remember. Rounds: 15, or as many as `CREWLINE_KILL_ROUNDS` says; `CREWLINE_KILL_SEED` repeats a run.
+//!
+//! What counts as failure: an act that was answered and is not in the logs, a gap, an event or payload twice, wrong bytes, a
+//! second message for one key, a message nobody sent. What does not: which interrupted acts had been stored.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod act;
+mod ledger;
+mod server;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use act::{Act, Client};
+use crewline_testkit::Random;
+use ledger::Ledger;
+use server::Server;
+
+const CLIENTS: usize = 128;
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name)
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(default)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_answered_is_lost_when_the_server_is_killed_under_load() {
+    let rounds = setting("CREWLINE_KILL_ROUNDS", 15);
+    let seed = setting("CREWLINE_KILL_SEED", u64::from(std::process::id()));
+    println!("seed {seed}, {rounds} rounds, {CLIENTS} clients");
+    // The client could speak TLS; it must be told with what, though it does not.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let store = server::Store::make();
+    let ledger = Arc::new(Mutex::new(Ledger::default()));
+    let mut random = Random::new(seed);
+    for round in 1..=rounds {
+        let server = Server::start(&store).await;
+        let millis = 250 + random.below(600) as u64;
+        let (in_flight, interrupted) = load(server, &ledger, &mut random, millis).await;
+        assert!(in_flight >= 100, "only {in_flight} acts were in flight");
+
+        store.check();
+        let server = Server::start(&store).await;
+        let (repeated, stored) = repeat(&server, &ledger, interrupted).await;
+        let read = verify(&server, &ledger).await;
+        let totals = ledger.lock().unwrap().totals();
+        println!(
+            "round {round}: killed after {millis} ms with {in_flight} acts in flight, {repeated} interrupted and said again ({stored} had been \
+             stored); {totals}; {read} events read"
+        );
+        server.kill().await;
+    }
+    store.check();
+}
+
+/// Loads the server until it is killed; returns how many acts were under way then, and those that got no answer.
+async fn load(
+    server: Server,
+    ledger: &Arc<Mutex<Ledger>>,
+    random: &mut Random,
+    millis: u64,
+) -> (usize, Vec<Act>) {
+    let under_way = Arc::new(AtomicUsize::new(0));
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let (client, ledger, under_way) =
+                (server.client(), Arc::clone(ledger), Arc::clone(&under_way));
+            let mut random = Random::new(random.bits());
+            tokio::spawn(async move {
+                loop {
+                    let act = ledger.lock().unwrap().draw(&mut random);
+                    under_way.fetch_add(1, Ordering::SeqCst);
+                    let answer = client.perform(&act).await;
+                    match answer {
+                        Some(answer) => ledger.lock().unwrap().learn(&act, &answer),
+                        // It stays under way: nobody knows what became of it.
+                        None => return act,
+                    }
+                    under_way.fetch_sub(1, Ordering::SeqCst);
+                }
+            })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+    let in_flight = under_way.load(Ordering::SeqCst);
+    server.kill().await;
+    let mut interrupted = Vec::new();
+    for client in clients {
+        interrupted.push(client.await.unwrap());
+    }
+    (in_flight, interrupted)
+}
+
+/// Says every interrupted act again (returns how many, and how many of them had been stored), and everything that was sent with a key before: the same key, the same message.
+async fn repeat(
+    server: &Server,
+    ledger: &Arc<Mutex<Ledger>>,
+    interrupted: Vec<Act>,
+) -> (usize, usize) {
+    let client = server.client();
+    let mut stored = 0;
+    for act in &interrupted {
+        let answer = client.perform(act).await.expect("the server is there");
+        stored += usize::from(answer.was_stored_before());
+        ledger.lock().unwrap().learn(act, &answer);
+    }
+    let sample = ledger.lock().unwrap().answered_sends(200);
+    for (act, message) in sample {
+        let answer = client.perform(&act).await.expect("the server is there");
+        assert_eq!(
+            answer.status, 200,
+            "a message that was answered is stored: {act:?}"
+        );
+        assert_eq!(
+            answer.message_id(),
+            Some(message),
+            "the same key, the same message"
+        );
+    }
+    (interrupted.len(), stored)
+}
+
+async fn verify(server: &Server, ledger: &Arc<Mutex<Ledger>>) -> usize {
+    let client: Client = server.client();
+    let mut logs = Vec::new();
+    for who in act::everyone() {
+        logs.push((who.clone(), client.log(&who).await));
+    }
+    ledger.lock().unwrap().hold_against(&logs)
+}

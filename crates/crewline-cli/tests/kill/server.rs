@@ -1,0 +1,124 @@
+//! The server under test: the real program, on a real file.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::act::{Client, USERS};
+
+/// A store with a directory, and the tokens of everyone.
+pub(crate) struct Store {
+    folder: TempDir,
+    tokens: Arc<BTreeMap<String, String>>,
+}
+
+impl Store {
+    pub(crate) fn make() -> Self {
+        // On the disk of the build: a temporary folder may be in memory, and survive what a disk does not.
+        let build = PathBuf::from(env!("CARGO_BIN_EXE_crewline"))
+            .parent()
+            .unwrap()
+            .to_owned();
+        let folder = tempfile::Builder::new()
+            .prefix("kill-")
+            .tempdir_in(build)
+            .unwrap();
+        let mut store = Self {
+            folder,
+            tokens: Arc::default(),
+        };
+        let mut tokens = BTreeMap::new();
+        for user in USERS {
+            store.run(&["user", "add", user]);
+            tokens.insert(
+                user.to_owned(),
+                store.run(&["token", "create", "--user", user]),
+            );
+        }
+        tokens.insert(
+            "scada".to_owned(),
+            store.run(&["token", "create", "--external", "scada:*"]),
+        );
+        store.tokens = Arc::new(tokens);
+        store
+    }
+
+    fn url(&self) -> String {
+        format!(
+            "sqlite://{}",
+            self.folder.path().join("crewline.db").display()
+        )
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_crewline"))
+            .current_dir(self.folder.path())
+            .args(["--store", &self.url()])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// SQLite's own check, and the store's.
+    pub(crate) fn check(&self) {
+        self.run(&["db", "check"]);
+    }
+}
+
+pub(crate) struct Server {
+    child: Child,
+    address: String,
+    tokens: Arc<BTreeMap<String, String>>,
+    http: reqwest::Client,
+}
+
+impl Server {
+    pub(crate) async fn start(store: &Store) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_crewline"))
+            .current_dir(store.folder.path())
+            .args(["--store", &store.url(), "serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = lines
+            .next_line()
+            .await
+            .unwrap()
+            .expect("the server says where it listens");
+        let address = line.strip_prefix("listening on ").unwrap().to_owned();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self {
+            child,
+            address,
+            tokens: Arc::clone(&store.tokens),
+            http,
+        }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(
+            self.http.clone(),
+            self.address.clone(),
+            Arc::clone(&self.tokens),
+        )
+    }
+
+    /// SIGKILL: no handler, no farewell.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}

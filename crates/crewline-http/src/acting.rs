@@ -1,0 +1,313 @@
+//! As whom a caller may act, and whose log, chats and messages a caller may see.
+
+use crewline_api::{
+    ApiError, ErrorCode, FieldCode, MessageId, MessageView, ParticipantId, ParticipantKind,
+};
+use crewline_core::{
+    Actor, Answer, Command, CredentialSource, ExternalPattern, ParticipantNo, Reader, Scope,
+    Standing, StoreError,
+};
+
+use crate::app::Edge;
+use crate::auth::{Caller, participant};
+use crate::fault::quoted;
+
+/// Most externals of a prefix that are tried, to find the one that sees a message or a chat.
+const VIEWERS_MAX: usize = 1_000;
+
+/// A participant whose log, cursors, chats and messages the caller may use.
+#[derive(Debug, Clone)]
+pub(crate) struct Owner {
+    pub(crate) no: ParticipantNo,
+    pub(crate) actor: Actor,
+}
+
+fn not_allowed(detail: impl Into<String>) -> ApiError {
+    ApiError::new(ErrorCode::NotAllowed, detail)
+}
+
+fn administration() -> ApiError {
+    not_allowed(
+        "A token of administration keeps the directory; it does not act as a participant. Use a token of that participant.",
+    )
+}
+
+fn not_covered(id: &ParticipantId) -> ApiError {
+    let id = quoted(id.as_str());
+    not_allowed(format!(
+        "This token does not act as {id}. Use a token that names it, or a prefix of it."
+    ))
+}
+
+impl Caller {
+    fn actor(&self, id: &ParticipantId, external: bool) -> Actor {
+        Actor {
+            id: id.clone(),
+            external,
+            device: self.credential().device,
+        }
+    }
+
+    /// The user who calls; others are refused.
+    pub(crate) fn user(&self) -> Result<(ParticipantNo, Actor), ApiError> {
+        match &self.credential().scope {
+            Scope::User { no, id, .. } => Ok((*no, self.actor(id, false))),
+            Scope::Externals(_) => Err(not_allowed(
+                "This call is for users; this token belongs to an external.",
+            )),
+            Scope::Administration => Err(administration()),
+        }
+    }
+
+    /// The one participant that the credential names, whom `me` stands for.
+    pub(crate) fn me(&self) -> Option<&ParticipantId> {
+        match &self.credential().scope {
+            Scope::User { id, .. } => Some(id),
+            Scope::Externals(patterns) => match patterns.as_slice() {
+                [ExternalPattern::Exact(id)] => Some(id),
+                _ => None,
+            },
+            Scope::Administration => None,
+        }
+    }
+
+    /// What a body names by an id, or by `me`.
+    pub(crate) fn named<'t>(&'t self, id: &'t str) -> &'t str {
+        if id == "me" {
+            self.me().map_or(id, ParticipantId::as_str)
+        } else {
+            id
+        }
+    }
+
+    /// Refuses callers that are not externals, before they are asked for more.
+    pub(crate) fn must_be_external(&self, remedy: &str) -> Result<(), ApiError> {
+        match &self.credential().scope {
+            Scope::Externals(_) => Ok(()),
+            Scope::User { .. } => Err(not_allowed(format!("This call is for externals. {remedy}"))),
+            Scope::Administration => Err(administration()),
+        }
+    }
+
+    /// The external of this id, if the token covers it.
+    pub(crate) async fn external(
+        &self,
+        edge: &Edge,
+        id: &ParticipantId,
+    ) -> Result<Actor, ApiError> {
+        if self.covers(edge, id).await? {
+            Ok(self.actor(id, true))
+        } else {
+            Err(not_covered(id))
+        }
+    }
+
+    /// Whether an id is one that the token acts as. A prefix covers no user.
+    async fn covers(&self, edge: &Edge, id: &ParticipantId) -> Result<bool, ApiError> {
+        let Scope::Externals(patterns) = &self.credential().scope else {
+            return Ok(false);
+        };
+        if !patterns.iter().any(|pattern| pattern.covers(id)) {
+            return Ok(false);
+        }
+        let exact = patterns
+            .iter()
+            .any(|pattern| matches!(pattern, ExternalPattern::Exact(own) if own == id));
+        if exact {
+            return Ok(true);
+        }
+        let row = participant(edge, id).await?;
+        Ok(row.is_none_or(|row| row.standing != Standing::User))
+    }
+
+    /// Who acts, where the call has a field `participant` beside what it is about.
+    pub(crate) async fn participant(
+        &self,
+        edge: &Edge,
+        named: Option<&ParticipantId>,
+    ) -> Result<Actor, ApiError> {
+        match (&self.credential().scope, named) {
+            (Scope::Administration, _) => Err(administration()),
+            (Scope::User { id, .. }, None) => Ok(self.actor(id, false)),
+            (Scope::User { id, .. }, Some(named)) if named == id => Ok(self.actor(id, false)),
+            (Scope::User { .. }, Some(named)) => Err(not_covered(named)),
+            (Scope::Externals(_), Some(named)) => self.external(edge, named).await,
+            (Scope::Externals(_), None) => {
+                let id = self.me().ok_or_else(|| {
+                    let detail = "is needed: this token covers several participants";
+                    ApiError::field("participant", FieldCode::Required, detail)
+                })?;
+                Ok(self.actor(id, true))
+            }
+        }
+    }
+
+    /// The participant of a path, if the caller may read its log. What the caller may not read does not exist.
+    pub(crate) async fn owner(&self, edge: &Edge, in_path: &str) -> Result<Owner, ApiError> {
+        if matches!(self.credential().scope, Scope::Administration) {
+            return Err(administration());
+        }
+        let id = match in_path {
+            "me" => self.me().cloned().ok_or_else(|| {
+                ApiError::new(
+                    ErrorCode::NotFound,
+                    "This token covers several participants: name one in place of `me`.",
+                )
+            })?,
+            id => ParticipantId::new(id).map_err(|_| ApiError::not_found())?,
+        };
+        if let Scope::User { no, id: own, .. } = &self.credential().scope {
+            let owner = Owner {
+                no: *no,
+                actor: self.actor(own, false),
+            };
+            return if id == *own {
+                Ok(owner)
+            } else {
+                Err(ApiError::not_found())
+            };
+        }
+        if !self.covers(edge, &id).await? {
+            return Err(ApiError::not_found());
+        }
+        self.external_owner(edge, self.actor(&id, true)).await
+    }
+
+    /// The number of an external. One of a prefix that acts for the first time is known from now on.
+    async fn external_owner(&self, edge: &Edge, actor: Actor) -> Result<Owner, ApiError> {
+        let row = participant(edge, &actor.id).await?;
+        if let Some(row) = row.filter(|row| row.standing == Standing::External) {
+            return Ok(Owner { no: row.no, actor });
+        }
+        match edge.engine.submit(Command::Appear(actor.clone())).await? {
+            Answer::Appeared(no) => Ok(Owner { no, actor }),
+            _ => Err(crate::problem::internal()),
+        }
+    }
+
+    /// With whose eyes the caller looks at a message or a chat.
+    pub(crate) async fn viewers(
+        &self,
+        edge: &Edge,
+        named: Option<&ParticipantId>,
+    ) -> Result<Viewers, ApiError> {
+        match (&self.credential().scope, named) {
+            (Scope::Administration, _) => Err(administration()),
+            (_, Some(named)) => {
+                let actor = self.participant(edge, Some(named)).await?;
+                Ok(Viewers::Named(actor.id))
+            }
+            (Scope::User { no, .. }, None) => Ok(Viewers::User(*no)),
+            (Scope::Externals(patterns), None) => Ok(Viewers::Externals(patterns.clone())),
+        }
+    }
+
+    /// Whether this credential is that of a session.
+    pub(crate) fn session(&self) -> Option<crewline_core::SessionNo> {
+        match self.credential().source {
+            CredentialSource::Session(session) => Some(session),
+            CredentialSource::Token(_) => None,
+        }
+    }
+}
+
+/// With whose eyes somebody looks.
+#[derive(Debug, Clone)]
+pub(crate) enum Viewers {
+    /// A user.
+    User(ParticipantNo),
+    /// The participant that the caller named, among those that the token covers.
+    Named(ParticipantId),
+    /// Any external that the token covers.
+    Externals(Vec<ExternalPattern>),
+}
+
+impl Viewers {
+    /// Everyone with whose eyes the caller may look.
+    fn all(
+        &self,
+        reader: &dyn Reader,
+    ) -> Result<Vec<(ParticipantNo, Option<ParticipantId>)>, StoreError> {
+        let patterns = match self {
+            Self::User(no) => return Ok(vec![(*no, None)]),
+            Self::Named(id) => &vec![ExternalPattern::Exact(id.clone())],
+            Self::Externals(patterns) => patterns,
+        };
+        let mut found = Vec::new();
+        for pattern in patterns {
+            match pattern {
+                ExternalPattern::Exact(id) => {
+                    found.extend(reader.participant(id)?.map(|row| (row.no, Some(row.id))));
+                }
+                ExternalPattern::Prefix(prefix) => of_prefix(reader, prefix, &mut found)?,
+            }
+        }
+        Ok(found)
+    }
+
+    /// The first thing that any of them sees.
+    pub(crate) fn first<T>(
+        &self,
+        reader: &dyn Reader,
+        see: impl Fn(ParticipantNo) -> Result<Option<T>, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        for (viewer, _) in self.all(reader)? {
+            if let Some(seen) = see(viewer)? {
+                return Ok(Some(seen));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A message with all that they see of it together: the sender sees every recipient, each recipient itself.
+    pub(crate) fn message(
+        &self,
+        reader: &dyn Reader,
+        id: MessageId,
+    ) -> Result<Option<MessageView>, StoreError> {
+        let mut whole: Option<MessageView> = None;
+        for (viewer, viewer_id) in self.all(reader)? {
+            let Some(view) = reader.message(viewer, id)? else {
+                continue;
+            };
+            let is_sender = viewer_id.is_none_or(|id| id == view.from_user_id);
+            match &mut whole {
+                _ if is_sender => return Ok(Some(view)),
+                None => whole = Some(view),
+                Some(whole) => whole.recipients.extend(view.recipients),
+            }
+        }
+        if let Some(whole) = &mut whole {
+            whole.recipients.sort_by(|a, b| a.user_id.cmp(&b.user_id));
+            whole.recipients.dedup_by(|a, b| a.user_id == b.user_id);
+        }
+        Ok(whole)
+    }
+}
+
+/// Adds the externals whose ids begin with `prefix`, as far as there is room for them.
+fn of_prefix(
+    reader: &dyn Reader,
+    prefix: &str,
+    found: &mut Vec<(ParticipantNo, Option<ParticipantId>)>,
+) -> Result<(), StoreError> {
+    let mut after: Option<String> = None;
+    while found.len() < VIEWERS_MAX {
+        let page = reader.people(prefix, after.as_deref(), VIEWERS_MAX)?;
+        let of_prefix = page.people.into_iter().filter(|person| {
+            person.kind == ParticipantKind::External && person.user_id.as_str().starts_with(prefix)
+        });
+        for person in of_prefix {
+            if found.len() < VIEWERS_MAX
+                && let Some(row) = reader.participant(&person.user_id)?
+            {
+                found.push((row.no, Some(row.id)));
+            }
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! What all calls share: the engine, the settings, and what is known of those who call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crewline_engine::Engine;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Credentials;
+use crate::seen::Sightings;
+use crate::session::SignIn;
+
+/// Gives the metrics of this process in the text format of Prometheus.
+pub type MetricsRenderer = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// How the edge works.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Days after which a session ends by itself.
+    pub session_days: u32,
+    /// How many wrong passwords in a minute, for one user or from one address, before sign-in rests.
+    pub wrong_passwords_per_minute: u32,
+    /// Whether people reach this server by https, so that their cookie is `Secure` and their `Origin` is of https.
+    pub secure_cookie: bool,
+    /// Origins beside the server's own from which pages may write with a cookie, such as `https://chat.example.org`.
+    pub origins: Vec<String>,
+    /// Time between two heartbeats of an event stream.
+    pub heartbeat: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            session_days: 30,
+            wrong_passwords_per_minute: 10,
+            secure_cookie: false,
+            origins: Vec::new(),
+            heartbeat: Duration::from_secs(15),
+        }
+    }
+}
+
+/// The edge of a running engine. Clones are handles on the same one.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) edge: Edge,
+}
+
+impl App {
+    /// An edge for an engine. `metrics` renders what `/metrics` shows.
+    pub fn new(engine: Engine, settings: Settings, metrics: MetricsRenderer) -> Self {
+        crate::request::describe_metrics();
+        let credentials = Credentials::new(engine.directory_changes());
+        let sign_in = SignIn::new(settings.wrong_passwords_per_minute);
+        let seen = Sightings::default();
+        let stopping = CancellationToken::new();
+        let shared = Shared {
+            engine,
+            settings,
+            metrics,
+            credentials,
+            seen,
+            sign_in,
+            stopping,
+        };
+        Self {
+            edge: Edge(Arc::new(shared)),
+        }
+    }
+}
+
+/// What handlers get of the [`App`].
+#[derive(Clone)]
+pub(crate) struct Edge(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) settings: Settings,
+    pub(crate) metrics: MetricsRenderer,
+    pub(crate) credentials: Credentials,
+    pub(crate) seen: Sightings,
+    pub(crate) sign_in: SignIn,
+    /// Cancelled when the server stops: streams end, long polls answer what they have.
+    pub(crate) stopping: CancellationToken,
+}
+
+impl std::ops::Deref for Edge {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}

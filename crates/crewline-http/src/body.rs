@@ -1,0 +1,194 @@
+//! The body of a request: at most 2 MiB of JSON in UTF-8, and an object.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, HeaderValue, header};
+use bytes::{Bytes, BytesMut};
+use crewline_api::limits::REQUEST_BYTES_MAX;
+use crewline_api::{ApiError, ErrorCode};
+use http_body_util::BodyExt as _;
+use tokio::time::timeout;
+
+use crate::app::Edge;
+use crate::fault::{Faults, Place};
+use crate::fields::Fields;
+use crate::json::Json;
+use crate::problem::Refusal;
+
+/// Longest time between two parts of a body. Who is slower has lost the connection.
+const PART_WAIT: Duration = Duration::from_secs(30);
+/// How much of a body that is too large is read and dropped, so that the caller can read the answer.
+const DROPPED_BYTES_MAX: usize = 8 * REQUEST_BYTES_MAX;
+
+/// A body, not yet read as JSON.
+pub(crate) struct JsonBody(Bytes);
+
+impl FromRequest<Edge> for JsonBody {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &Edge) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(&parts.headers, body).await?;
+        check_content_type(&parts.headers)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl JsonBody {
+    /// The fields of the object that the body is. What is wrong with it as a whole is told at once.
+    pub(crate) fn fields<'b, 'f>(
+        &'b self,
+        faults: &'f Faults,
+    ) -> Result<Option<Fields<'b, 'f>>, ApiError> {
+        let text = std::str::from_utf8(&self.0).map_err(|error| {
+            let (line, column) = place(&self.0, error.valid_up_to());
+            not_json(format!(
+                "The body is not UTF-8: see line {line}, column {column}."
+            ))
+        })?;
+        let json: Json<'b> = serde_json::from_str(text)
+            .map_err(|error| not_json(format!("The body is not JSON: {error}.")))?;
+        Ok(Fields::of(json, Place::Body, faults))
+    }
+}
+
+fn not_json(detail: impl Into<String>) -> ApiError {
+    ApiError::new(ErrorCode::NotJson, detail)
+}
+
+fn too_large() -> ApiError {
+    ApiError::new(
+        ErrorCode::TooLarge,
+        format!("The body has more than {REQUEST_BYTES_MAX} bytes. Send less at once."),
+    )
+}
+
+/// The line and column of a byte, counted from 1.
+fn place(bytes: &[u8], at: usize) -> (usize, usize) {
+    let before = &bytes[..at.min(bytes.len())];
+    let line_start = before
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1);
+    (
+        before.iter().filter(|byte| **byte == b'\n').count() + 1,
+        at - line_start + 1,
+    )
+}
+
+/// A missing content type is taken for JSON; one that says something else is not believed.
+///
+/// This also keeps pages of other origins out, which can send text and forms without being asked, but not JSON.
+fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
+    let mut parts = text.split(';').map(str::trim);
+    let kind = parts.next().unwrap_or_default();
+    let is_json =
+        kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"));
+    let is_utf8 = parts
+        .filter_map(|part| part.strip_prefix("charset="))
+        .all(|set| set.trim_matches('"') == "utf-8");
+    if is_json && is_utf8 {
+        Ok(())
+    } else {
+        Err(not_json(
+            "The header Content-Type does not say that the body is JSON in UTF-8. Send `application/json`.",
+        ))
+    }
+}
+
+async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, ApiError> {
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(announced_length);
+    if announced.is_some_and(|length| length > REQUEST_BYTES_MAX as u64) {
+        // Who asks first (`Expect: 100-continue`) will not send it, and need not be waited for.
+        if !headers.contains_key(header::EXPECT) {
+            drop_rest(body).await;
+        }
+        return Err(too_large());
+    }
+    // Nearly every body comes in one part, which is taken as it is.
+    let Some(first) = part(&mut body).await? else {
+        return Ok(Bytes::new());
+    };
+    let mut whole: Option<BytesMut> = None;
+    let mut length = first.len();
+    while let Some(more) = part(&mut body).await? {
+        length += more.len();
+        if length > REQUEST_BYTES_MAX {
+            drop_rest(body).await;
+            return Err(too_large());
+        }
+        whole
+            .get_or_insert_with(|| BytesMut::from(&first[..]))
+            .extend_from_slice(&more);
+    }
+    if length > REQUEST_BYTES_MAX {
+        return Err(too_large());
+    }
+    Ok(whole.map_or(first, BytesMut::freeze))
+}
+
+fn announced_length(value: &HeaderValue) -> Option<u64> {
+    value.to_str().ok()?.parse().ok()
+}
+
+/// The next part of a body that is not empty; `None` at its end.
+async fn part(body: &mut Body) -> Result<Option<Bytes>, ApiError> {
+    loop {
+        let frame = timeout(PART_WAIT, body.frame()).await;
+        let broken = || not_json("The body did not arrive as a whole. Send the request again.");
+        match frame.map_err(|_| broken())? {
+            None => return Ok(None),
+            Some(Err(_)) => return Err(broken()),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) if !data.is_empty() => return Ok(Some(data)),
+                _ => {}
+            },
+        }
+    }
+}
+
+async fn drop_rest(mut body: Body) {
+    let mut dropped = 0;
+    while let Ok(Some(more)) = part(&mut body).await {
+        dropped += more.len();
+        if dropped > DROPPED_BYTES_MAX {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_line_and_a_column() {
+        assert_eq!(place(b"ab\ncd", 0), (1, 1));
+        assert_eq!(place(b"ab\ncd", 4), (2, 2));
+    }
+
+    #[test]
+    fn only_content_types_of_json_are_believed() {
+        let check = |value: &'static str| {
+            let headers =
+                HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(value))]);
+            check_content_type(&headers).is_ok()
+        };
+        assert!(check("application/json") && check("Application/JSON; charset=\"UTF-8\""));
+        assert!(check("application/merge-patch+json"));
+        assert!(
+            !check("text/plain")
+                && !check("application/json; charset=latin1")
+                && !check("application/jsonp")
+        );
+        assert!(check_content_type(&HeaderMap::new()).is_ok());
+    }
+}

@@ -1,0 +1,156 @@
+//! `GET` and `PUT /api/v1/participants/{id}/cursors/{name}`
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use crewline_api::{
+    ApiError, Cursor, CursorName, EventKind, EventKinds, FieldCode, IdError, NewCursor,
+    ParticipantId, Seq,
+};
+use crewline_core::{Answer, Command, CursorCommand};
+
+use crate::acting::Owner;
+use crate::answer::json;
+use crate::app::Edge;
+use crate::auth::Caller;
+use crate::body::JsonBody;
+use crate::fault::Faults;
+use crate::path::PathIds;
+use crate::problem::{Answered, internal};
+use crate::query::{NoQuery, clamp_seq, read_kind};
+use crate::refusals::{BODY, READ, WRITE, refusals};
+
+refusals!(GetCursorRefusals: READ, [NotAllowed, NotFound]);
+refusals!(PutCursorRefusals: BODY, WRITE, [NotAllowed, NotFound, AheadOfLog]);
+
+/// How many events one command confirms at most. What a cursor carries past an external is delivered, each message by
+/// itself: a long way is gone in steps, so that others are served between them.
+const STEP: Seq = 1_000;
+
+/// The name of a cursor in a path. One that is too long is a field at fault; one that cannot be a name does not exist.
+fn read_name(name: &str) -> Result<CursorName, ApiError> {
+    CursorName::new(name).map_err(|error| match error {
+        IdError::TooLong { .. } => ApiError::field("name", FieldCode::TooLong, error.to_string()),
+        _ => ApiError::not_found(),
+    })
+}
+
+/// See where a named cursor stands.
+#[utoipa::path(
+    get, path = "/api/v1/participants/{id}/cursors/{name}", tag = "events",
+    params(
+        ("id" = ParticipantId, Path, description = "Whose cursor; `me` where the token names exactly one"),
+        ("name" = CursorName, Path, description = "Its name"),
+    ),
+    responses((status = 200, description = "Where it stands", body = Cursor), GetCursorRefusals)
+)]
+pub(crate) async fn get_cursor(
+    State(edge): State<Edge>,
+    caller: Caller,
+    PathIds((id, name)): PathIds<(String, String)>,
+    _: NoQuery,
+) -> Answered {
+    let owner = caller.owner(&edge, &id).await?;
+    let name = read_name(&name)?;
+    let row = edge
+        .engine
+        .read(move |reader| reader.cursor(owner.no, &name))
+        .await?;
+    let row = row.ok_or_else(|| {
+        ApiError::new(
+            crewline_api::ErrorCode::NotFound,
+            "This cursor was never put. Events read by it come from the start; put it to confirm them.",
+        )
+    })?;
+    Ok(json(
+        StatusCode::OK,
+        &Cursor {
+            seq: row.seq,
+            types: row.kinds.to_list(),
+        },
+    ))
+}
+
+/// Confirm everything up to an event.
+///
+/// A cursor is made by its first PUT. One that would go back stays where it is, and the answer says where; with
+/// `rewind` it goes back. For an external, a cursor without `types`, or whose types include `message.received`, makes
+/// the messages that it passes delivered; for a user no named cursor does.
+#[utoipa::path(
+    put, path = "/api/v1/participants/{id}/cursors/{name}", tag = "events",
+    params(
+        ("id" = ParticipantId, Path, description = "Whose cursor; `me` where the token names exactly one"),
+        ("name" = CursorName, Path, description = "Its name"),
+    ),
+    request_body(content = NewCursor, example = json!({"seq": 118})),
+    responses((status = 200, description = "Where it stands now", body = Cursor), PutCursorRefusals)
+)]
+pub(crate) async fn put_cursor(
+    State(edge): State<Edge>,
+    caller: Caller,
+    PathIds((id, name)): PathIds<(String, String)>,
+    _: NoQuery,
+    body: JsonBody,
+) -> Answered {
+    let owner = caller.owner(&edge, &id).await?;
+    let name = read_name(&name)?;
+    let faults = Faults::default();
+    let (mut seq, mut types, mut rewind) = (None, None, false);
+    if let Some(mut fields) = body.fields(&faults)? {
+        seq = fields.whole("seq").map(clamp_seq);
+        types = fields.optional_texts("types", read_kind);
+        rewind = fields.flag("rewind");
+        fields.end();
+        if types.as_ref().is_some_and(Vec::is_empty) {
+            faults.add(
+                "types",
+                FieldCode::Empty,
+                "names no kind of event; leave it out for all",
+            );
+        }
+    }
+    let kinds = types.map_or(EventKinds::ALL, EventKinds::from_iter);
+    let seq = faults.finish(|| Ok(seq.unwrap_or_default()))?;
+    let put = CursorCommand {
+        actor: owner.actor.clone(),
+        name,
+        seq,
+        kinds,
+        rewind,
+    };
+    for seq in steps(&edge, &owner, &put).await? {
+        edge.engine
+            .submit(Command::Cursor(CursorCommand {
+                seq,
+                rewind: false,
+                ..put.clone()
+            }))
+            .await?;
+    }
+    match edge.engine.submit(Command::Cursor(put)).await? {
+        Answer::Cursor(cursor) => Ok(json(StatusCode::OK, &cursor)),
+        _ => Err(internal().into()),
+    }
+}
+
+/// Where to pause on the way. Nowhere, where the way is short, delivers nothing, or leads beyond the log: then the one
+/// command is carried out or refused as a whole.
+async fn steps(edge: &Edge, owner: &Owner, put: &CursorCommand) -> Result<Vec<Seq>, ApiError> {
+    if put.seq <= STEP || !put.actor.external || !put.kinds.contains(EventKind::MessageReceived) {
+        return Ok(Vec::new());
+    }
+    let (no, name, seq) = (owner.no, put.name.clone(), put.seq);
+    let (kept, head) = edge
+        .engine
+        .read(move |reader| {
+            let kept = reader.cursor(no, &name)?.map_or(0, |row| row.seq);
+            Ok((kept, reader.log(no, seq, EventKinds::ALL, 1)?.head))
+        })
+        .await?;
+    if seq > head || seq <= kept {
+        return Ok(Vec::new());
+    }
+    Ok((1..)
+        .map(|step| kept + step * STEP)
+        .take_while(|at| *at < seq)
+        .collect())
+}

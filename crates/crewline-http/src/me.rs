@@ -1,0 +1,97 @@
+//! `GET /api/v1/me`, `GET /api/v1/me/chats`
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use crewline_api::limits::PAGE_DEFAULT;
+use crewline_api::{ApiError, ChatsPage, FieldCode, Me, Timestamp};
+use crewline_core::{ChatNo, ChatsBefore};
+
+use crate::answer::json;
+use crate::app::Edge;
+use crate::auth::Caller;
+use crate::fault::quoted;
+use crate::problem::Answered;
+use crate::query::{NoQuery, Query};
+use crate::refusals::{READ, refusals};
+
+refusals!(MeRefusals: READ, [NotAllowed]);
+
+/// See yourself: name, role, devices and open sessions.
+///
+/// For users.
+#[utoipa::path(
+    get, path = "/api/v1/me", tag = "me",
+    responses((status = 200, description = "The caller", body = Me), MeRefusals)
+)]
+pub(crate) async fn get_me(State(edge): State<Edge>, caller: Caller, _: NoQuery) -> Answered {
+    let (no, _) = caller.user()?;
+    let now = edge.engine.now();
+    let rows = edge
+        .engine
+        .read(move |reader| reader.me(no, now))
+        .await?
+        .ok_or_else(ApiError::not_found)?;
+    let current = caller.session();
+    let sessions = rows.sessions.into_iter().map(|(session, mut view)| {
+        view.current = current == Some(session);
+        view
+    });
+    let me = Me {
+        user_id: rows.user_id,
+        name: rows.name,
+        role: rows.role,
+        watches: Vec::new(),
+        devices: rows.devices,
+        sessions: sessions.collect(),
+    };
+    Ok(json(StatusCode::OK, &me))
+}
+
+/// List your chats, newest activity first.
+///
+/// For users. `asOf` is the head of the caller's log in the same reading: load, then follow the log from there, and
+/// nothing is missed.
+#[utoipa::path(
+    get, path = "/api/v1/me/chats", tag = "me",
+    params(
+        ("before" = Option<String>, Query, description = "The `next` of the page before", example = "1795407449120.12"),
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "How many; 100 if left out"),
+    ),
+    responses((status = 200, description = "A page of chats", body = ChatsPage), MeRefusals)
+)]
+pub(crate) async fn get_chats(
+    State(edge): State<Edge>,
+    caller: Caller,
+    request: Request,
+) -> Answered {
+    let (parts, _) = request.into_parts();
+    let mut query = Query::read(&parts, &["before", "limit"]);
+    let before = query.parsed("before", read_before);
+    let limit = query.limit(PAGE_DEFAULT);
+    query.finish()?;
+    let (no, _) = caller.user()?;
+    let page = edge
+        .engine
+        .read(move |reader| reader.chats(no, before, limit))
+        .await?;
+    Ok(json(StatusCode::OK, &page))
+}
+
+/// The place behind a chat, as `next` says it: `<lastActivity in ms>.<number of the chat>`.
+fn read_before(text: &str) -> Result<ChatsBefore, (FieldCode, String)> {
+    let place = text.split_once('.').and_then(|(time, chat)| {
+        Some(ChatsBefore {
+            last_activity: Timestamp::from_millis(time.parse().ok()?),
+            chat: ChatNo(chat.parse().ok()?),
+        })
+    });
+    place.ok_or_else(|| {
+        (
+            FieldCode::Malformed,
+            format!(
+                "is {}, and must be what `next` of the page before was",
+                quoted(text)
+            ),
+        )
+    })
+}

@@ -1,0 +1,258 @@
+//! `POST /api/v1/messages`, `POST /api/v1/chats/{chatId}/messages`, `GET /api/v1/messages/{messageId}`
+
+use std::str::FromStr;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use crewline_api::{
+    ApiError, ChatId, ErrorCode, FieldCode, IdError, IdempotencyKey, MessageId, MessageView,
+    NewMessage, NewMessageUser, NewReply, ParticipantId, Priority, SentMessage,
+};
+use crewline_core::{Answer, Command, ReplyCommand, SendCommand};
+
+use crate::answer::json;
+use crate::app::Edge;
+use crate::auth::Caller;
+use crate::body::JsonBody;
+use crate::fault::{Faults, Place};
+use crate::fields::Fields;
+use crate::json::Json;
+use crate::path::PathIds;
+use crate::problem::{Answered, internal};
+use crate::query::{NoQuery, Query};
+use crate::refusals::{BODY, READ, WRITE, refusals};
+
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
+refusals!(SendRefusals: BODY, WRITE, [NotAllowed, UnknownRecipient, IdempotencyMismatch]);
+refusals!(ReplyRefusals: BODY, WRITE, [NotAllowed, NotFound, UnknownRecipient, IdempotencyMismatch]);
+refusals!(MessageRefusals: READ, [NotAllowed, NotFound]);
+
+/// An id of a participant, as a fault tells what is wrong with it.
+pub(crate) fn read_id<T: FromStr<Err = IdError>>(text: &str) -> Result<T, (FieldCode, String)> {
+    text.parse().map_err(|error| {
+        let fault = crewline_api::id_error("", &error);
+        (fault.code, fault.detail)
+    })
+}
+
+/// Send a message to people.
+///
+/// For externals. The chat is the one of exactly these people, made where there is none yet. The answer comes when the
+/// message is durable. Payloads come back as events when the first device of that recipient has the message, and when
+/// that person has read it.
+#[utoipa::path(
+    post, path = "/api/v1/messages", tag = "messages",
+    params(("Idempotency-Key" = Option<String>, Header, max_length = 255, example = "outage-4711/1",
+        description = "Makes a retry the same message: up to 255 bytes. Its scope is the sender, and it lives as long as the message.")),
+    request_body(content = NewMessage, example = json!({
+        "fromExtUserId": "scada:feeder-7", "fromExtUserName": "Feeder 7",
+        "toUsers": [{"toUserId": "alice", "onReadPayload": "dGlja2V0LTE3"}, {"toUserId": "bob"}],
+        "message": "Breaker 1204 has tripped", "priority": 1
+    })),
+    responses(
+        (status = 201, description = "The message is stored", body = SentMessage,
+            headers(("Location" = String, description = "Where the message and its states are"))),
+        (status = 200, description = "It was stored before, with this idempotency key: the first answer again", body = SentMessage),
+        SendRefusals
+    )
+)]
+pub(crate) async fn post_message(
+    State(edge): State<Edge>,
+    caller: Caller,
+    _: NoQuery,
+    headers: HeaderMap,
+    body: JsonBody,
+) -> Answered {
+    caller
+        .must_be_external("A user sends into a chat, by POST /api/v1/chats/{chatId}/messages.")?;
+    let message = read_message(&caller, &headers, &body)?;
+    let actor = caller.external(&edge, &message.from_ext_user_id).await?;
+    let command = SendCommand::new(message, actor.device)?;
+    sent(edge.engine.submit(Command::Send(command)).await?)
+}
+
+fn read_message(
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: &JsonBody,
+) -> Result<NewMessage, ApiError> {
+    let faults = Faults::default();
+    let key = read_key(headers, &faults);
+    let mut builder = NewMessage::builder("", "", "");
+    if let Some(mut fields) = body.fields(&faults)? {
+        let from = fields.text("fromExtUserId").unwrap_or_default();
+        let name = fields.text("fromExtUserName").unwrap_or_default();
+        let users = fields.list("toUsers").unwrap_or_default();
+        let text = fields.text("message").unwrap_or_default();
+        let priority = read_priority(&mut fields, &faults);
+        fields.end();
+        builder = NewMessage::builder(caller.named(&from), name, text).priority(priority);
+        let users = users
+            .into_iter()
+            .enumerate()
+            .map(|(index, item)| read_user(item, index, &faults));
+        builder = builder.to_all(users);
+    }
+    if let Some(key) = key {
+        builder = builder.idempotency_key(key);
+    }
+    faults.finish(|| builder.build())
+}
+
+fn read_user(item: Json<'_>, index: usize, faults: &Faults) -> NewMessageUser {
+    let Some(mut fields) = Fields::of(item, Place::Item("toUsers", index), faults) else {
+        return NewMessageUser::new("");
+    };
+    let mut user = NewMessageUser::new(fields.text("toUserId").unwrap_or_default());
+    user.on_delivered_payload = fields.payload("onDeliveredPayload");
+    user.on_read_payload = fields.payload("onReadPayload");
+    fields.end();
+    user
+}
+
+fn read_priority(fields: &mut Fields<'_, '_>, faults: &Faults) -> Priority {
+    let number = fields.optional_whole("priority");
+    let priority = number.map(|number| {
+        Priority::try_from(number).map_err(|must| {
+            faults.add(
+                "priority",
+                FieldCode::OutOfRange,
+                format!("is {number}; {must}"),
+            )
+        })
+    });
+    priority.and_then(Result::ok).unwrap_or_default()
+}
+
+/// The idempotency key of a request; what is wrong with it is a fault of the header.
+fn read_key(headers: &HeaderMap, faults: &Faults) -> Option<String> {
+    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let value = given.next()?;
+    if given.next().is_some() {
+        faults.add(IDEMPOTENCY_KEY, FieldCode::Conflict, "is given twice");
+        return None;
+    }
+    let text = std::str::from_utf8(value.as_bytes());
+    text.map_err(|_| faults.add(IDEMPOTENCY_KEY, FieldCode::Malformed, "is not UTF-8"))
+        .ok()
+        .map(str::to_owned)
+}
+
+/// Send a message into a chat.
+///
+/// For users; an external sends by `POST /api/v1/messages`. Everyone else in the chat gets it. What the sender had not
+/// read before is read by it: up to `readUpTo`, or everything stored before where that is left out; but emergencies,
+/// which are read by themselves.
+#[utoipa::path(
+    post, path = "/api/v1/chats/{chatId}/messages", tag = "messages",
+    params(
+        ("chatId" = ChatId, Path, description = "The chat"),
+        ("Idempotency-Key" = Option<String>, Header, max_length = 255, example = "phone-7/18",
+            description = "Makes a retry the same message: up to 255 bytes. Its scope is the sender, and it lives as long as the message."),
+    ),
+    request_body(content = NewReply, example = json!({"message": "On my way", "replyTo": "m2k7f3q9xab"})),
+    responses(
+        (status = 201, description = "The message is stored", body = SentMessage,
+            headers(("Location" = String, description = "Where the message and its states are"))),
+        (status = 200, description = "It was stored before, with this idempotency key: the first answer again", body = SentMessage),
+        ReplyRefusals
+    )
+)]
+pub(crate) async fn post_reply(
+    State(edge): State<Edge>,
+    caller: Caller,
+    PathIds(chat): PathIds<String>,
+    _: NoQuery,
+    headers: HeaderMap,
+    body: JsonBody,
+) -> Answered {
+    let (_, actor) = caller.user().map_err(|error| match error.code {
+        ErrorCode::NotAllowed if caller.me().is_some() || caller.must_be_external("").is_ok() => ApiError::new(
+            ErrorCode::NotAllowed,
+            "This call is for users. An external sends by POST /api/v1/messages; the same people have the same chat.",
+        ),
+        _ => error,
+    })?;
+    let faults = Faults::default();
+    let key = read_key(&headers, &faults);
+    let key = key.and_then(|key| {
+        read_id::<IdempotencyKey>(&key)
+            .map_err(|(code, detail)| faults.add(IDEMPOTENCY_KEY, code, detail))
+            .ok()
+    });
+    let mut reply = NewReply::new("");
+    if let Some(mut fields) = body.fields(&faults)? {
+        reply.message = fields.text("message").unwrap_or_default().into_owned();
+        reply.priority = read_priority(&mut fields, &faults);
+        let message_of_chat = |text: &str| {
+            // An id that nobody was given looks like one of another chat.
+            text.parse::<MessageId>().map_err(|_| {
+                (
+                    FieldCode::UnknownMessage,
+                    "is no message of this chat".to_owned(),
+                )
+            })
+        };
+        reply.reply_to = fields.optional_parsed("replyTo", message_of_chat);
+        reply.read_up_to = fields.optional_parsed("readUpTo", message_of_chat);
+        fields.end();
+    }
+    faults.finish(|| reply.check())?;
+    let chat: ChatId = chat.parse().map_err(|_| ApiError::not_found())?;
+    let command = ReplyCommand::new(actor, chat, reply, key)?;
+    sent(edge.engine.submit(Command::Reply(command)).await?)
+}
+
+fn sent(answer: Answer) -> Answered {
+    let Answer::Sent { sent, again } = answer else {
+        return Err(internal().into());
+    };
+    let mut response = json(
+        if again {
+            StatusCode::OK
+        } else {
+            StatusCode::CREATED
+        },
+        &sent,
+    );
+    if !again
+        && let Ok(place) = HeaderValue::from_str(&format!("/api/v1/messages/{}", sent.message_id))
+    {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    Ok(response)
+}
+
+/// See a message and what became of it.
+///
+/// Its sender sees every recipient, a recipient itself. A token that covers several participants sees what all of them
+/// see; `participant` narrows that to one.
+#[utoipa::path(
+    get, path = "/api/v1/messages/{messageId}", tag = "messages",
+    params(
+        ("messageId" = MessageId, Path, description = "The message"),
+        ("participant" = Option<ParticipantId>, Query, description = "With whose eyes to look, where a token covers several participants"),
+    ),
+    responses((status = 200, description = "The message", body = MessageView), MessageRefusals)
+)]
+pub(crate) async fn get_message(
+    State(edge): State<Edge>,
+    caller: Caller,
+    PathIds(id): PathIds<String>,
+    request: axum::extract::Request,
+) -> Answered {
+    let (parts, _) = request.into_parts();
+    let mut query = Query::read(&parts, &["participant"]);
+    let participant = query.parsed("participant", |id| {
+        read_id::<ParticipantId>(caller.named(id))
+    });
+    query.finish()?;
+    let viewers = caller.viewers(&edge, participant.as_ref()).await?;
+    let id: MessageId = id.parse().map_err(|_| ApiError::not_found())?;
+    let view = edge
+        .engine
+        .read(move |reader| viewers.message(reader, id))
+        .await?;
+    Ok(json(StatusCode::OK, &view.ok_or_else(ApiError::not_found)?))
+}

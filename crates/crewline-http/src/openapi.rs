@@ -1,0 +1,62 @@
+//! The API described in OpenAPI 3.1, made from the code: from the handlers, and from the types of `crewline-api`.
+
+use crewline_api::{FieldError, Problem};
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+use crate::auth::COOKIE;
+
+const ABOUT: &str = "Carries messages between control rooms and field crews, and proves what became of each one: stored, \
+delivered to a device, read by a person, acknowledged.
+
+Systems act by a token (`Authorization: Bearer …`), people by a session. A page of the same origin uses the session's \
+cookie, and then every write needs a matching `Origin`.
+
+JSON in UTF-8; times are RFC 3339 in UTC; payloads are base64. `null` for an optional field is as if left out; a field \
+or a query parameter that a call does not know is refused by name. A body may be sent without a `Content-Type`; one that \
+says something else than JSON is refused. Every error is `application/problem+json`, and its `code` stays. Every answer \
+has an `X-Request-Id`: the caller's own, where the request had one of at most 64 visible characters of ASCII.
+
+Whatever a participant is ever told is an event in their log: follow it, keep the number of the last event you have \
+stored, and go on from there.";
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(title = "Crewline", description = ABOUT, license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    components(schemas(Problem, FieldError)),
+    security(("token" = []), ("session" = [])),
+    tags(
+        (name = "messages", description = "Send, and see what became of it"),
+        (name = "chats", description = "Sets of people, and what they wrote"),
+        (name = "events", description = "Logs of events, and cursors on them"),
+        (name = "receipts", description = "Delivered, read, acknowledged"),
+        (name = "session", description = "Sign in and out"),
+        (name = "me", description = "The caller"),
+        (name = "people", description = "Those one may write to"),
+        (name = "operations", description = "For those who keep the server running; without credentials"),
+    )
+)]
+struct Description;
+
+/// The description of every call, as `/api/openapi.json` shows it.
+pub fn openapi() -> OpenApi {
+    crate::router::calls().into_openapi()
+}
+
+/// What is not said by a handler: the whole, and the ways to present credentials.
+pub(crate) fn frame() -> OpenApi {
+    let mut frame = Description::openapi();
+    let components = frame.components.get_or_insert_default();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(
+            "A token (`crewline token create`), or the token that signing in answers with",
+        ))
+        .build();
+    components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    let about_cookie = "Set by signing in. Every write then needs an `Origin` of this server.";
+    let cookie = ApiKeyValue::with_description(COOKIE, about_cookie);
+    components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    frame
+}

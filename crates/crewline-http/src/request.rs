@@ -1,0 +1,125 @@
+//! What surrounds every request: its id, its span, its line in the log, its figures, and the net under a panic.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use futures_util::FutureExt as _;
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, histogram};
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use crate::app::Edge;
+use crate::problem::{self, Refusal};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// A request id of a caller is taken up to this length, so that it fits into a line of a log.
+const REQUEST_ID_BYTES_MAX: usize = 64;
+
+pub(crate) fn describe_metrics() {
+    describe_counter!(
+        "crewline_http_requests_total",
+        "HTTP requests, by route, method and status"
+    );
+    describe_histogram!(
+        "crewline_http_request_seconds",
+        Unit::Seconds,
+        "Time until a request was answered, long polls included, by route and method"
+    );
+    describe_gauge!("crewline_sessions", "Open event streams, by kind");
+}
+
+/// Wraps every call, and what is no call.
+pub(crate) async fn handle(State(edge): State<Edge>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(request.headers(), &edge);
+    let method = method_name(request.method());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("", MatchedPath::as_str);
+    let span = tracing::info_span!("request", id = id.as_str(), method, route);
+    let answered = async {
+        let response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+            Ok(response) => response,
+            Err(panic) => {
+                tracing::error!(
+                    panic = panic_text(panic.as_ref()),
+                    "a request ended in a panic"
+                );
+                Refusal(problem::internal()).into_response()
+            }
+        };
+        let response = finish(response, &id);
+        let duration = started.elapsed();
+        let status = response.status();
+        tracing::debug!(
+            status = status.as_u16(),
+            duration_ms = duration.as_secs_f64() * 1e3,
+            "answered"
+        );
+        counter!("crewline_http_requests_total",
+            "route" => route.to_owned(), "method" => method, "status" => status.as_str().to_owned())
+        .increment(1);
+        histogram!("crewline_http_request_seconds", "route" => route.to_owned(), "method" => method)
+            .record(duration.as_secs_f64());
+        response
+    };
+    answered.instrument(span).await
+}
+
+/// Writes the problem document where there is one, and the headers that all answers carry.
+fn finish(mut response: Response, id: &str) -> Response {
+    if let Some(Refusal(error)) = response.extensions_mut().remove::<Refusal>() {
+        response = problem::write(response, &error, id);
+    }
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The caller's own id for the request where it is well formed, else a new one.
+fn request_id(headers: &HeaderMap, edge: &Edge) -> String {
+    let given = headers.get(&REQUEST_ID).map(HeaderValue::as_bytes);
+    let given = given.filter(|id| (1..=REQUEST_ID_BYTES_MAX).contains(&id.len()));
+    let given = given.filter(|id| id.iter().all(u8::is_ascii_graphic));
+    if let Some(text) = given.and_then(|id| std::str::from_utf8(id).ok()) {
+        return text.to_owned();
+    }
+    let random = edge.engine.random();
+    let number = random
+        .iter()
+        .take(8)
+        .fold(0u64, |number, byte| (number << 8) | u64::from(*byte));
+    format!("{number:016x}")
+}
+
+/// The methods by name; all others together, so that nobody can fill the metrics with names of their own.
+fn method_name(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        "PATCH" => "PATCH",
+        _ => "other",
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without a text")
+}

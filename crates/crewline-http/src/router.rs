@@ -1,0 +1,59 @@
+//! Every call, and what is no call.
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use crewline_api::{ApiError, ErrorCode};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::Edge;
+use crate::problem::Refusal;
+use crate::{
+    App, chat, cursor, docs, event, me, message, openapi, ops, people, receipt, request, session,
+};
+
+/// The calls, with their descriptions.
+pub(crate) fn calls() -> OpenApiRouter<Edge> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(message::post_message))
+        .routes(routes!(message::post_reply, chat::get_history))
+        .routes(routes!(message::get_message))
+        .routes(routes!(chat::post_chat))
+        .routes(routes!(event::get_events))
+        .routes(routes!(cursor::get_cursor, cursor::put_cursor))
+        .routes(routes!(receipt::post_receipts))
+        .routes(routes!(session::post_session, session::delete_session))
+        .routes(routes!(me::get_me))
+        .routes(routes!(me::get_chats))
+        .routes(routes!(people::get_people))
+        .routes(routes!(ops::get_health))
+        .routes(routes!(ops::get_ready))
+        .routes(routes!(ops::get_metrics))
+        .routes(routes!(docs::get_openapi))
+        .routes(routes!(docs::get_docs))
+}
+
+/// The whole API on an engine, as a service of axum. [`crate::serve`] listens with it.
+pub fn router(app: App) -> Router {
+    let (calls, _) = calls().split_for_parts();
+    calls
+        .route("/api/docs/{file}", get(docs::get_docs_file))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(from_fn_with_state(app.edge.clone(), request::handle))
+        .with_state(app.edge)
+}
+
+async fn no_such_path() -> Refusal {
+    ApiError::new(
+        ErrorCode::NotFound,
+        "There is no such path. The calls of this server are described at /api/docs.",
+    )
+    .into()
+}
+
+async fn no_such_method() -> Refusal {
+    let detail = "This path does not know that method; the header Allow names those it knows.";
+    ApiError::new(ErrorCode::MethodNotAllowed, detail).into()
+}

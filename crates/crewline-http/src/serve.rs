@@ -1,0 +1,126 @@
+//! Listening: connections, and how they end.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower::Service as _;
+
+use crate::{App, router};
+
+/// How long a connection may take to send the head of its next request, or rest between two.
+const HEAD_WAIT: Duration = Duration::from_secs(75);
+/// How long running requests may take when the server stops. Then their connections are closed.
+const STOP_WAIT: Duration = Duration::from_secs(8);
+/// How long nobody is let in when the machine gives no more connections.
+const FULL_WAIT: Duration = Duration::from_millis(100);
+
+/// Serves the API on a listener until `shutdown` is done; then takes no more connections, ends event streams and long
+/// polls, lets running requests finish for up to 8 seconds, and returns.
+///
+/// # Errors
+/// None at present: what goes wrong with one connection ends that one.
+pub async fn serve(
+    listener: TcpListener,
+    app: App,
+    shutdown: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
+    let stopping = app.edge.stopping.clone();
+    let router = router(app);
+    let mut connections = JoinSet::new();
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            // Those that ended are forgotten, so that the set holds the open ones only.
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    connections.spawn(connection(stream, peer, router.clone(), stopping.clone()));
+                }
+                Err(error) => rest(&error).await,
+            },
+        }
+    }
+    drop(listener);
+    stopping.cancel();
+    tracing::info!(
+        connections = connections.len(),
+        "stopping: running requests are finished"
+    );
+    let all_ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(STOP_WAIT, all_ended).await.is_err() {
+        tracing::warn!(
+            connections = connections.len(),
+            "connections that did not end in time are closed"
+        );
+        connections.shutdown().await;
+    }
+    Ok(())
+}
+
+/// A connection that broke before it was accepted is nobody's trouble; when the machine has no more of them, wait.
+async fn rest(error: &io::Error) {
+    let broken = [
+        io::ErrorKind::ConnectionAborted,
+        io::ErrorKind::ConnectionReset,
+        io::ErrorKind::Interrupted,
+    ];
+    if !broken.contains(&error.kind()) {
+        tracing::warn!(%error, "no connection could be accepted; is the limit of open files reached?");
+        tokio::time::sleep(FULL_WAIT).await;
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    stopping: CancellationToken,
+) {
+    // Answers are small and whole: none waits to be sent together with the next.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| answer(router.clone(), peer, request));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT);
+    let connection = http
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let mut told = false;
+    loop {
+        tokio::select! {
+            // What a client does wrong on the level of HTTP/1.1 was answered by hyper, with 400 or by closing.
+            _ = connection.as_mut() => return,
+            () = stopping.cancelled(), if !told => {
+                told = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+async fn answer(
+    mut router: Router,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(ConnectInfo(peer));
+    router.call(request).await
+}

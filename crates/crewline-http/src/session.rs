@@ -1,0 +1,279 @@
+//! `POST` and `DELETE /api/v1/session`: signing in and out.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{ConnectInfo, FromRequest as _, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use crewline_api::limits::{NAME_CHARS_MAX, PASSWORD_BYTES_MAX};
+use crewline_api::{ApiError, ErrorCode, FieldCode, NewSession, ParticipantId, SessionOpened};
+use crewline_core::{DirectoryError, NewSessionRow, PasswordRow, Secret, StoreErrorKind};
+use tokio::sync::Semaphore;
+
+use crate::answer::json;
+use crate::app::Edge;
+use crate::auth::{COOKIE, Caller};
+use crate::body::JsonBody;
+use crate::fault::Faults;
+use crate::message::read_id;
+use crate::problem::Answered;
+use crate::query::NoQuery;
+use crate::refusals::{BODY, WRITE, refusals};
+use crate::throttle::{Throttle, Tried};
+use crate::{Settings, origin, password};
+
+refusals!(SignInRefusals: BODY, WRITE, [SignInFailed, WrongOrigin, TooManyAttempts]);
+refusals!(SignOutRefusals: WRITE, [NotAllowed]);
+
+/// How long someone who signs in waits for a free core. A hash takes some 20 ms.
+const HASH_WAIT: Duration = Duration::from_secs(10);
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// What signing in needs beside the directory.
+pub(crate) struct SignIn {
+    throttle: Throttle,
+    /// One for each core: hashes are made on cores, and each takes 19 MiB.
+    hashing: Arc<Semaphore>,
+}
+
+impl SignIn {
+    pub(crate) fn new(wrong_per_minute: u32) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            throttle: Throttle::new(wrong_per_minute),
+            hashing: Arc::new(Semaphore::new(cores)),
+        }
+    }
+}
+
+/// Sign in.
+///
+/// The answer has the session's token, for scripts, and sets the same as an HttpOnly cookie, for pages of this origin.
+/// Ten wrong passwords in a minute, for one user or from one address, and sign-in rests (429). Which of user and
+/// password is wrong is not said.
+#[utoipa::path(
+    post, path = "/api/v1/session", tag = "session", security(()),
+    request_body(content = NewSession, example = json!({
+        "userId": "alice", "password": "correct horse battery staple",
+        "deviceId": "4b4f6a52-0c5b-4c41-9d2c-7f6a3f0a4f57", "deviceName": "Alice's phone"
+    })),
+    responses(
+        (status = 201, description = "Signed in", body = SessionOpened,
+            headers(("Set-Cookie" = String, description = "The session: HttpOnly, SameSite=Strict, Secure on https"))),
+        SignInRefusals
+    )
+)]
+pub(crate) async fn post_session(
+    State(edge): State<Edge>,
+    _: NoQuery,
+    request: Request,
+) -> Answered {
+    let address = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|info| info.0.ip());
+    let (parts, body) = request.into_parts();
+    // A program has no Origin. A page that has another one must not sign its visitors in.
+    origin::check_if_given(&parts, &edge.settings)?;
+    let body = JsonBody::from_request(Request::from_parts(parts, body), &edge).await?;
+    let wanted = read_session(&body)?;
+    let user = check_password(&edge, &wanted, address).await?;
+    open(&edge, wanted, &user).await
+}
+
+fn read_session(body: &JsonBody) -> Result<NewSession, ApiError> {
+    let faults = Faults::default();
+    let mut wanted = None;
+    if let Some(mut fields) = body.fields(&faults)? {
+        let user_id = fields.parsed("userId", read_id::<ParticipantId>);
+        let password = fields.parsed("password", |text| match text.len() {
+            0 => Err((FieldCode::Empty, "is empty".to_owned())),
+            bytes if bytes > PASSWORD_BYTES_MAX => Err((
+                FieldCode::TooLong,
+                format!("has {bytes} bytes; at most {PASSWORD_BYTES_MAX} are allowed"),
+            )),
+            _ => Ok(text.to_owned()),
+        });
+        let device_id = fields.optional_parsed("deviceId", read_device_id);
+        let device_name = fields.optional_parsed("deviceName", |text| match text.chars().count() {
+            0 => Err((FieldCode::Empty, "is empty".to_owned())),
+            chars if chars > NAME_CHARS_MAX => Err((
+                FieldCode::TooLong,
+                format!("has {chars} characters; at most {NAME_CHARS_MAX} are allowed"),
+            )),
+            _ => Ok(text.to_owned()),
+        });
+        fields.end();
+        wanted = user_id.zip(password).map(|(user_id, password)| NewSession {
+            user_id,
+            password,
+            device_id,
+            device_name,
+        });
+    }
+    faults
+        .finish(|| wanted.ok_or_else(|| ApiError::field("body", FieldCode::Required, "is needed")))
+}
+
+/// A UUID as it is written everywhere: 36 characters. One device has one spelling.
+fn read_device_id(text: &str) -> Result<String, (FieldCode, String)> {
+    let id = uuid::Uuid::try_parse(text)
+        .ok()
+        .filter(|_| text.len() == 36);
+    id.map(|id| id.to_string()).ok_or_else(|| {
+        (
+            FieldCode::Malformed,
+            "is not a UUID, such as 4b4f6a52-0c5b-4c41-9d2c-7f6a3f0a4f57".to_owned(),
+        )
+    })
+}
+
+/// The user, if the password is right. A user that does not exist, one who is shut out and a wrong password take the
+/// same time, and look the same.
+async fn check_password(
+    edge: &Edge,
+    wanted: &NewSession,
+    address: Option<IpAddr>,
+) -> Result<PasswordRow, ApiError> {
+    let mut tried = vec![Tried::User(wanted.user_id.clone())];
+    tried.extend(address.map(Tried::address));
+    let throttle = &edge.sign_in.throttle;
+    let check = |tried: &[Tried]| {
+        throttle
+            .check(tried, edge.engine.now())
+            .map_err(too_many_attempts)
+    };
+    check(&tried)?;
+    let id = wanted.user_id.clone();
+    let user = edge.engine.read(move |reader| reader.password(&id)).await?;
+    let turn =
+        tokio::time::timeout(HASH_WAIT, Arc::clone(&edge.sign_in.hashing).acquire_owned()).await;
+    let Ok(Ok(turn)) = turn else {
+        let detail =
+            "More people are signing in than this server can check at once. Try again in a moment.";
+        return Err(ApiError::new(ErrorCode::Busy, detail).retry_after(2));
+    };
+    // Others may have failed while this one waited.
+    check(&tried)?;
+    let (password, hash) = (
+        wanted.password.clone(),
+        user.as_ref().and_then(|user| user.hash.clone()),
+    );
+    let right = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        password::verify(&password, hash.as_deref())
+    });
+    let right = right.await.map_err(|_| crate::problem::internal())?;
+    match user.filter(|user| right && !user.disabled) {
+        Some(user) => Ok(user),
+        None => {
+            throttle.count(tried, edge.engine.now());
+            Err(sign_in_failed())
+        }
+    }
+}
+
+fn sign_in_failed() -> ApiError {
+    ApiError::new(
+        ErrorCode::SignInFailed,
+        "The user or the password is wrong, or the user is disabled. Check both; the administrator can set a new password.",
+    )
+}
+
+fn too_many_attempts(seconds: u32) -> ApiError {
+    let detail = format!(
+        "There were too many wrong passwords for this user or from this address. Wait {seconds} seconds."
+    );
+    ApiError::new(ErrorCode::TooManyAttempts, detail).retry_after(seconds)
+}
+
+async fn open(edge: &Edge, wanted: NewSession, user: &PasswordRow) -> Answered {
+    let secret = Secret::from_random(edge.engine.random());
+    let lifetime_ms = i64::from(edge.settings.session_days) * DAY_MS;
+    let expires_at = edge.engine.now().plus_millis(lifetime_ms);
+    let row = NewSessionRow {
+        user: user.no,
+        hash: secret.hash(),
+        device_id: wanted.device_id,
+        device_name: wanted.device_name,
+        expires_at,
+    };
+    let opened = edge
+        .engine
+        .directory(move |directory, now| directory.open_session(&row, now))
+        .await?;
+    opened.map_err(refused_by_directory)?;
+    let opened = SessionOpened {
+        token: secret.reveal().to_owned(),
+        user_id: wanted.user_id,
+        expires_at,
+    };
+    let mut response = json(StatusCode::CREATED, &opened);
+    set_cookie(
+        &mut response,
+        secret.reveal(),
+        lifetime_ms / 1000,
+        &edge.settings,
+    );
+    Ok(response)
+}
+
+/// What the directory refuses here is a fault of its store, or a user who was removed in this moment.
+fn refused_by_directory(error: DirectoryError) -> ApiError {
+    match error {
+        DirectoryError::Store(error) => {
+            tracing::error!(%error, "a session could not be written");
+            let code = match error.kind {
+                StoreErrorKind::Full => ErrorCode::StorageFull,
+                StoreErrorKind::Refused => ErrorCode::Internal,
+                _ => ErrorCode::StorageUnavailable,
+            };
+            ApiError::new(code, "The store does not take writes now. Try again later.")
+        }
+        DirectoryError::NoUser(_) | DirectoryError::Exists { .. } | DirectoryError::Line { .. } => {
+            sign_in_failed()
+        }
+    }
+}
+
+fn set_cookie(response: &mut Response, value: &str, max_age_s: i64, settings: &Settings) {
+    let secure = if settings.secure_cookie {
+        "; Secure"
+    } else {
+        ""
+    };
+    let cookie =
+        format!("{COOKIE}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={max_age_s}{secure}");
+    if let Ok(mut cookie) = HeaderValue::from_str(&cookie) {
+        cookie.set_sensitive(true);
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+}
+
+/// Sign out.
+///
+/// Ends the session of this call, and its open streams with it. A token is revoked by the administrator.
+#[utoipa::path(
+    delete, path = "/api/v1/session", tag = "session",
+    responses((status = 204, description = "Signed out; the cookie is cleared"), SignOutRefusals)
+)]
+pub(crate) async fn delete_session(
+    State(edge): State<Edge>,
+    caller: Caller,
+    _: NoQuery,
+) -> Answered {
+    let session = caller.session().ok_or_else(|| {
+        let detail = "This is a token, not a session: it stays until the administrator revokes it (`crewline token revoke`).";
+        ApiError::new(ErrorCode::NotAllowed, detail)
+    })?;
+    let closed = edge
+        .engine
+        .directory(move |directory, _| directory.close_session(session))
+        .await?;
+    closed.map_err(refused_by_directory)?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    set_cookie(&mut response, "", 0, &edge.settings);
+    Ok(response)
+}

@@ -1,0 +1,188 @@
+//! A log as server-sent events.
+//!
+//! A stream holds no events: it pulls the next page when the last one was taken, so that a slow reader only lags. What
+//! is there at once leaves in one piece. It ends when its credential does, and when the server stops.
+
+use std::convert::Infallible;
+use std::io::Write as _;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::Response;
+use bytes::Bytes;
+use crewline_api::{EventKinds, Seq};
+use crewline_engine::{Follower, Page};
+use futures_util::stream::unfold;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::acting::Owner;
+use crate::app::Edge;
+use crate::auth::Caller;
+use crate::event::epoch_header;
+use crate::problem::Answered;
+
+/// Most events in one piece.
+const PIECE_EVENTS_MAX: usize = 200;
+
+/// Begins a stream. Where it cannot begin, that is told as for a page.
+pub(crate) async fn open(
+    edge: Edge,
+    caller: Caller,
+    owner: Owner,
+    after: Option<Seq>,
+    kinds: EventKinds,
+) -> Answered {
+    let changes = edge.engine.directory_changes();
+    let page = edge
+        .engine
+        .page(owner.no, after, kinds, PIECE_EVENTS_MAX)
+        .await?;
+    let follower = edge.engine.follow(owner.no, page.next, kinds);
+    let epoch = epoch_header(edge.engine.epoch());
+    let heartbeat_at = Instant::now() + edge.settings.heartbeat;
+    let first = write(&page, after.unwrap_or(0));
+    let told = page.next;
+    let live = Live {
+        edge,
+        caller,
+        follower,
+        changes,
+        first: Some(first),
+        told,
+        heartbeat_at,
+        _open: Open::new(),
+    };
+    let pieces = unfold(live, |mut live| async move {
+        let piece = live.next().await?;
+        Some((Ok::<_, Infallible>(piece), live))
+    });
+    let mut response = Response::new(Body::from_stream(pieces));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
+    headers.insert(HeaderName::from_static("crewline-epoch"), epoch);
+    // A proxy that collects what it passes on would hold events back.
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+    Ok(response)
+}
+
+/// A stream that somebody reads.
+struct Live {
+    edge: Edge,
+    caller: Caller,
+    follower: Follower,
+    changes: watch::Receiver<u64>,
+    first: Option<Bytes>,
+    /// Everything up to this seq was told, or passed by an `id:`.
+    told: Seq,
+    heartbeat_at: Instant,
+    _open: Open,
+}
+
+impl Live {
+    /// What to send next; `None` at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
+        loop {
+            let wake_at = self.heartbeat_at.min(self.expires_at());
+            tokio::select! {
+                biased;
+                () = self.edge.stopping.cancelled() => return None,
+                changed = self.changes.changed() => {
+                    changed.ok()?;
+                    self.is_still_allowed().await?;
+                }
+                // What went wrong was told to the log by the engine. The reader comes again, and resumes.
+                page = self.follower.next(PIECE_EVENTS_MAX) => return Some(self.tell(&page.ok()?)),
+                () = tokio::time::sleep_until(wake_at) => {
+                    self.is_still_allowed().await?;
+                    return Some(self.beat());
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, page: &Page) -> Bytes {
+        self.heartbeat_at = Instant::now() + self.edge.settings.heartbeat;
+        let piece = write(page, self.told);
+        self.told = page.next;
+        piece
+    }
+
+    /// A comment, and how far the log was passed without an event to tell.
+    fn beat(&mut self) -> Bytes {
+        self.heartbeat_at = Instant::now() + self.edge.settings.heartbeat;
+        let mut piece = b":\n\n".to_vec();
+        let position = self.follower.position();
+        if position > self.told {
+            write_id(position, &mut piece);
+            self.told = position;
+        }
+        Bytes::from(piece)
+    }
+
+    async fn is_still_allowed(&self) -> Option<()> {
+        match self.caller.is_still_known(&self.edge).await {
+            Ok(true) => Some(()),
+            // When it cannot be found out, the reader has to come again, and be asked.
+            Ok(false) | Err(_) => None,
+        }
+    }
+
+    fn expires_at(&self) -> Instant {
+        let end = self.caller.credential().expires_at;
+        let left_ms = end.map(|end| end.as_millis() - self.edge.engine.now().as_millis());
+        // A little later, so that it has ended by then.
+        let left = left_ms.map(|left| Duration::from_millis(u64::try_from(left + 1).unwrap_or(0)));
+        left.map_or_else(|| self.heartbeat_at, |left| Instant::now() + left)
+    }
+}
+
+/// A page as one piece. A piece is never empty: the first one tells the reader that the stream is open.
+fn write(page: &Page, told: Seq) -> Bytes {
+    let mut piece = Vec::with_capacity(64 + 512 * page.events.len());
+    let mut passed = told;
+    for event in &page.events {
+        passed = event.seq();
+        let _ = write!(piece, "id: {passed}\ndata: ");
+        event.write_json(&mut piece);
+        piece.extend_from_slice(b"\n\n");
+    }
+    if page.next > passed {
+        write_id(page.next, &mut piece);
+    }
+    if piece.is_empty() {
+        piece.extend_from_slice(b":\n\n");
+    }
+    Bytes::from(piece)
+}
+
+/// An id by itself: a reader keeps it, and tells nobody.
+fn write_id(seq: Seq, piece: &mut Vec<u8>) {
+    let _ = write!(piece, "id: {seq}\n\n");
+}
+
+/// Counts the stream among the open ones for as long as it lives.
+struct Open;
+
+impl Open {
+    fn new() -> Self {
+        metrics::gauge!("crewline_sessions", "kind" => "sse").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        metrics::gauge!("crewline_sessions", "kind" => "sse").decrement(1.0);
+    }
+}

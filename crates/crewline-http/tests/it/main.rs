@@ -1,0 +1,23 @@
+//! The edge as its callers see it: a server on a real socket, the store in memory, and a client of HTTP/1.1.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by a panic"
+)]
+
+mod bad_request;
+mod bad_value;
+mod call;
+mod chat;
+mod cursor;
+mod docs;
+mod event;
+mod message;
+mod metrics;
+mod origin;
+mod receipt;
+mod rig;
+mod rights;
+mod serve;
+mod session;
+mod stream;

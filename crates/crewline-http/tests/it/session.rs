@@ -1,0 +1,211 @@
+//! Signing in and out.
+
+use serde_json::json;
+
+use crate::call::Reply;
+use crate::rig::{Rig, refusal};
+
+const DEVICE: &str = "4b4f6a52-0c5b-4c41-9d2c-7f6a3f0a4f57";
+
+async fn sign_in(rig: &Rig, user: &str, password: &str) -> Reply {
+    let body = json!({"userId": user, "password": password});
+    rig.call(hyper::Method::POST, "/api/v1/session")
+        .json(&body)
+        .send()
+        .await
+}
+
+fn cookie(reply: &Reply) -> String {
+    reply
+        .header("set-cookie")
+        .unwrap()
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn signing_in_gives_a_token_and_a_cookie_and_signing_out_ends_both() {
+    let rig = Rig::start().await;
+    let body = json!({"userId": "alice", "password": "secret of alice", "deviceId": DEVICE.to_uppercase(), "deviceName": "Phone"});
+    let opened = rig
+        .call(hyper::Method::POST, "/api/v1/session")
+        .json(&body)
+        .send()
+        .await;
+    assert_eq!(opened.status, 201, "{}", opened.text());
+    let token = opened.value()["token"].as_str().unwrap().to_owned();
+    assert_eq!(
+        opened.value(),
+        json!({"token": token, "userId": "alice", "expiresAt": "2026-12-23T04:00:00.000Z"})
+    );
+    let expected =
+        format!("crewline_session={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age=2592000");
+    assert_eq!(opened.header("set-cookie"), Some(expected.as_str()));
+
+    let me = rig.get(&token, "/api/v1/me").send().await.value();
+    assert_eq!(me["sessions"][0]["current"], true);
+    assert_eq!(me["sessions"][0]["deviceId"], DEVICE);
+    assert!(
+        me["devices"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|d| d["deviceId"] == DEVICE && d["deviceName"] == "Phone")
+    );
+
+    let out = rig
+        .call(hyper::Method::DELETE, "/api/v1/session")
+        .token(&token)
+        .send()
+        .await;
+    assert_eq!((out.status, out.body.len()), (204, 0));
+    assert_eq!(cookie(&out), "crewline_session=");
+    assert!(out.header("set-cookie").unwrap().contains("Max-Age=0"));
+    let refused = rig.get(&token, "/api/v1/me").send().await;
+    assert!(refusal(&refused).starts_with("401 unauthenticated"));
+    assert_eq!(
+        refused.header("www-authenticate"),
+        Some("Bearer realm=\"crewline\"")
+    );
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn over_https_the_cookie_is_secure() {
+    let settings = crewline_http::Settings {
+        secure_cookie: true,
+        session_days: 1,
+        ..Default::default()
+    };
+    let rig = Rig::with(settings).await;
+    let opened = sign_in(&rig, "alice", "secret of alice").await;
+    assert!(
+        opened
+            .header("set-cookie")
+            .unwrap()
+            .ends_with("; Max-Age=86400; Secure")
+    );
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_ends_by_itself() {
+    let settings = crewline_http::Settings {
+        session_days: 1,
+        ..Default::default()
+    };
+    let rig = Rig::with(settings).await;
+    let token = sign_in(&rig, "alice", "secret of alice").await.value()["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    rig.clock.advance_s(24 * 3600 - 1);
+    assert_eq!(rig.get(&token, "/api/v1/me").send().await.status, 200);
+    rig.clock.advance_s(1);
+    assert!(
+        refusal(&rig.get(&token, "/api/v1/me").send().await).starts_with("401 unauthenticated")
+    );
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn it_is_not_said_whether_the_user_or_the_password_is_wrong() {
+    let rig = Rig::start().await;
+    let mut answers = Vec::new();
+    for (user, password) in [
+        ("alice", "wrong"),
+        ("nobody", "secret of alice"),
+        ("bob", "none was set"),
+        ("scada", "external"),
+    ] {
+        answers.push(refusal(&sign_in(&rig, user, password).await));
+    }
+    let disable = |directory: &mut dyn crewline_core::Directory, now| {
+        directory.change_user(
+            &crate::rig::id("alice"),
+            &crewline_core::UserChange::Disable,
+            now,
+        )
+    };
+    rig.engine.directory(disable).await.unwrap().unwrap();
+    answers.push(refusal(&sign_in(&rig, "alice", "secret of alice").await));
+    assert!(answers[0].starts_with("401 sign_in_failed"));
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn ten_wrong_passwords_in_a_minute_and_signing_in_rests() {
+    let rig = Rig::start().await;
+    for _ in 0..9 {
+        assert_eq!(sign_in(&rig, "alice", "wrong").await.status, 401);
+    }
+    assert_eq!(
+        sign_in(&rig, "alice", "secret of alice").await.status,
+        201,
+        "what is right does not count"
+    );
+    rig.clock.advance_s(20);
+    assert_eq!(sign_in(&rig, "bob", "wrong").await.status, 401);
+    let refused = sign_in(&rig, "alice", "secret of alice").await;
+    assert!(
+        refusal(&refused).starts_with("429 too_many_attempts"),
+        "the address has tried ten times"
+    );
+    assert_eq!(refused.header("retry-after"), Some("41"));
+    rig.clock.advance_s(40);
+    assert_eq!(sign_in(&rig, "alice", "secret of alice").await.status, 201);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_is_not_signed_out() {
+    let rig = Rig::start().await;
+    let refused = rig
+        .call(hyper::Method::DELETE, "/api/v1/session")
+        .token("alice-token")
+        .send()
+        .await;
+    assert!(refusal(&refused).starts_with("403 not_allowed"));
+    assert_eq!(
+        rig.get("alice-token", "/api/v1/me").send().await.status,
+        200
+    );
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_is_shown_with_when_it_was_last_seen() {
+    let rig = Rig::start().await;
+    let token = sign_in(&rig, "alice", "secret of alice").await.value()["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    rig.clock.advance_s(3600);
+    // The first use is noted beside the call, and shows a little later.
+    loop {
+        let me = rig.get(&token, "/api/v1/me").send().await.value();
+        if me["devices"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|device| device["lastSeenAt"] == "2026-11-23T05:00:00.000Z")
+        {
+            break;
+        }
+    }
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn many_sign_in_at_once() {
+    let rig = Rig::start().await;
+    let all =
+        futures_util::future::join_all((0..24).map(|_| sign_in(&rig, "alice", "secret of alice")))
+            .await;
+    assert!(all.iter().all(|reply| reply.status == 201));
+    rig.stop().await;
+}

@@ -1,0 +1,218 @@
+-- Times are milliseconds since 1970 in UTC. Everything is numbered from 1; ids that callers know are a number and a salt.
+-- Columns that point to another table say so; `crewline db check` verifies them, the server's connections do not.
+
+CREATE TABLE meta (
+    -- Facts about the store as a whole:
+    -- epoch: names all logs of this store; another one after a restore.
+    -- created_at: when the store was made.
+    -- directory_version: grows with each change of users, tokens or sessions.
+    -- probe: written to find out whether writing works.
+    -- backup_of_epoch: only in a backup; opening it as a store gives it an epoch of its own and removes this.
+    key TEXT PRIMARY KEY,
+    value ANY NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE participant (
+    no INTEGER PRIMARY KEY,
+    -- Compared byte by byte, never trimmed or normalised.
+    id TEXT NOT NULL UNIQUE,
+    -- The id as people see it (NFC, lower case): to warn of ids that look the same.
+    folded TEXT NOT NULL,
+    -- 0 expected (named as a recipient, not seen yet), 1 user, 2 external.
+    standing INTEGER NOT NULL,
+    -- The name to show; NULL: the id. An external's is the one it last sent with.
+    name TEXT,
+    -- Of users: 0 crew, 1 dispatcher, 2 administrator.
+    role INTEGER NOT NULL DEFAULT 0,
+    -- 1: shut out.
+    disabled INTEGER NOT NULL DEFAULT 0,
+    -- Of users: an argon2id hash (a PHC string); NULL: nobody can sign in.
+    password TEXT,
+    -- Of users: when they were added.
+    created_at INTEGER,
+    -- Of externals: the messages in the log up to this seq were confirmed by a cursor, and so are delivered.
+    confirmed INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE INDEX participant_by_folded ON participant (folded);
+
+CREATE TABLE chat (
+    -- Narrow on purpose: every send rewrites a row of this table.
+    no INTEGER PRIMARY KEY,
+    salt INTEGER NOT NULL,
+    created_by INTEGER NOT NULL REFERENCES participant (no),
+    created_at INTEGER NOT NULL,
+    -- How many messages it has: the position of the last one.
+    last_position INTEGER NOT NULL,
+    -- When it was made or its last message was stored.
+    last_activity INTEGER NOT NULL,
+    last_message INTEGER REFERENCES message (no)
+) STRICT;
+
+CREATE TABLE chat_set (
+    -- There is one chat for each set of people: SHA-256 over their numbers.
+    members_key BLOB PRIMARY KEY,
+    chat INTEGER NOT NULL REFERENCES chat (no)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE member (
+    chat INTEGER NOT NULL REFERENCES chat (no),
+    participant INTEGER NOT NULL REFERENCES participant (no),
+    -- How many messages of the chat this member has read, or sent as a user. Unread are: last_position less this.
+    done INTEGER NOT NULL,
+    -- Everything up to this position has been read, but emergencies, which are read by themselves.
+    read_position INTEGER NOT NULL,
+    PRIMARY KEY (chat, participant)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX member_by_participant ON member (participant, chat);
+
+CREATE TABLE message (
+    no INTEGER PRIMARY KEY,
+    salt INTEGER NOT NULL,
+    chat INTEGER NOT NULL REFERENCES chat (no),
+    -- Its number in the chat: 1, 2, 3 ... without a gap.
+    position INTEGER NOT NULL,
+    sender INTEGER NOT NULL REFERENCES participant (no),
+    -- The sender's name when it was sent.
+    sender_name TEXT NOT NULL,
+    -- 1 emergency, 2 fleeting, 3 sticky.
+    priority INTEGER NOT NULL,
+    sent_at INTEGER NOT NULL,
+    -- 1: there are rows in `payload`.
+    has_payloads INTEGER NOT NULL,
+    reply_to INTEGER REFERENCES message (no),
+    text TEXT NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX message_by_chat ON message (chat, position);
+
+CREATE TABLE idempotency (
+    -- What a sender's idempotency keys were used for. A row lives as long as its message.
+    sender INTEGER NOT NULL REFERENCES participant (no),
+    key TEXT NOT NULL,
+    message INTEGER NOT NULL REFERENCES message (no),
+    -- SHA-256 over what the send meant.
+    fingerprint BLOB NOT NULL,
+    PRIMARY KEY (sender, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE payload (
+    -- What a sender gets back with an event of a recipient.
+    message INTEGER NOT NULL REFERENCES message (no),
+    recipient INTEGER NOT NULL REFERENCES participant (no),
+    -- 1 delivered, 2 read.
+    state INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (message, recipient, state)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE receipt (
+    -- Facts: what a device said of a message. Only added to; the first of its kind counts.
+    message INTEGER NOT NULL REFERENCES message (no),
+    recipient INTEGER NOT NULL REFERENCES participant (no),
+    -- A row of `device`; 0: the server itself.
+    device INTEGER NOT NULL,
+    -- 1 delivered, 2 read, 3 acknowledged.
+    state INTEGER NOT NULL,
+    -- The server's time, and the device's where it said one.
+    at INTEGER NOT NULL,
+    said_at INTEGER,
+    PRIMARY KEY (message, recipient, device, state)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE recipient (
+    -- What became of a message with a recipient: the sum of its receipts. No row: nothing is known yet.
+    message INTEGER NOT NULL REFERENCES message (no),
+    participant INTEGER NOT NULL REFERENCES participant (no),
+    -- When each state was reached by the server's clock, and by the device's where it said so.
+    delivered_at INTEGER,
+    delivered_said INTEGER,
+    read_at INTEGER,
+    read_said INTEGER,
+    acknowledged_at INTEGER,
+    acknowledged_said INTEGER,
+    -- Bits: 1 delivered, 2 read are known only because a later state was said.
+    implied INTEGER NOT NULL,
+    PRIMARY KEY (message, participant)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE log (
+    -- Everything a participant was ever told, 1, 2, 3 ... without a gap. Narrow: texts and payloads are joined when read.
+    participant INTEGER NOT NULL REFERENCES participant (no),
+    seq INTEGER NOT NULL,
+    -- 1 message.received, 2 message.sent, 3 message.delivered, 4 message.read, 5 message.acknowledged,
+    -- 6 self.read, 7 self.acknowledged, 8 chat.created.
+    kind INTEGER NOT NULL,
+    -- Of kinds 1 to 5.
+    message INTEGER REFERENCES message (no),
+    -- Of kinds 3 to 5: the recipient.
+    who INTEGER REFERENCES participant (no),
+    -- Of kinds 6 to 8, as LEB128: time, chat, unread, how many messages, the first, the distances to the next ones.
+    detail BLOB,
+    PRIMARY KEY (participant, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE cursor (
+    -- Where a consumer without a memory of its own stands in a log.
+    participant INTEGER NOT NULL REFERENCES participant (no),
+    name TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    -- A set of kinds as bits (bit 1 is kind 1); 65535: all.
+    kinds INTEGER NOT NULL,
+    put_at INTEGER NOT NULL,
+    PRIMARY KEY (participant, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE device (
+    -- What receipts come from. Never deleted: receipts name it.
+    no INTEGER PRIMARY KEY,
+    -- NULL: it stands for a token of externals or of administration.
+    participant INTEGER REFERENCES participant (no),
+    -- A UUID that the device made; `session-N` or `token-N` where a session or token is the device.
+    device_id TEXT NOT NULL,
+    -- What the person calls it.
+    name TEXT,
+    first_seen_at INTEGER NOT NULL,
+    last_seen_at INTEGER NOT NULL,
+    UNIQUE (participant, device_id)
+) STRICT;
+
+CREATE TABLE session (
+    -- Numbers are not used again: whoever still holds the number of a closed session holds nothing.
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- SHA-256 of the secret.
+    hash BLOB NOT NULL UNIQUE,
+    participant INTEGER NOT NULL REFERENCES participant (no),
+    device INTEGER NOT NULL REFERENCES device (no),
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX session_by_participant ON session (participant);
+CREATE INDEX session_by_end ON session (expires_at);
+
+CREATE TABLE token (
+    -- Numbers are not used again: people name tokens by them.
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- SHA-256 of the secret.
+    hash BLOB NOT NULL UNIQUE,
+    -- 0 administration, 1 user, 2 externals.
+    kind INTEGER NOT NULL,
+    -- Of a user's token.
+    participant INTEGER REFERENCES participant (no),
+    device INTEGER NOT NULL REFERENCES device (no),
+    created_at INTEGER NOT NULL,
+    last_used_at INTEGER
+) STRICT;
+
+CREATE TABLE token_external (
+    -- Which externals a token may act as.
+    token INTEGER NOT NULL REFERENCES token (no),
+    -- The order in which they were given.
+    place INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    -- 1: every id that begins with the text; 0: the id.
+    is_prefix INTEGER NOT NULL,
+    PRIMARY KEY (token, place)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,211 @@
+//! Connections: how each kind is set up, and the one that writes.
+
+use std::time::{Duration, Instant};
+
+use crewline_core::{DirectoryError, StoreError, StoreErrorKind};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::{Fault, Place};
+use crate::options::Options;
+
+/// The WAL's file is cut back to this when it begins anew.
+const WAL_KEPT_BYTES: u32 = 64 * 1024 * 1024;
+/// What the writer keeps of the file in memory, in KiB.
+const WRITER_CACHE_KIB: i32 = 64 * 1024;
+/// The same for each reader.
+const READER_CACHE_KIB: i32 = 8 * 1024;
+/// Statements that a connection keeps prepared; there are fewer in this crate.
+const STATEMENTS_KEPT: usize = 128;
+/// How long to sleep before asking for a lock again. The server writes in tight cycles with short pauses: who asks
+/// seldom never gets a turn.
+const POLL: Duration = Duration::from_millis(1);
+
+/// Opens the file; it exists.
+pub(crate) fn connect(place: &Place, options: &Options) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(place.real(), flags)?;
+    poll_for_locks(&mut connection, options.busy_timeout())?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // The rules are in the core, and `db check` verifies what came of them; a check of each row would cost each send.
+    connection.pragma_update(None, "foreign_keys", false)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "synchronous", if options.synchronous_full { "FULL" } else { "OFF" })?;
+    // The checkpointer alone moves pages.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    Ok(connection)
+}
+
+/// Waits for locks by asking for them every millisecond.
+pub(crate) fn poll_for_locks(connection: &mut Connection, timeout: Duration) -> Result<(), Fault> {
+    let mut since = Instant::now();
+    let poll = move |asked: i32| {
+        if asked == 0 {
+            since = Instant::now();
+        }
+        std::thread::sleep(POLL);
+        since.elapsed() < timeout
+    };
+    Ok(connection.busy_handler(Some(poll))?)
+}
+
+/// Makes the file one with a WAL. Where it is so already, nothing happens.
+pub(crate) fn use_wal(connection: &Connection, place: &Place) -> Result<(), StoreError> {
+    let doing = "turning on the write-ahead log";
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(|error| place.error(doing, error))?;
+    if mode != "wal" {
+        let detail = format!(
+            "{doing}: the file system of {} cannot do it (the mode stays {mode}). Put the store on a local disk; network \
+             file systems have no shared memory",
+            place.path().display()
+        );
+        return Err(StoreError::new(StoreErrorKind::Unavailable, detail));
+    }
+    Ok(())
+}
+
+/// A connection that only reads.
+pub(crate) fn connect_reader(place: &Place, options: &Options) -> Result<Connection, Fault> {
+    let connection = connect(place, options)?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+    Ok(connection)
+}
+
+/// Keeps the connection from moving pages of the WAL into the file when it is closed: nobody knows whether the disk has
+/// them.
+pub(crate) fn leave_wal(connection: &Connection) {
+    if let Err(error) = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
+        tracing::error!(%error, "pages that the disk may not have can be moved when this connection is closed");
+    }
+}
+
+/// Why an act on the directory ends without a change.
+pub(crate) enum Refusal {
+    /// It is not allowed.
+    Directory(DirectoryError),
+    /// The store failed.
+    Fault(Fault),
+}
+
+impl<F: Into<Fault>> From<F> for Refusal {
+    fn from(fault: F) -> Self {
+        Self::Fault(fault.into())
+    }
+}
+
+/// A connection that writes, in transactions that take the lock at once.
+pub(crate) struct WriteConnection {
+    connection: Connection,
+    place: Place,
+    /// Whether an act on this connection changed participants: the engine may hold them.
+    participants_changed: bool,
+    /// Whether an fsync failed: then nothing is ever called durable again.
+    lost: bool,
+}
+
+impl WriteConnection {
+    /// Takes a connection over, and sets it up to write.
+    pub(crate) fn new(connection: Connection, place: Place) -> Result<Self, Fault> {
+        connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        connection.pragma_update_and_check(None, "journal_size_limit", WAL_KEPT_BYTES, |_| Ok(()))?;
+        Ok(Self { connection, place, participants_changed: false, lost: false })
+    }
+
+    pub(crate) fn sql(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(crate) fn sql_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Whether an fsync has failed.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// Whether participants changed since this was last asked.
+    pub(crate) fn take_participants_changed(&mut self) -> bool {
+        std::mem::take(&mut self.participants_changed)
+    }
+
+    /// To be said by an act that changed participants.
+    pub(crate) fn note_participants_changed(&mut self) {
+        self.participants_changed = true;
+    }
+
+    /// Begins a transaction, with the lock to write.
+    pub(crate) fn begin(&mut self, doing: &str) -> Result<(), StoreError> {
+        if self.lost {
+            let detail = format!(
+                "{doing}: the disk of {} has failed to confirm an earlier write. Stop the server, check the disk, then \
+                 `crewline db check` before starting again",
+                self.place.path().display()
+            );
+            return Err(StoreError::new(StoreErrorKind::Lost, detail));
+        }
+        self.rollback();
+        self.run("BEGIN IMMEDIATE").map_err(|fault| self.place.error(doing, fault))
+    }
+
+    /// Ends the transaction; what it wrote is durable when this returns `Ok`, and not there after an error (unless it
+    /// says [`StoreErrorKind::Lost`]).
+    pub(crate) fn commit(&mut self, doing: &str) -> Result<(), StoreError> {
+        let done = self.run("COMMIT").map_err(|fault| self.place.commit_error(doing, fault));
+        if let Err(error) = &done {
+            self.lost |= error.kind == StoreErrorKind::Lost;
+            if self.lost {
+                leave_wal(&self.connection);
+            }
+            self.rollback();
+        }
+        done
+    }
+
+    /// Ends the transaction, if there is one, without a change.
+    pub(crate) fn rollback(&mut self) {
+        if !self.connection.is_autocommit() {
+            // It fails only where SQLite has rolled back by itself.
+            let _ = self.run("ROLLBACK");
+        }
+    }
+
+    /// Runs an act as one transaction.
+    pub(crate) fn act<T>(
+        &mut self,
+        doing: &str,
+        act: impl FnOnce(&Connection) -> Result<T, Refusal>,
+    ) -> Result<T, DirectoryError> {
+        self.begin(doing)?;
+        match act(&self.connection) {
+            Ok(value) => {
+                self.commit(doing)?;
+                Ok(value)
+            }
+            Err(refusal) => {
+                self.rollback();
+                Err(self.explain(doing, refusal))
+            }
+        }
+    }
+
+    pub(crate) fn explain(&self, doing: &str, refusal: Refusal) -> DirectoryError {
+        match refusal {
+            Refusal::Directory(error) => error,
+            Refusal::Fault(fault) => self.place.error(doing, fault).into(),
+        }
+    }
+
+    fn run(&self, sql: &'static str) -> Result<(), Fault> {
+        self.connection.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+}

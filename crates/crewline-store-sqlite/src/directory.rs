@@ -1,0 +1,141 @@
+//! The directory: each act is one short transaction.
+
+mod session;
+mod token;
+mod user;
+
+use crewline_api::{ParticipantId, Timestamp};
+use crewline_core::{
+    Directory, DirectoryError, ImportReport, ImportRow, NewSessionRow, NewToken, NewUser,
+    OpenedSession, ParticipantNo, SecretHash, Seen, SessionNo, Standing, TokenNo, TokenOwner,
+    TokenRow, UserAdded, UserChange, fold,
+};
+use rusqlite::Connection;
+
+use crate::connection::{Refusal, WriteConnection};
+use crate::error::Fault;
+use crate::{meta, row};
+
+/// A participant by id: the number and what it is.
+fn find(sql: &Connection, id: &ParticipantId) -> Result<Option<(ParticipantNo, Standing)>, Fault> {
+    let mut statement = sql.prepare_cached("SELECT no, standing FROM participant WHERE id = ?1")?;
+    let mut rows = statement.query([id.as_str()])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    Ok(Some((ParticipantNo(row.get(0)?), row::standing(row, 1)?)))
+}
+
+/// A user by id.
+fn find_user(sql: &Connection, id: &ParticipantId) -> Result<ParticipantNo, Refusal> {
+    match find(sql, id)? {
+        Some((no, Standing::User)) => Ok(no),
+        _ => Err(Refusal::Directory(DirectoryError::NoUser(id.clone()))),
+    }
+}
+
+/// A new participant.
+fn make(sql: &Connection, id: &ParticipantId, standing: Standing) -> Result<ParticipantNo, Fault> {
+    let mut statement = sql.prepare_cached(
+        "INSERT INTO participant (id, folded, standing) VALUES (?1, ?2, ?3) RETURNING no",
+    )?;
+    let (id, code) = (id.as_str(), row::standing_code(standing));
+    Ok(statement.query_row((id, fold(id), code), |row| row.get(0).map(ParticipantNo))?)
+}
+
+/// Another id that looks the same to people.
+fn looks_like(sql: &Connection, id: &ParticipantId) -> Result<Option<ParticipantId>, Fault> {
+    let mut statement = sql.prepare_cached(
+        "SELECT id FROM participant WHERE folded = ?1 AND id <> ?2 ORDER BY id LIMIT 1",
+    )?;
+    let mut rows = statement.query((fold(id.as_str()), id.as_str()))?;
+    rows.next()?.map(|row| row::participant_id(row, 0)).transpose()
+}
+
+impl Directory for WriteConnection {
+    fn add_user(&mut self, user: &NewUser, now: Timestamp) -> Result<UserAdded, DirectoryError> {
+        self.note_participants_changed();
+        self.act("adding a user", |sql| {
+            meta::bump_directory(sql)?;
+            user::add(sql, user, now)
+        })
+    }
+
+    fn change_user(
+        &mut self,
+        id: &ParticipantId,
+        change: &UserChange,
+        _now: Timestamp,
+    ) -> Result<(), DirectoryError> {
+        self.note_participants_changed();
+        self.act("changing a user", |sql| {
+            meta::bump_directory(sql)?;
+            user::change(sql, id, change)
+        })
+    }
+
+    fn import_users(
+        &mut self,
+        rows: &[ImportRow],
+        dry_run: bool,
+        now: Timestamp,
+    ) -> Result<ImportReport, DirectoryError> {
+        let doing = "importing users";
+        if !dry_run {
+            self.note_participants_changed();
+            return self.act(doing, |sql| {
+                meta::bump_directory(sql)?;
+                user::import(sql, rows, now)
+            });
+        }
+        // The same statements run, so that it says exactly what would come of them.
+        self.begin(doing)?;
+        let report = user::import(self.sql(), rows, now);
+        self.rollback();
+        report.map_err(|refusal| self.explain(doing, refusal))
+    }
+
+    fn create_token(
+        &mut self,
+        token: &NewToken,
+        now: Timestamp,
+    ) -> Result<TokenRow, DirectoryError> {
+        if matches!(token.owner, TokenOwner::Externals(_)) {
+            self.note_participants_changed();
+        }
+        self.act("making a token", |sql| {
+            meta::bump_directory(sql)?;
+            token::create(sql, token, now)
+        })
+    }
+
+    fn revoke_token_by_hash(&mut self, hash: &SecretHash) -> Result<bool, DirectoryError> {
+        self.act("revoking a token", |sql| match token::find(sql, hash)? {
+            Some(no) => Ok(token::revoke(sql, no)?),
+            None => Ok(false),
+        })
+    }
+
+    fn revoke_token(&mut self, no: TokenNo) -> Result<bool, DirectoryError> {
+        self.act("revoking a token", |sql| Ok(token::revoke(sql, no)?))
+    }
+
+    fn open_session(
+        &mut self,
+        session: &NewSessionRow,
+        now: Timestamp,
+    ) -> Result<OpenedSession, DirectoryError> {
+        self.act("opening a session", |sql| {
+            meta::bump_directory(sql)?;
+            Ok(session::open(sql, session, now)?)
+        })
+    }
+
+    fn close_session(&mut self, session: SessionNo) -> Result<bool, DirectoryError> {
+        self.act("closing a session", |sql| Ok(session::close(sql, session)?))
+    }
+
+    fn note_seen(&mut self, seen: &[Seen]) -> Result<(), DirectoryError> {
+        self.act("noting when devices were seen", |sql| Ok(session::note_seen(sql, seen)?))
+    }
+}

@@ -1,0 +1,277 @@
+//! Loading what decisions are made on.
+//!
+//! Whatever is wanted gets an entry. An entry that is there already stays: it may hold what this batch decided.
+
+use std::collections::btree_map::Entry;
+
+use crewline_api::{EventKind, EventKinds, ReceiptState, Timestamp};
+use crewline_core::needs::Wanted;
+use crewline_core::{
+    ChatHead, ChatNo, CursorRow, Fingerprint, KeyRow, LogHead, MemberRow, MembersKey, MessageNo,
+    Numbers, ParticipantNo, ParticipantRow, Payloads, State, WindowRow,
+};
+use rusqlite::{Connection, OptionalExtension as _};
+
+use crate::error::Fault;
+use crate::row;
+use crate::row::{message_columns, participant_columns, recipient_columns};
+
+type Result<T> = std::result::Result<T, Fault>;
+
+/// Loads what is wanted.
+pub(crate) fn load(sql: &Connection, wanted: &Wanted, state: &mut State) -> Result<()> {
+    if wanted.numbers && state.numbers.is_none() {
+        state.numbers = Some(numbers(sql)?);
+    }
+    load_participants(sql, wanted, state)?;
+    load_constant(sql, wanted, state)?;
+    load_heads(sql, wanted, state)?;
+    load_receipts(sql, wanted, state)?;
+    load_ranges(sql, wanted, state)?;
+    for key in &wanted.cursors {
+        let row = cursor(sql, key.0, key.1.as_str())?;
+        state.cursors.entry(key.clone()).or_insert(row);
+    }
+    Ok(())
+}
+
+fn numbers(sql: &Connection) -> Result<Numbers> {
+    let mut statement = sql.prepare_cached(
+        "SELECT (SELECT max(no) FROM participant), (SELECT max(no) FROM chat), (SELECT max(no) FROM message)",
+    )?;
+    let numbers = statement.query_row([], |row| {
+        let next = |at| row.get::<_, Option<i64>>(at).map(|last| last.unwrap_or(0) + 1);
+        Ok(Numbers {
+            participant: ParticipantNo(next(0)?),
+            chat: ChatNo(next(1)?),
+            message: MessageNo(next(2)?),
+        })
+    })?;
+    Ok(numbers)
+}
+
+fn load_participants(sql: &Connection, wanted: &Wanted, state: &mut State) -> Result<()> {
+    for id in &wanted.ids {
+        if let Entry::Vacant(entry) = state.ids.entry(id.clone()) {
+            let row = participant(sql, id.as_str())?;
+            entry.insert(row.as_ref().map(|row| row.no));
+            if let Some(row) = row {
+                state.participants.entry(row.no).or_insert(row);
+            }
+        }
+    }
+    if wanted.participants.is_empty() {
+        return Ok(());
+    }
+    const SQL: &str = concat!("SELECT ", participant_columns!(), " FROM participant p WHERE p.no = ?1");
+    let mut statement = sql.prepare_cached(SQL)?;
+    for no in &wanted.participants {
+        let mut rows = statement.query([no.0])?;
+        let row = rows.next()?.ok_or_else(|| Fault::damaged(format!("participant {} is missing", no.0)))?;
+        let row = row::participant(row)?;
+        state.ids.entry(row.id.clone()).or_insert(Some(row.no));
+        state.participants.entry(row.no).or_insert(row);
+    }
+    Ok(())
+}
+
+/// A participant by id.
+pub(crate) fn participant(sql: &Connection, id: &str) -> Result<Option<ParticipantRow>> {
+    const SQL: &str = concat!("SELECT ", participant_columns!(), " FROM participant p WHERE p.id = ?1");
+    let mut statement = sql.prepare_cached(SQL)?;
+    let mut rows = statement.query([id])?;
+    rows.next()?.map(row::participant).transpose()
+}
+
+/// What never changes.
+fn load_constant(sql: &Connection, wanted: &Wanted, state: &mut State) -> Result<()> {
+    for no in &wanted.messages {
+        if let Entry::Vacant(entry) = state.messages.entry(*no) {
+            entry.insert(row::load_message(sql, *no)?);
+        }
+    }
+    for no in &wanted.chats {
+        if let Entry::Vacant(entry) = state.chats.entry(*no) {
+            entry.insert(row::load_chat(sql, *no)?);
+        }
+    }
+    for key in &wanted.sets {
+        if let Entry::Vacant(entry) = state.sets.entry(*key) {
+            entry.insert(chat_of_set(sql, key)?);
+        }
+    }
+    for key in &wanted.keys {
+        if let Entry::Vacant(entry) = state.keys.entry(key.clone()) {
+            entry.insert(idempotency(sql, key.0, key.1.as_str())?);
+        }
+    }
+    Ok(())
+}
+
+fn chat_of_set(sql: &Connection, key: &MembersKey) -> Result<Option<ChatNo>> {
+    let mut statement = sql.prepare_cached("SELECT chat FROM chat_set WHERE members_key = ?1")?;
+    Ok(statement.query_row([&key.0[..]], |row| row.get(0).map(ChatNo)).optional()?)
+}
+
+fn idempotency(sql: &Connection, sender: ParticipantNo, key: &str) -> Result<Option<KeyRow>> {
+    let mut statement = sql.prepare_cached(
+        "SELECT message, fingerprint FROM idempotency WHERE sender = ?1 AND key = ?2",
+    )?;
+    let mut rows = statement.query((sender.0, key))?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    Ok(Some(KeyRow { message: MessageNo(row.get(0)?), fingerprint: Fingerprint(row::hash(row, 1)?) }))
+}
+
+/// Where logs, chats and members stand.
+fn load_heads(sql: &Connection, wanted: &Wanted, state: &mut State) -> Result<()> {
+    for no in &wanted.heads {
+        if let Entry::Vacant(entry) = state.heads.entry(*no) {
+            entry.insert(log_head(sql, *no)?);
+        }
+    }
+    for no in &wanted.chat_heads {
+        if let Entry::Vacant(entry) = state.chat_heads.entry(*no) {
+            // A chat that does not exist has no head; nobody asks for one.
+            if let Some(head) = chat_head(sql, *no)? {
+                entry.insert(head);
+            }
+        }
+    }
+    for key in &wanted.members {
+        if let Entry::Vacant(entry) = state.members.entry(*key) {
+            entry.insert(member(sql, key.0, key.1)?);
+        }
+    }
+    Ok(())
+}
+
+fn log_head(sql: &Connection, no: ParticipantNo) -> Result<LogHead> {
+    let mut statement = sql.prepare_cached(
+        "SELECT (SELECT max(seq) FROM log WHERE participant = ?1), (SELECT confirmed FROM participant WHERE no = ?1)",
+    )?;
+    let head = statement.query_row([no.0], |row| {
+        let number = |at| row.get::<_, Option<i64>>(at).map(|seq| seq.unwrap_or(0) as u64);
+        Ok(LogHead { head: number(0)?, confirmed: number(1)? })
+    })?;
+    Ok(head)
+}
+
+fn chat_head(sql: &Connection, no: ChatNo) -> Result<Option<ChatHead>> {
+    let mut statement = sql.prepare_cached(
+        "SELECT last_position, last_activity, last_message FROM chat WHERE no = ?1",
+    )?;
+    let head = statement.query_row([no.0], |row| {
+        Ok(ChatHead {
+            last_position: row.get::<_, i64>(0)? as u64,
+            last_activity: Timestamp::from_millis(row.get(1)?),
+            last_message: row.get::<_, Option<i64>>(2)?.map(MessageNo),
+        })
+    });
+    Ok(head.optional()?)
+}
+
+fn member(sql: &Connection, chat: ChatNo, participant: ParticipantNo) -> Result<MemberRow> {
+    let mut statement = sql.prepare_cached(
+        "SELECT done, read_position FROM member WHERE chat = ?1 AND participant = ?2",
+    )?;
+    let member = statement.query_row((chat.0, participant.0), |row| {
+        Ok(MemberRow { done: row.get::<_, i64>(0)? as u64, read_position: row.get::<_, i64>(1)? as u64 })
+    });
+    Ok(member.optional()?.unwrap_or_default())
+}
+
+/// What became of messages, and what comes back with it.
+fn load_receipts(sql: &Connection, wanted: &Wanted, state: &mut State) -> Result<()> {
+    for key in &wanted.recipients {
+        if let Entry::Vacant(entry) = state.recipients.entry(*key) {
+            entry.insert(row::load_recipient(sql, key.0, key.1)?);
+        }
+    }
+    for key in &wanted.payloads {
+        if let Entry::Vacant(entry) = state.payloads.entry(*key) {
+            entry.insert(Payloads {
+                on_delivered: row::load_payload(sql, key.0, key.1, ReceiptState::Delivered)?,
+                on_read: row::load_payload(sql, key.0, key.1, ReceiptState::Read)?,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Rows of chats and logs from a place on.
+fn load_ranges(sql: &Connection, wanted: &Wanted, state: &mut State) -> Result<()> {
+    for (chat, member, after) in &wanted.windows {
+        if let Entry::Vacant(entry) = state.windows.entry((*chat, *member)) {
+            entry.insert(window(sql, *chat, *member, *after)?);
+        }
+    }
+    for key in &wanted.received {
+        if let Entry::Vacant(entry) = state.received.entry(*key) {
+            entry.insert(received(sql, key.0, key.1, key.2)?);
+        }
+    }
+    Ok(())
+}
+
+fn window(
+    sql: &Connection,
+    chat: ChatNo,
+    member: ParticipantNo,
+    after: u64,
+) -> Result<Vec<WindowRow>> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        message_columns!(),
+        ", ",
+        recipient_columns!(),
+        " FROM message m LEFT JOIN recipient r ON r.message = m.no AND r.participant = ?2",
+        " WHERE m.chat = ?1 AND m.position > ?3 AND m.sender <> ?2 ORDER BY m.position"
+    );
+    let mut statement = sql.prepare_cached(SQL)?;
+    let mut rows = statement.query((chat.0, member.0, after as i64))?;
+    let mut window = Vec::new();
+    while let Some(row) = rows.next()? {
+        window.push(WindowRow {
+            message: row::message(row)?,
+            recipient: row::recipient(row, row::MESSAGE_WIDTH)?,
+        });
+    }
+    Ok(window)
+}
+
+fn received(
+    sql: &Connection,
+    participant: ParticipantNo,
+    after: u64,
+    up_to: u64,
+) -> Result<Vec<(u64, MessageNo)>> {
+    let mut statement = sql.prepare_cached(
+        "SELECT seq, message FROM log WHERE participant = ?1 AND seq > ?2 AND seq <= ?3 AND kind = ?4 ORDER BY seq",
+    )?;
+    let kind = EventKind::MessageReceived.code();
+    let rows = statement.query_map((participant.0, after as i64, up_to as i64, kind), |row| {
+        Ok((row.get::<_, i64>(0)? as u64, MessageNo(row.get(1)?)))
+    })?;
+    Ok(rows.collect::<std::result::Result<_, _>>()?)
+}
+
+/// A named cursor.
+pub(crate) fn cursor(
+    sql: &Connection,
+    participant: ParticipantNo,
+    name: &str,
+) -> Result<Option<CursorRow>> {
+    let mut statement = sql.prepare_cached(
+        "SELECT seq, kinds, put_at FROM cursor WHERE participant = ?1 AND name = ?2",
+    )?;
+    let row = statement.query_row((participant.0, name), |row| {
+        Ok(CursorRow {
+            seq: row.get::<_, i64>(0)? as u64,
+            kinds: EventKinds::from_bits(row.get(1)?),
+            put_at: Timestamp::from_millis(row.get(2)?),
+        })
+    });
+    Ok(row.optional()?)
+}

@@ -1,0 +1,80 @@
+//! Facts about the store as a whole: its epoch, and the versions that others watch.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::error::Fault;
+
+/// Crockford's base 32, in lower case.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// A new name for a log: 80 random bits as 16 characters.
+fn new_epoch(connection: &Connection) -> Result<String, Fault> {
+    // SQLite's generator is seeded by the operating system.
+    let random: Vec<u8> = connection.query_row("SELECT randomblob(16)", [], |row| row.get(0))?;
+    let digit = |byte: &u8| char::from(ALPHABET[usize::from(byte & 31)]);
+    Ok(random.iter().map(digit).collect())
+}
+
+/// Fills the table of a new store.
+pub(crate) fn start(connection: &Connection) -> Result<(), Fault> {
+    let epoch = new_epoch(connection)?;
+    let mut insert = connection.prepare("INSERT INTO meta (key, value) VALUES (?1, ?2)")?;
+    insert.execute(params!["epoch", epoch])?;
+    insert.execute(params!["directory_version", 0])?;
+    insert.execute(params!["probe", 0])?;
+    connection.execute(
+        "INSERT INTO meta (key, value) VALUES ('created_at', CAST(unixepoch('subsec') * 1000 AS INTEGER))",
+        [],
+    )?;
+    Ok(())
+}
+
+/// The epoch.
+pub(crate) fn epoch(connection: &Connection) -> Result<String, Fault> {
+    let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = 'epoch'")?;
+    let epoch: Option<String> = statement.query_row([], |row| row.get(0)).optional()?;
+    epoch.ok_or_else(|| Fault::damaged("the row of its epoch is missing"))
+}
+
+/// The version of the directory.
+pub(crate) fn directory_version(connection: &Connection) -> Result<u64, Fault> {
+    let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = 'directory_version'")?;
+    let version: Option<i64> = statement.query_row([], |row| row.get(0)).optional()?;
+    version.map(|version| version as u64).ok_or_else(|| Fault::damaged("the row of its directory's version is missing"))
+}
+
+/// Says that users, tokens or sessions changed.
+pub(crate) fn bump_directory(connection: &Connection) -> Result<(), Fault> {
+    let mut statement = connection.prepare_cached("UPDATE meta SET value = value + 1 WHERE key = 'directory_version'")?;
+    match statement.execute([])? {
+        1 => Ok(()),
+        _ => Err(Fault::damaged("the row of its directory's version is missing")),
+    }
+}
+
+/// Marks a copy as a backup of this epoch.
+pub(crate) fn mark_backup(connection: &Connection) -> Result<(), Fault> {
+    connection.execute(
+        "INSERT OR REPLACE INTO meta (key, value) SELECT 'backup_of_epoch', value FROM meta WHERE key = 'epoch'",
+        [],
+    )?;
+    Ok(())
+}
+
+/// Of which epoch this is a backup, if it is one.
+pub(crate) fn backup_of(connection: &Connection) -> Result<Option<String>, Fault> {
+    let mut statement = connection.prepare("SELECT value FROM meta WHERE key = 'backup_of_epoch'")?;
+    Ok(statement.query_row([], |row| row.get(0)).optional()?)
+}
+
+/// Makes a store of a backup: gives it an epoch of its own, so that consumers learn that numbers may come again.
+/// Returns the new epoch, or `None` where it was no backup. To be called inside of a write transaction.
+pub(crate) fn renew_epoch(connection: &Connection) -> Result<Option<String>, Fault> {
+    if backup_of(connection)?.is_none() {
+        return Ok(None);
+    }
+    let epoch = new_epoch(connection)?;
+    connection.execute("UPDATE meta SET value = ?1 WHERE key = 'epoch'", [&epoch])?;
+    connection.execute("DELETE FROM meta WHERE key = 'backup_of_epoch'", [])?;
+    Ok(Some(epoch))
+}

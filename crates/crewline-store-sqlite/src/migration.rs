@@ -1,0 +1,71 @@
+//! Numbered migrations: from any older schema to the newest.
+//!
+//! Each is one transaction together with its number in `user_version`, so that a store is never between two schemas. A
+//! migration that was released is never changed; the next number changes what it did. Comments stand inside of the
+//! tables, so that `crewline db shell` shows them.
+
+use crewline_core::StoreError;
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::error::{Fault, Place};
+use crate::file::{APPLICATION_ID, refuse_newer};
+
+/// What each migration does; the first has the number 1.
+const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_start.sql")];
+
+/// The number of the newest migration: the schema that this version writes.
+pub const NEWEST: i32 = MIGRATIONS.len() as i32;
+
+/// Brings a store to the newest schema. A store that has it is only looked at.
+pub(crate) fn migrate(connection: &mut Connection, place: &Place) -> Result<(), StoreError> {
+    let fail = |fault: Fault| place.error("bringing the store to this version's schema", fault);
+    loop {
+        let version = version(connection).map_err(fail)?;
+        refuse_newer(place.path(), version)?;
+        let Some(migration) = MIGRATIONS.get(version as usize) else {
+            return Ok(());
+        };
+        if apply(connection, version, migration).map_err(fail)? {
+            tracing::info!(store = %place.path().display(), schema = version + 1, "the store has a new schema");
+        }
+    }
+}
+
+/// Applies the migration that follows `from`. Does nothing where another process was quicker.
+fn apply(connection: &mut Connection, from: i32, migration: &str) -> Result<bool, Fault> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if version(&transaction)? != from {
+        return Ok(false);
+    }
+    if from == 0 {
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    }
+    transaction.execute_batch(migration)?;
+    if from == 0 {
+        crate::meta::start(&transaction)?;
+    }
+    transaction.pragma_update(None, "user_version", from + 1)?;
+    transaction.commit()?;
+    Ok(true)
+}
+
+pub(crate) fn version(connection: &Connection) -> Result<i32, Fault> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+/// The schema that all migrations together make, as text: tables and indexes by name.
+pub fn schema_text() -> String {
+    let build = || -> Result<String, rusqlite::Error> {
+        let connection = Connection::open_in_memory()?;
+        for migration in MIGRATIONS {
+            connection.execute_batch(migration)?;
+        }
+        let mut statement = connection.prepare(
+            "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY tbl_name, type DESC, name",
+        )?;
+        let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+        rows.map(|sql| sql.map(|sql| sql + ";\n")).collect::<Result<Vec<_>, _>>().map(|all| all.join("\n"))
+    };
+    // The migrations are part of the program, and a test runs this.
+    build().expect("the migrations are valid on an empty store")
+}

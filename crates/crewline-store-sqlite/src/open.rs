@@ -1,0 +1,120 @@
+//! Opening a store: to serve it, or beside a server.
+
+use std::sync::Arc;
+
+use crewline_core::{Opened, StoreError, StoreErrorKind};
+
+use crate::beside::Beside;
+use crate::checkpointer::Checkpointer;
+use crate::connection::{WriteConnection, connect, use_wal};
+use crate::error::Place;
+use crate::file::{Found, folder_of, look, private, sync_folder};
+use crate::lock::ServeLock;
+use crate::options::Options;
+use crate::reader::SqliteReader;
+use crate::writer::SqliteWriter;
+use crate::{meta, migration};
+
+/// SQLite before this could lose committed rows when one connection moved pages while another began the WAL anew.
+const SQLITE_MIN: i32 = 3_051_003;
+
+/// Opens a store to serve it, and makes it where there is none. Only one process (and one engine) at a time can.
+///
+/// The writer holds the serve lock; dropping it moves the rest of the WAL into the file and lets go. Readers may outlive it.
+///
+/// # Errors
+/// Where the file is no store, of a newer version, damaged, served already, or cannot be written: each with what to do.
+pub fn open(options: &Options) -> Result<Opened, StoreError> {
+    let (place, found) = find(options)?;
+    let lock = ServeLock::take(&place)?;
+    let mut main = open_file(&place, found, options)?;
+    let checkpointer = Checkpointer::start(&place, options, main.sql_mut())?;
+    let reader = SqliteReader::open(&place, options, options.readers, Some(Arc::clone(checkpointer.wal())))?;
+    let writer = SqliteWriter::new(main, checkpointer, lock);
+    Ok(Opened { writer: Box::new(writer), reader: Arc::new(reader) })
+}
+
+/// Opens a store beside a server, for a short act or a few; makes the store where there is none.
+///
+/// # Errors
+/// As [`open`], but for the serve lock, which it neither takes nor minds.
+pub fn open_beside(options: &Options) -> Result<Beside, StoreError> {
+    let (place, found) = find(options)?;
+    let main = open_file(&place, found, options)?;
+    let reader = SqliteReader::open(&place, options, 1, None)?;
+    Ok(Beside::new(main, reader))
+}
+
+fn find(options: &Options) -> Result<(Place, Found), StoreError> {
+    check_sqlite(rusqlite::version_number())?;
+    let found = look(&options.path)?;
+    Ok((Place::resolve(&options.path)?, found))
+}
+
+fn check_sqlite(version: i32) -> Result<(), StoreError> {
+    if version >= SQLITE_MIN {
+        return Ok(());
+    }
+    let detail = format!(
+        "this program was built with SQLite {}; versions before 3.51.3 can lose committed rows. Build it with the SQLite \
+         that it bundles",
+        rusqlite::version()
+    );
+    Err(StoreError::new(StoreErrorKind::Unavailable, detail))
+}
+
+fn open_file(place: &Place, found: Found, options: &Options) -> Result<WriteConnection, StoreError> {
+    let doing = "opening the store";
+    // Also tells before SQLite does, and in plain words, when the file may not be written.
+    private().open(place.real()).map_err(|error| place.io_error(doing, &error))?;
+    let mut connection = connect(place, options).map_err(|fault| place.error(doing, fault))?;
+    // A new store is made whole before it gets a WAL: so the first page of the file always tells what it is.
+    migration::migrate(&mut connection, place)?;
+    use_wal(&connection, place)?;
+    if found == Found::Nothing {
+        // The file's name must be as durable as what is in it.
+        sync_folder(folder_of(place.real())).map_err(|error| place.io_error(doing, &error))?;
+    }
+    let mut main = WriteConnection::new(connection, place.clone()).map_err(|fault| place.error(doing, fault))?;
+    renew_epoch_of_backup(&mut main)?;
+    Ok(main)
+}
+
+/// A backup that is opened becomes a store with logs of its own.
+fn renew_epoch_of_backup(main: &mut WriteConnection) -> Result<(), StoreError> {
+    let doing = "making a store of a backup";
+    let is_backup = meta::backup_of(main.sql()).map_err(|fault| main.place().error(doing, fault))?;
+    if is_backup.is_none() {
+        return Ok(());
+    }
+    main.begin(doing)?;
+    match meta::renew_epoch(main.sql()) {
+        Ok(epoch) => {
+            main.commit(doing)?;
+            if let Some(epoch) = epoch {
+                tracing::info!(
+                    store = %main.place().path().display(), epoch,
+                    "this store was a backup: its logs have a new epoch, and consumers are told"
+                );
+            }
+            Ok(())
+        }
+        Err(fault) => {
+            main.rollback();
+            Err(main.place().error(doing, fault))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sqlite_that_can_lose_rows_is_refused() {
+        assert!(check_sqlite(rusqlite::version_number()).is_ok());
+        let error = check_sqlite(3_051_002).unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::Unavailable);
+        assert!(error.detail.contains("3.51.3"), "{}", error.detail);
+    }
+}

@@ -1,0 +1,257 @@
+//! Readers: a few connections that only read, each call on one state of the store.
+
+mod chat;
+mod credential;
+mod event;
+mod message;
+mod people;
+
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crewline_api::{
+    ChatId, ChatsPage, CursorName, EventKinds, MessageId, MessageView, MessagesPage, ParticipantId,
+    PeoplePage, Seq, Timestamp,
+};
+use crewline_core::{
+    ChatsBefore, Credential, CursorRow, LogPage, MeRows, MessageBodies, ParticipantNo,
+    ParticipantRow, PasswordRow, Reader, SecretHash, StoreError, StoreInfo, TokenRow, UserRow,
+};
+use rusqlite::Connection;
+
+use crate::checkpointer::Wal;
+use crate::connection::{connect_reader, leave_wal};
+use crate::error::{Fault, Place};
+use crate::file::beside;
+use crate::options::Options;
+use crate::{load, meta};
+
+use chat::ChatCache;
+
+/// A number of the contract as SQLite has it. What is beyond its range is beyond everything stored, too.
+pub(crate) fn as_integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// What one connection has.
+struct Reading {
+    sql: Connection,
+    /// Bodies of messages that were put together on it before.
+    bodies: MessageBodies,
+}
+
+/// The readers of a store.
+pub(crate) struct SqliteReader {
+    place: Place,
+    free: Mutex<Vec<Reading>>,
+    /// Told when a connection is free again. Readings are short: who finds none waits.
+    returned: Condvar,
+    chats: ChatCache,
+    wal: Option<Arc<Wal>>,
+}
+
+/// A connection in use; dropping it gives it back, whatever happened.
+struct Borrowed<'a> {
+    from: &'a SqliteReader,
+    reading: Option<Reading>,
+}
+
+impl Deref for Borrowed<'_> {
+    type Target = Reading;
+    fn deref(&self) -> &Reading {
+        self.reading.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl DerefMut for Borrowed<'_> {
+    fn deref_mut(&mut self) -> &mut Reading {
+        self.reading.as_mut().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for Borrowed<'_> {
+    fn drop(&mut self) {
+        if let Some(reading) = self.reading.take() {
+            if !reading.sql.is_autocommit() {
+                let _ = end(&reading.sql);
+            }
+            self.from.free().push(reading);
+            self.from.returned.notify_one();
+        }
+    }
+}
+
+fn end(sql: &Connection) -> rusqlite::Result<usize> {
+    // Nothing was written; ROLLBACK ends a reading and cannot fail for want of anything.
+    sql.prepare_cached("ROLLBACK")?.execute([])
+}
+
+impl SqliteReader {
+    pub(crate) fn open(
+        place: &Place,
+        options: &Options,
+        connections: usize,
+        wal: Option<Arc<Wal>>,
+    ) -> Result<Self, StoreError> {
+        let connect = |_| {
+            let sql = connect_reader(place, options)?;
+            Ok(Reading { sql, bodies: MessageBodies::new() })
+        };
+        let free: Result<Vec<Reading>, Fault> = (0..connections.max(1)).map(connect).collect();
+        let free = free.map_err(|fault| place.error("opening the store for reading", fault))?;
+        Ok(Self {
+            place: place.clone(),
+            free: Mutex::new(free),
+            returned: Condvar::new(),
+            chats: ChatCache::default(),
+            wal,
+        })
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<Reading>> {
+        // A list of connections: whole at any time.
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn borrow(&self) -> Borrowed<'_> {
+        let mut free = self.free();
+        loop {
+            if let Some(reading) = free.pop() {
+                return Borrowed { from: self, reading: Some(reading) };
+            }
+            free = self.returned.wait(free).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Reads one state of the store.
+    fn read<T>(
+        &self,
+        doing: &str,
+        read: impl FnOnce(&mut Reading) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let mut reading = self.borrow();
+        let in_transaction = || {
+            reading.sql.prepare_cached("BEGIN")?.execute([])?;
+            read(&mut reading)
+        };
+        in_transaction().map_err(|fault| self.place.error(doing, fault))
+    }
+}
+
+impl Drop for SqliteReader {
+    /// The last connection to be closed moves the rest of the WAL into the file, unless that must not be.
+    fn drop(&mut self) {
+        if self.wal.as_ref().is_some_and(|wal| wal.is_lost()) {
+            self.free().iter().for_each(|reading| leave_wal(&reading.sql));
+        }
+    }
+}
+
+impl Reader for SqliteReader {
+    fn log(
+        &self,
+        participant: ParticipantNo,
+        after: Seq,
+        kinds: EventKinds,
+        limit: usize,
+    ) -> Result<LogPage, StoreError> {
+        self.read("reading a log", |reading| {
+            event::page(reading, &self.chats, participant, after, kinds, limit)
+        })
+    }
+
+    fn participant(&self, id: &ParticipantId) -> Result<Option<ParticipantRow>, StoreError> {
+        self.read("reading a participant", |reading| load::participant(&reading.sql, id.as_str()))
+    }
+
+    fn message(
+        &self,
+        viewer: ParticipantNo,
+        id: MessageId,
+    ) -> Result<Option<MessageView>, StoreError> {
+        self.read("reading a message", |reading| message::view(&reading.sql, &self.chats, viewer, id))
+    }
+
+    fn history(
+        &self,
+        viewer: ParticipantNo,
+        chat: ChatId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<MessagesPage>, StoreError> {
+        self.read("reading a chat", |reading| {
+            message::history(&reading.sql, &self.chats, viewer, chat, before, limit)
+        })
+    }
+
+    fn chats(
+        &self,
+        viewer: ParticipantNo,
+        before: Option<ChatsBefore>,
+        limit: usize,
+    ) -> Result<ChatsPage, StoreError> {
+        self.read("reading a list of chats", |reading| {
+            chat::page(&reading.sql, &self.chats, viewer, before, limit)
+        })
+    }
+
+    fn people(&self, q: &str, after: Option<&str>, limit: usize) -> Result<PeoplePage, StoreError> {
+        self.read("reading people", |reading| people::people(&reading.sql, q, after, limit))
+    }
+
+    fn cursor(
+        &self,
+        participant: ParticipantNo,
+        name: &CursorName,
+    ) -> Result<Option<CursorRow>, StoreError> {
+        self.read("reading a cursor", |reading| {
+            load::cursor(&reading.sql, participant, name.as_str())
+        })
+    }
+
+    fn credential(
+        &self,
+        hash: &SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<Credential>, StoreError> {
+        self.read("reading a credential", |reading| credential::of(&reading.sql, hash, now))
+    }
+
+    fn password(&self, user: &ParticipantId) -> Result<Option<PasswordRow>, StoreError> {
+        self.read("reading a user", |reading| credential::password(&reading.sql, user))
+    }
+
+    fn me(&self, user: ParticipantNo, now: Timestamp) -> Result<Option<MeRows>, StoreError> {
+        self.read("reading a user", |reading| people::me(&reading.sql, user, now))
+    }
+
+    fn users(&self) -> Result<Vec<UserRow>, StoreError> {
+        self.read("reading the users", |reading| people::users(&reading.sql))
+    }
+
+    fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
+        self.read("reading the tokens", |reading| credential::tokens(&reading.sql))
+    }
+
+    fn directory_version(&self) -> Result<u64, StoreError> {
+        self.read("reading the directory's version", |reading| meta::directory_version(&reading.sql))
+    }
+
+    fn epoch(&self) -> Result<String, StoreError> {
+        self.read("reading the epoch", |reading| meta::epoch(&reading.sql))
+    }
+
+    fn info(&self) -> Result<StoreInfo, StoreError> {
+        let length = |path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        let wal_bytes = match &self.wal {
+            Some(wal) => wal.bytes(),
+            // Beside a server only the file's length is known.
+            None => length(beside(self.place.real(), "-wal")),
+        };
+        Ok(StoreInfo {
+            name: format!("SQLite {}, {}", rusqlite::version(), self.place.path().display()),
+            bytes: length(self.place.real().to_owned()),
+            wal_bytes,
+        })
+    }
+}

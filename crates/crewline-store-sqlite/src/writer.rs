@@ -1,0 +1,121 @@
+//! The one writer: a batch is one transaction, and its commit one wait for the disk.
+
+use crewline_core::needs::Wanted;
+use crewline_core::{BatchId, Changes, Directory, State, StoreError, Writer};
+use rusqlite::wal::CheckpointMode;
+use rusqlite::MAIN_DB;
+
+use crate::checkpointer::Checkpointer;
+use crate::connection::{WriteConnection, poll_for_locks};
+use crate::error::Fault;
+use crate::load::load;
+use crate::lock::ServeLock;
+use crate::save::save;
+
+const WRITING: &str = "writing a batch";
+
+/// The writer of a store that is served.
+pub(crate) struct SqliteWriter {
+    checkpointer: Checkpointer,
+    main: WriteConnection,
+    /// What `PRAGMA data_version` said in the last batch; it changes when another connection commits. `None`: what
+    /// earlier batches loaded is not to be trusted.
+    seen: Option<i64>,
+    /// Let go of last.
+    _lock: ServeLock,
+}
+
+impl SqliteWriter {
+    pub(crate) fn new(main: WriteConnection, checkpointer: Checkpointer, lock: ServeLock) -> Self {
+        Self { checkpointer, main, seen: None, _lock: lock }
+    }
+
+    fn fail(&mut self, error: StoreError) -> StoreError {
+        self.main.rollback();
+        self.seen = None;
+        if self.main.is_lost() {
+            self.checkpointer.wal().lose();
+        }
+        error
+    }
+
+    fn data_version(&self) -> Result<i64, Fault> {
+        let mut statement = self.main.sql().prepare_cached("PRAGMA data_version")?;
+        Ok(statement.query_row([], |row| row.get(0))?)
+    }
+}
+
+impl Writer for SqliteWriter {
+    fn begin(&mut self) -> Result<bool, StoreError> {
+        let doing = "beginning a batch";
+        self.checkpointer.wal().give_way();
+        if let Err(error) = self.main.begin(doing) {
+            return Err(self.fail(error));
+        }
+        // With the lock held nobody can change anything between this look and the commit.
+        match self.data_version() {
+            Ok(version) => {
+                let same = self.seen == Some(version);
+                self.seen = Some(version);
+                Ok(same & !self.main.take_participants_changed())
+            }
+            Err(fault) => {
+                let error = self.main.place().error(doing, fault);
+                Err(self.fail(error))
+            }
+        }
+    }
+
+    fn load(&mut self, wanted: &Wanted, state: &mut State) -> Result<(), StoreError> {
+        load(self.main.sql(), wanted, state).map_err(|fault| {
+            let error = self.main.place().error("loading rows", fault);
+            self.fail(error)
+        })
+    }
+
+    /// The id of the batch is not written: whoever asks for it is in this process, and here a commit has either
+    /// returned or the process has ended with it.
+    fn commit(&mut self, changes: &Changes, _batch: BatchId) -> Result<(), StoreError> {
+        if let Err(fault) = save(self.main.sql(), changes) {
+            let error = self.main.place().error(WRITING, fault);
+            return Err(self.fail(error));
+        }
+        self.main.commit(WRITING).map_err(|error| self.fail(error))
+    }
+
+    fn abort(&mut self) {
+        self.main.rollback();
+    }
+
+    fn probe(&mut self) -> Result<(), StoreError> {
+        let doing = "trying to write";
+        let probed = self.main.begin(doing).and_then(|()| {
+            let sql = "UPDATE meta SET value = value + 1 WHERE key = 'probe'";
+            let written = self.main.sql().prepare_cached(sql).and_then(|mut probe| probe.execute([]));
+            written.map_err(|error| self.main.place().error(doing, error))?;
+            self.main.commit(doing)
+        });
+        probed.map_err(|error| self.fail(error))
+    }
+
+    fn directory(&mut self) -> &mut dyn Directory {
+        &mut self.main
+    }
+}
+
+impl Drop for SqliteWriter {
+    /// Leaves one file behind where it can: whoever copies it then has everything.
+    fn drop(&mut self) {
+        self.main.rollback();
+        self.checkpointer.stop();
+        if self.main.is_lost() {
+            return;
+        }
+        let soon = std::time::Duration::from_millis(100);
+        let ready = poll_for_locks(self.main.sql_mut(), soon);
+        // Where a reader is still at work the WAL stays, and the next one to open the store finds it.
+        if ready.is_ok() {
+            let _ = self.main.sql().wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE);
+        }
+    }
+}

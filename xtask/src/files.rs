@@ -1,0 +1,93 @@
+//! The files of the project, and how long they may be.
+
+use std::path::Path;
+
+use crate::Fault;
+
+/// Above this a file holds more than one noun.
+const LINES_MAX: usize = 600;
+/// Files that were longer when the rule came. This list may only shrink.
+const LONGER: &[(&str, usize)] = &[];
+/// What is not ours, or is made.
+const SKIPPED: &[&str] = &[".git", "target", "data", "node_modules", "dist"];
+
+/// A file of the project.
+pub(crate) struct File {
+    /// Its path below the folder of the workspace, with slashes.
+    pub(crate) path: String,
+    /// What is in it.
+    pub(crate) text: String,
+}
+
+impl File {
+    /// Whether it is Rust.
+    pub(crate) fn is_rust(&self) -> bool {
+        Path::new(&self.path)
+            .extension()
+            .is_some_and(|extension| extension == "rs")
+    }
+
+    /// Whether it is a test, or tests stand in it alone.
+    pub(crate) fn is_test(&self) -> bool {
+        self.path.contains("/tests/") || self.path.contains("/benches/")
+    }
+}
+
+/// Every text file of the project, in the order of the paths.
+pub(crate) fn all(root: &Path) -> Result<Vec<File>, String> {
+    let mut files = Vec::new();
+    walk(root, "", &mut files)?;
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+fn walk(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("cannot read {}: {error}", folder.display());
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if SKIPPED.contains(&name.as_str()) {
+            continue;
+        }
+        let path = format!("{prefix}{name}");
+        let kind = entry.file_type().map_err(failed)?;
+        if kind.is_dir() {
+            walk(&entry.path(), &format!("{path}/"), files)?;
+        } else if kind.is_file()
+            // What is not text (a picture, a store) has no lines.
+            && let Ok(text) = std::fs::read_to_string(entry.path())
+        {
+            files.push(File { path, text });
+        }
+    }
+    Ok(())
+}
+
+/// Checks the length of each.
+pub(crate) fn check(files: &[File]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for file in files.iter().filter(|file| file.is_rust()) {
+        let lines = file.text.lines().count();
+        let known = LONGER
+            .iter()
+            .find(|(path, _)| *path == file.path)
+            .map(|(_, lines)| *lines);
+        if lines > known.unwrap_or(LINES_MAX) {
+            faults.push(format!(
+                "{}: {lines} lines; at most {LINES_MAX}: split it along its nouns",
+                file.path
+            ));
+        }
+    }
+    for (path, _) in LONGER {
+        if files
+            .iter()
+            .all(|file| file.path != *path || file.text.lines().count() <= LINES_MAX)
+        {
+            faults.push(format!(
+                "xtask/src/files.rs: {path} is short enough now: strike it from the list"
+            ));
+        }
+    }
+    faults
+}
