@@ -73,7 +73,7 @@ const DOORS: &[(&str, &[&str], &[&str], &str)] = &[
     (
         "tracing-subscriber",
         &["crewline-cli"],
-        &[],
+        &["crewline-http"],
         "who composes chooses how logs are shown",
     ),
 ];

@@ -88,7 +88,9 @@ impl Wal {
             pages.moved = 0;
         }
         pages.written = written;
-        if written - pages.moved.min(written) >= self.step && !self.poked.swap(true, Ordering::Relaxed) {
+        if written - pages.moved.min(written) >= self.step
+            && !self.poked.swap(true, Ordering::Relaxed)
+        {
             self.poke.notify_one();
         }
     }
@@ -101,8 +103,14 @@ impl Wal {
         let until = Instant::now() + TURN_MAX;
         let mut pages = self.lock();
         while self.turn.load(Ordering::Acquire) {
-            let Some(left) = until.checked_duration_since(Instant::now()) else { return };
-            pages = self.turn_over.wait_timeout(pages, left).unwrap_or_else(PoisonError::into_inner).0;
+            let Some(left) = until.checked_duration_since(Instant::now()) else {
+                return;
+            };
+            pages = self
+                .turn_over
+                .wait_timeout(pages, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
@@ -119,7 +127,11 @@ impl Wal {
     /// Bytes in the WAL; 0 when all of it is in the file.
     pub(crate) fn bytes(&self) -> u64 {
         let pages = *self.lock();
-        if pages.moved >= pages.written { 0 } else { u64::from(pages.written) * FRAME_BYTES }
+        if pages.moved >= pages.written {
+            0
+        } else {
+            u64::from(pages.written) * FRAME_BYTES
+        }
     }
 }
 
@@ -148,13 +160,18 @@ impl Checkpointer {
             noted.note(pages.unsigned_abs());
             Ok(())
         };
-        writer.wal_hook(Some(note)).map_err(|error| place.error(doing, error))?;
+        writer
+            .wal_hook(Some(note))
+            .map_err(|error| place.error(doing, error))?;
         let (shared, place_of_thread) = (Arc::clone(&wal), place.clone());
         let thread = std::thread::Builder::new()
             .name("crewline-checkpointer".to_owned())
             .spawn(move || run(&shared, &connection, &place_of_thread))
             .map_err(|error| place.io_error(doing, &error))?;
-        Ok(Self { wal, thread: Some(thread) })
+        Ok(Self {
+            wal,
+            thread: Some(thread),
+        })
     }
 
     pub(crate) fn wal(&self) -> &Arc<Wal> {
@@ -163,7 +180,9 @@ impl Checkpointer {
 
     /// Ends the thread, after what it is just doing.
     pub(crate) fn stop(&mut self) {
-        let Some(thread) = self.thread.take() else { return };
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
         {
             // Under the lock, so that the thread is not between looking and waiting.
             let _pages = self.wal.lock();
@@ -195,10 +214,13 @@ fn run(wal: &Wal, connection: &Connection, place: &Place) {
             let is_failing = done.is_err();
             match done {
                 Err(error) if !failing => {
-                    let error = place.error("moving pages from the write-ahead log into the file", error);
+                    let error =
+                        place.error("moving pages from the write-ahead log into the file", error);
                     tracing::warn!(%error, "the write-ahead log grows until this succeeds; it is tried again");
                 }
-                Ok(()) if failing => tracing::info!("pages of the write-ahead log can be moved again"),
+                Ok(()) if failing => {
+                    tracing::info!("pages of the write-ahead log can be moved again")
+                }
                 _ => {}
             }
             failing = is_failing;
@@ -212,7 +234,11 @@ fn run(wal: &Wal, connection: &Connection, place: &Place) {
 fn wait(wal: &Wal) -> bool {
     let mut pages = wal.lock();
     if !wal.stopping.load(Ordering::Acquire) && !wal.poked.load(Ordering::Relaxed) {
-        pages = wal.poke.wait_timeout(pages, TICK).unwrap_or_else(PoisonError::into_inner).0;
+        pages = wal
+            .poke
+            .wait_timeout(pages, TICK)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
     }
     wal.poked.store(false, Ordering::Relaxed);
     pages.written > pages.moved
@@ -249,14 +275,25 @@ fn step(wal: &Wal, connection: &Connection, turn_from: &mut u32) -> Result<(), r
 }
 
 /// Moves pages; returns how many the WAL has, and how many of them are in the file.
-fn checkpoint(wal: &Wal, connection: &Connection, mode: CheckpointMode) -> Result<(u32, u32), rusqlite::Error> {
+fn checkpoint(
+    wal: &Wal,
+    connection: &Connection,
+    mode: CheckpointMode,
+) -> Result<(u32, u32), rusqlite::Error> {
     let before = *wal.lock();
     let (written, moved) = connection.wal_checkpoint_v2(Some(MAIN_DB), mode)?;
     // Both are -1 where there is no WAL yet.
-    let (written, moved) = (u32::try_from(written).unwrap_or(0), u32::try_from(moved).unwrap_or(0));
+    let (written, moved) = (
+        u32::try_from(written).unwrap_or(0),
+        u32::try_from(moved).unwrap_or(0),
+    );
     let mut pages = wal.lock();
     if pages.notes == before.notes {
-        *pages = Pages { written, moved, ..before };
+        *pages = Pages {
+            written,
+            moved,
+            ..before
+        };
     } else if pages.restarts == before.restarts {
         // The writer has told of a newer count. (Where the WAL began anew, these are numbers of the one before.)
         pages.moved = moved;

@@ -31,7 +31,15 @@ pub(crate) fn connect(place: &Place, options: &Options) -> Result<Connection, Fa
     connection.pragma_update(None, "foreign_keys", false)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.pragma_update(None, "synchronous", if options.synchronous_full { "FULL" } else { "OFF" })?;
+    connection.pragma_update(
+        None,
+        "synchronous",
+        if options.synchronous_full {
+            "FULL"
+        } else {
+            "OFF"
+        },
+    )?;
     // The checkpointer alone moves pages.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)
@@ -111,8 +119,14 @@ impl WriteConnection {
     /// Takes a connection over, and sets it up to write.
     pub(crate) fn new(connection: Connection, place: Place) -> Result<Self, Fault> {
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
-        connection.pragma_update_and_check(None, "journal_size_limit", WAL_KEPT_BYTES, |_| Ok(()))?;
-        Ok(Self { connection, place, participants_changed: false, lost: false })
+        connection
+            .pragma_update_and_check(None, "journal_size_limit", WAL_KEPT_BYTES, |_| Ok(()))?;
+        Ok(Self {
+            connection,
+            place,
+            participants_changed: false,
+            lost: false,
+        })
     }
 
     pub(crate) fn sql(&self) -> &Connection {
@@ -153,13 +167,16 @@ impl WriteConnection {
             return Err(StoreError::new(StoreErrorKind::Lost, detail));
         }
         self.rollback();
-        self.run("BEGIN IMMEDIATE").map_err(|fault| self.place.error(doing, fault))
+        self.run("BEGIN IMMEDIATE")
+            .map_err(|fault| self.place.error(doing, fault))
     }
 
     /// Ends the transaction; what it wrote is durable when this returns `Ok`, and not there after an error (unless it
     /// says [`StoreErrorKind::Lost`]).
     pub(crate) fn commit(&mut self, doing: &str) -> Result<(), StoreError> {
-        let done = self.run("COMMIT").map_err(|fault| self.place.commit_error(doing, fault));
+        let done = self
+            .run("COMMIT")
+            .map_err(|fault| self.place.commit_error(doing, fault));
         if let Err(error) = &done {
             self.lost |= error.kind == StoreErrorKind::Lost;
             if self.lost {

@@ -49,7 +49,9 @@ fn looks_like(sql: &Connection, id: &ParticipantId) -> Result<Option<Participant
         "SELECT id FROM participant WHERE folded = ?1 AND id <> ?2 ORDER BY id LIMIT 1",
     )?;
     let mut rows = statement.query((fold(id.as_str()), id.as_str()))?;
-    rows.next()?.map(|row| row::participant_id(row, 0)).transpose()
+    rows.next()?
+        .map(|row| row::participant_id(row, 0))
+        .transpose()
 }
 
 impl Directory for WriteConnection {
@@ -136,6 +138,8 @@ impl Directory for WriteConnection {
     }
 
     fn note_seen(&mut self, seen: &[Seen]) -> Result<(), DirectoryError> {
-        self.act("noting when devices were seen", |sql| Ok(session::note_seen(sql, seen)?))
+        self.act("noting when devices were seen", |sql| {
+            Ok(session::note_seen(sql, seen)?)
+        })
     }
 }

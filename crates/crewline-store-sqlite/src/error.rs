@@ -15,7 +15,10 @@ use rusqlite::ffi;
 #[derive(Debug)]
 pub(crate) enum Fault {
     /// SQLite said so. `no_room`: the operating system's last word was that a disk or a quota is full.
-    Sql { error: rusqlite::Error, no_room: bool },
+    Sql {
+        error: rusqlite::Error,
+        no_room: bool,
+    },
     /// A row that cannot be, and which.
     Damaged(String),
     /// What was to be new is there already.
@@ -27,7 +30,10 @@ impl From<rusqlite::Error> for Fault {
         // SQLite knows ENOSPC, but takes a full quota for a broken disk. The system's last error is still the one that
         // made the call fail; it is looked at only where SQLite speaks of an I/O error.
         let last = io::Error::last_os_error().kind();
-        let no_room = matches!(last, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        let no_room = matches!(
+            last,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        );
         Self::Sql { error, no_room }
     }
 }
@@ -46,7 +52,10 @@ impl Fault {
 
 /// Whether someone else holds a lock.
 pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
 }
 
 /// Where a store is: the name that errors show, and the one that is opened.
@@ -60,7 +69,10 @@ impl Place {
     /// A file by the name that it was given.
     pub(crate) fn new(path: &Path) -> Self {
         let shown: Arc<Path> = path.into();
-        Self { real: Arc::clone(&shown), shown }
+        Self {
+            real: Arc::clone(&shown),
+            shown,
+        }
     }
 
     /// The same with links followed and the folder made absolute: SQLite keeps its files beside the target of a link,
@@ -68,7 +80,10 @@ impl Place {
     pub(crate) fn resolve(path: &Path) -> Result<Self, StoreError> {
         let place = Self::new(path);
         match crate::file::resolve(path) {
-            Ok(real) => Ok(Self { real: real.into(), ..place }),
+            Ok(real) => Ok(Self {
+                real: real.into(),
+                ..place
+            }),
             Err(error) => Err(place.io_error("opening the store", &error)),
         }
     }
@@ -93,7 +108,11 @@ impl Place {
     /// The same for the end of a transaction, where a failed fsync means that nobody knows what is on the disk.
     pub(crate) fn commit_error(&self, doing: &str, fault: impl Into<Fault>) -> StoreError {
         let fault = fault.into();
-        let kind = if is_lost(&fault) { StoreErrorKind::Lost } else { kind_of(&fault) };
+        let kind = if is_lost(&fault) {
+            StoreErrorKind::Lost
+        } else {
+            kind_of(&fault)
+        };
         self.explain(kind, doing, &what(&fault))
     }
 
@@ -240,8 +259,16 @@ mod tests {
         for (code, kind) in cases {
             let error = place.error("writing a batch", failure(code, "as it says"));
             assert_eq!(error.kind, kind, "{code}");
-            assert!(error.detail.starts_with("writing a batch: "), "{}", error.detail);
-            assert!(error.detail.contains("data/crewline.db"), "{}", error.detail);
+            assert!(
+                error.detail.starts_with("writing a batch: "),
+                "{}",
+                error.detail
+            );
+            assert!(
+                error.detail.contains("data/crewline.db"),
+                "{}",
+                error.detail
+            );
             assert!(error.detail.contains("as it says"), "{}", error.detail);
         }
     }
@@ -249,13 +276,23 @@ mod tests {
     #[test]
     fn a_failed_fsync_is_lost_in_a_commit_and_nowhere_else() {
         let place = Place::new(Path::new("crewline.db"));
-        for code in [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC, ffi::SQLITE_IOERR_TRUNCATE] {
+        for code in [
+            ffi::SQLITE_IOERR_FSYNC,
+            ffi::SQLITE_IOERR_DIR_FSYNC,
+            ffi::SQLITE_IOERR_TRUNCATE,
+        ] {
             let fault = || Fault::Sql {
                 error: rusqlite::Error::SqliteFailure(ffi::Error::new(code), None),
                 no_room: false,
             };
-            assert_eq!(place.commit_error("writing", fault()).kind, StoreErrorKind::Lost);
-            assert_eq!(place.error("reading", fault()).kind, StoreErrorKind::Unavailable);
+            assert_eq!(
+                place.commit_error("writing", fault()).kind,
+                StoreErrorKind::Lost
+            );
+            assert_eq!(
+                place.error("reading", fault()).kind,
+                StoreErrorKind::Unavailable
+            );
         }
     }
 
@@ -265,13 +302,20 @@ mod tests {
             error: rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR_WRITE), None),
             no_room: true,
         };
-        assert_eq!(Place::new(Path::new("a")).commit_error("writing", fault).kind, StoreErrorKind::Full);
+        assert_eq!(
+            Place::new(Path::new("a"))
+                .commit_error("writing", fault)
+                .kind,
+            StoreErrorKind::Full
+        );
     }
 
     #[test]
     fn the_text_of_a_statement_is_in_no_error() {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
-        let error = connection.execute("INSERT INTO secret_table VALUES (1)", []).unwrap_err();
+        let error = connection
+            .execute("INSERT INTO secret_table VALUES (1)", [])
+            .unwrap_err();
         let error = Place::new(Path::new("a")).error("writing", error);
         assert!(!error.detail.contains("INSERT"), "{}", error.detail);
     }

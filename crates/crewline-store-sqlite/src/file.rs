@@ -54,7 +54,9 @@ pub(crate) fn look(path: &Path) -> Result<Found, StoreError> {
     if metadata.is_dir() {
         return refuse(
             StoreErrorKind::Unavailable,
-            format!("{shown} is a folder, not a file. Name the store's file, such as {shown}/crewline.db"),
+            format!(
+                "{shown} is a folder, not a file. Name the store's file, such as {shown}/crewline.db"
+            ),
         );
     }
     let mut header = Vec::with_capacity(100);
@@ -74,7 +76,9 @@ pub(crate) fn look(path: &Path) -> Result<Found, StoreError> {
         );
     }
     // Both stand in the file itself and not only in its WAL: a store gets its WAL after it has been made.
-    let number = |at: usize| i32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+    let number = |at: usize| {
+        i32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+    };
     if number(68) != APPLICATION_ID {
         return refuse(
             StoreErrorKind::Unavailable,

@@ -40,7 +40,10 @@ fn numbers(sql: &Connection) -> Result<Numbers> {
         "SELECT (SELECT max(no) FROM participant), (SELECT max(no) FROM chat), (SELECT max(no) FROM message)",
     )?;
     let numbers = statement.query_row([], |row| {
-        let next = |at| row.get::<_, Option<i64>>(at).map(|last| last.unwrap_or(0) + 1);
+        let next = |at| {
+            row.get::<_, Option<i64>>(at)
+                .map(|last| last.unwrap_or(0) + 1)
+        };
         Ok(Numbers {
             participant: ParticipantNo(next(0)?),
             chat: ChatNo(next(1)?),
@@ -63,11 +66,17 @@ fn load_participants(sql: &Connection, wanted: &Wanted, state: &mut State) -> Re
     if wanted.participants.is_empty() {
         return Ok(());
     }
-    const SQL: &str = concat!("SELECT ", participant_columns!(), " FROM participant p WHERE p.no = ?1");
+    const SQL: &str = concat!(
+        "SELECT ",
+        participant_columns!(),
+        " FROM participant p WHERE p.no = ?1"
+    );
     let mut statement = sql.prepare_cached(SQL)?;
     for no in &wanted.participants {
         let mut rows = statement.query([no.0])?;
-        let row = rows.next()?.ok_or_else(|| Fault::damaged(format!("participant {} is missing", no.0)))?;
+        let row = rows
+            .next()?
+            .ok_or_else(|| Fault::damaged(format!("participant {} is missing", no.0)))?;
         let row = row::participant(row)?;
         state.ids.entry(row.id.clone()).or_insert(Some(row.no));
         state.participants.entry(row.no).or_insert(row);
@@ -77,7 +86,11 @@ fn load_participants(sql: &Connection, wanted: &Wanted, state: &mut State) -> Re
 
 /// A participant by id.
 pub(crate) fn participant(sql: &Connection, id: &str) -> Result<Option<ParticipantRow>> {
-    const SQL: &str = concat!("SELECT ", participant_columns!(), " FROM participant p WHERE p.id = ?1");
+    const SQL: &str = concat!(
+        "SELECT ",
+        participant_columns!(),
+        " FROM participant p WHERE p.id = ?1"
+    );
     let mut statement = sql.prepare_cached(SQL)?;
     let mut rows = statement.query([id])?;
     rows.next()?.map(row::participant).transpose()
@@ -110,7 +123,9 @@ fn load_constant(sql: &Connection, wanted: &Wanted, state: &mut State) -> Result
 
 fn chat_of_set(sql: &Connection, key: &MembersKey) -> Result<Option<ChatNo>> {
     let mut statement = sql.prepare_cached("SELECT chat FROM chat_set WHERE members_key = ?1")?;
-    Ok(statement.query_row([&key.0[..]], |row| row.get(0).map(ChatNo)).optional()?)
+    Ok(statement
+        .query_row([&key.0[..]], |row| row.get(0).map(ChatNo))
+        .optional()?)
 }
 
 fn idempotency(sql: &Connection, sender: ParticipantNo, key: &str) -> Result<Option<KeyRow>> {
@@ -121,7 +136,10 @@ fn idempotency(sql: &Connection, sender: ParticipantNo, key: &str) -> Result<Opt
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
-    Ok(Some(KeyRow { message: MessageNo(row.get(0)?), fingerprint: Fingerprint(row::hash(row, 1)?) }))
+    Ok(Some(KeyRow {
+        message: MessageNo(row.get(0)?),
+        fingerprint: Fingerprint(row::hash(row, 1)?),
+    }))
 }
 
 /// Where logs, chats and members stand.
@@ -152,8 +170,14 @@ fn log_head(sql: &Connection, no: ParticipantNo) -> Result<LogHead> {
         "SELECT (SELECT max(seq) FROM log WHERE participant = ?1), (SELECT confirmed FROM participant WHERE no = ?1)",
     )?;
     let head = statement.query_row([no.0], |row| {
-        let number = |at| row.get::<_, Option<i64>>(at).map(|seq| seq.unwrap_or(0) as u64);
-        Ok(LogHead { head: number(0)?, confirmed: number(1)? })
+        let number = |at| {
+            row.get::<_, Option<i64>>(at)
+                .map(|seq| seq.unwrap_or(0) as u64)
+        };
+        Ok(LogHead {
+            head: number(0)?,
+            confirmed: number(1)?,
+        })
     })?;
     Ok(head)
 }
@@ -177,7 +201,10 @@ fn member(sql: &Connection, chat: ChatNo, participant: ParticipantNo) -> Result<
         "SELECT done, read_position FROM member WHERE chat = ?1 AND participant = ?2",
     )?;
     let member = statement.query_row((chat.0, participant.0), |row| {
-        Ok(MemberRow { done: row.get::<_, i64>(0)? as u64, read_position: row.get::<_, i64>(1)? as u64 })
+        Ok(MemberRow {
+            done: row.get::<_, i64>(0)? as u64,
+            read_position: row.get::<_, i64>(1)? as u64,
+        })
     });
     Ok(member.optional()?.unwrap_or_default())
 }
@@ -215,21 +242,23 @@ fn load_ranges(sql: &Connection, wanted: &Wanted, state: &mut State) -> Result<(
     Ok(())
 }
 
+/// A chat's messages after a position that others sent, each with what became of it.
+pub(crate) const WINDOW: &str = concat!(
+    "SELECT ",
+    message_columns!(),
+    ", ",
+    recipient_columns!(),
+    " FROM message m LEFT JOIN recipient r ON r.message = m.no AND r.participant = ?2",
+    " WHERE m.chat = ?1 AND m.position > ?3 AND m.sender <> ?2 ORDER BY m.position"
+);
+
 fn window(
     sql: &Connection,
     chat: ChatNo,
     member: ParticipantNo,
     after: u64,
 ) -> Result<Vec<WindowRow>> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        message_columns!(),
-        ", ",
-        recipient_columns!(),
-        " FROM message m LEFT JOIN recipient r ON r.message = m.no AND r.participant = ?2",
-        " WHERE m.chat = ?1 AND m.position > ?3 AND m.sender <> ?2 ORDER BY m.position"
-    );
-    let mut statement = sql.prepare_cached(SQL)?;
+    let mut statement = sql.prepare_cached(WINDOW)?;
     let mut rows = statement.query((chat.0, member.0, after as i64))?;
     let mut window = Vec::new();
     while let Some(row) = rows.next()? {
@@ -241,15 +270,16 @@ fn window(
     Ok(window)
 }
 
+/// Rows of one kind between two seqs.
+pub(crate) const RECEIVED: &str = "SELECT seq, message FROM log WHERE participant = ?1 AND seq > ?2 AND seq <= ?3 AND kind = ?4 ORDER BY seq";
+
 fn received(
     sql: &Connection,
     participant: ParticipantNo,
     after: u64,
     up_to: u64,
 ) -> Result<Vec<(u64, MessageNo)>> {
-    let mut statement = sql.prepare_cached(
-        "SELECT seq, message FROM log WHERE participant = ?1 AND seq > ?2 AND seq <= ?3 AND kind = ?4 ORDER BY seq",
-    )?;
+    let mut statement = sql.prepare_cached(RECEIVED)?;
     let kind = EventKind::MessageReceived.code();
     let rows = statement.query_map((participant.0, after as i64, up_to as i64, kind), |row| {
         Ok((row.get::<_, i64>(0)? as u64, MessageNo(row.get(1)?)))

@@ -38,17 +38,23 @@ pub(crate) fn epoch(connection: &Connection) -> Result<String, Fault> {
 
 /// The version of the directory.
 pub(crate) fn directory_version(connection: &Connection) -> Result<u64, Fault> {
-    let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = 'directory_version'")?;
+    let mut statement =
+        connection.prepare_cached("SELECT value FROM meta WHERE key = 'directory_version'")?;
     let version: Option<i64> = statement.query_row([], |row| row.get(0)).optional()?;
-    version.map(|version| version as u64).ok_or_else(|| Fault::damaged("the row of its directory's version is missing"))
+    version
+        .map(|version| version as u64)
+        .ok_or_else(|| Fault::damaged("the row of its directory's version is missing"))
 }
 
 /// Says that users, tokens or sessions changed.
 pub(crate) fn bump_directory(connection: &Connection) -> Result<(), Fault> {
-    let mut statement = connection.prepare_cached("UPDATE meta SET value = value + 1 WHERE key = 'directory_version'")?;
+    let mut statement = connection
+        .prepare_cached("UPDATE meta SET value = value + 1 WHERE key = 'directory_version'")?;
     match statement.execute([])? {
         1 => Ok(()),
-        _ => Err(Fault::damaged("the row of its directory's version is missing")),
+        _ => Err(Fault::damaged(
+            "the row of its directory's version is missing",
+        )),
     }
 }
 
@@ -63,7 +69,8 @@ pub(crate) fn mark_backup(connection: &Connection) -> Result<(), Fault> {
 
 /// Of which epoch this is a backup, if it is one.
 pub(crate) fn backup_of(connection: &Connection) -> Result<Option<String>, Fault> {
-    let mut statement = connection.prepare("SELECT value FROM meta WHERE key = 'backup_of_epoch'")?;
+    let mut statement =
+        connection.prepare("SELECT value FROM meta WHERE key = 'backup_of_epoch'")?;
     Ok(statement.query_row([], |row| row.get(0)).optional()?)
 }
 

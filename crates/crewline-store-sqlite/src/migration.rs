@@ -53,19 +53,29 @@ pub(crate) fn version(connection: &Connection) -> Result<i32, Fault> {
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
+/// A store in memory, without a row.
+pub(crate) fn empty_store() -> rusqlite::Result<Connection> {
+    let connection = Connection::open_in_memory()?;
+    for migration in MIGRATIONS {
+        connection.execute_batch(migration)?;
+    }
+    Ok(connection)
+}
+
 /// The schema that all migrations together make, as text: tables and indexes by name.
+///
+/// # Panics
+/// Never: the migrations are part of the program, and a test runs this.
 pub fn schema_text() -> String {
-    let build = || -> Result<String, rusqlite::Error> {
-        let connection = Connection::open_in_memory()?;
-        for migration in MIGRATIONS {
-            connection.execute_batch(migration)?;
-        }
+    let build = || -> rusqlite::Result<String> {
+        let connection = empty_store()?;
         let mut statement = connection.prepare(
-            "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY tbl_name, type DESC, name",
+            "SELECT sql || ';' FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'
+             ORDER BY tbl_name, type DESC, name",
         )?;
         let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
-        rows.map(|sql| sql.map(|sql| sql + ";\n")).collect::<Result<Vec<_>, _>>().map(|all| all.join("\n"))
+        let all: Vec<String> = rows.collect::<rusqlite::Result<_>>()?;
+        Ok(all.join("\n\n") + "\n")
     };
-    // The migrations are part of the program, and a test runs this.
     build().expect("the migrations are valid on an empty store")
 }

@@ -29,9 +29,17 @@ pub fn open(options: &Options) -> Result<Opened, StoreError> {
     let lock = ServeLock::take(&place)?;
     let mut main = open_file(&place, found, options)?;
     let checkpointer = Checkpointer::start(&place, options, main.sql_mut())?;
-    let reader = SqliteReader::open(&place, options, options.readers, Some(Arc::clone(checkpointer.wal())))?;
+    let reader = SqliteReader::open(
+        &place,
+        options,
+        options.readers,
+        Some(Arc::clone(checkpointer.wal())),
+    )?;
     let writer = SqliteWriter::new(main, checkpointer, lock);
-    Ok(Opened { writer: Box::new(writer), reader: Arc::new(reader) })
+    Ok(Opened {
+        writer: Box::new(writer),
+        reader: Arc::new(reader),
+    })
 }
 
 /// Opens a store beside a server, for a short act or a few; makes the store where there is none.
@@ -63,10 +71,16 @@ fn check_sqlite(version: i32) -> Result<(), StoreError> {
     Err(StoreError::new(StoreErrorKind::Unavailable, detail))
 }
 
-fn open_file(place: &Place, found: Found, options: &Options) -> Result<WriteConnection, StoreError> {
+fn open_file(
+    place: &Place,
+    found: Found,
+    options: &Options,
+) -> Result<WriteConnection, StoreError> {
     let doing = "opening the store";
     // Also tells before SQLite does, and in plain words, when the file may not be written.
-    private().open(place.real()).map_err(|error| place.io_error(doing, &error))?;
+    private()
+        .open(place.real())
+        .map_err(|error| place.io_error(doing, &error))?;
     let mut connection = connect(place, options).map_err(|fault| place.error(doing, fault))?;
     // A new store is made whole before it gets a WAL: so the first page of the file always tells what it is.
     migration::migrate(&mut connection, place)?;
@@ -75,7 +89,8 @@ fn open_file(place: &Place, found: Found, options: &Options) -> Result<WriteConn
         // The file's name must be as durable as what is in it.
         sync_folder(folder_of(place.real())).map_err(|error| place.io_error(doing, &error))?;
     }
-    let mut main = WriteConnection::new(connection, place.clone()).map_err(|fault| place.error(doing, fault))?;
+    let mut main = WriteConnection::new(connection, place.clone())
+        .map_err(|fault| place.error(doing, fault))?;
     renew_epoch_of_backup(&mut main)?;
     Ok(main)
 }
@@ -83,7 +98,8 @@ fn open_file(place: &Place, found: Found, options: &Options) -> Result<WriteConn
 /// A backup that is opened becomes a store with logs of its own.
 fn renew_epoch_of_backup(main: &mut WriteConnection) -> Result<(), StoreError> {
     let doing = "making a store of a backup";
-    let is_backup = meta::backup_of(main.sql()).map_err(|fault| main.place().error(doing, fault))?;
+    let is_backup =
+        meta::backup_of(main.sql()).map_err(|fault| main.place().error(doing, fault))?;
     if is_backup.is_none() {
         return Ok(());
     }

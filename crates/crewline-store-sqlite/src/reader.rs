@@ -59,13 +59,17 @@ struct Borrowed<'a> {
 impl Deref for Borrowed<'_> {
     type Target = Reading;
     fn deref(&self) -> &Reading {
-        self.reading.as_ref().expect("it is there until it is dropped")
+        self.reading
+            .as_ref()
+            .expect("it is there until it is dropped")
     }
 }
 
 impl DerefMut for Borrowed<'_> {
     fn deref_mut(&mut self) -> &mut Reading {
-        self.reading.as_mut().expect("it is there until it is dropped")
+        self.reading
+            .as_mut()
+            .expect("it is there until it is dropped")
     }
 }
 
@@ -95,7 +99,10 @@ impl SqliteReader {
     ) -> Result<Self, StoreError> {
         let connect = |_| {
             let sql = connect_reader(place, options)?;
-            Ok(Reading { sql, bodies: MessageBodies::new() })
+            Ok(Reading {
+                sql,
+                bodies: MessageBodies::new(),
+            })
         };
         let free: Result<Vec<Reading>, Fault> = (0..connections.max(1)).map(connect).collect();
         let free = free.map_err(|fault| place.error("opening the store for reading", fault))?;
@@ -117,9 +124,15 @@ impl SqliteReader {
         let mut free = self.free();
         loop {
             if let Some(reading) = free.pop() {
-                return Borrowed { from: self, reading: Some(reading) };
+                return Borrowed {
+                    from: self,
+                    reading: Some(reading),
+                };
             }
-            free = self.returned.wait(free).unwrap_or_else(PoisonError::into_inner);
+            free = self
+                .returned
+                .wait(free)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -142,7 +155,9 @@ impl Drop for SqliteReader {
     /// The last connection to be closed moves the rest of the WAL into the file, unless that must not be.
     fn drop(&mut self) {
         if self.wal.as_ref().is_some_and(|wal| wal.is_lost()) {
-            self.free().iter().for_each(|reading| leave_wal(&reading.sql));
+            self.free()
+                .iter()
+                .for_each(|reading| leave_wal(&reading.sql));
         }
     }
 }
@@ -161,7 +176,9 @@ impl Reader for SqliteReader {
     }
 
     fn participant(&self, id: &ParticipantId) -> Result<Option<ParticipantRow>, StoreError> {
-        self.read("reading a participant", |reading| load::participant(&reading.sql, id.as_str()))
+        self.read("reading a participant", |reading| {
+            load::participant(&reading.sql, id.as_str())
+        })
     }
 
     fn message(
@@ -169,7 +186,9 @@ impl Reader for SqliteReader {
         viewer: ParticipantNo,
         id: MessageId,
     ) -> Result<Option<MessageView>, StoreError> {
-        self.read("reading a message", |reading| message::view(&reading.sql, &self.chats, viewer, id))
+        self.read("reading a message", |reading| {
+            message::view(&reading.sql, &self.chats, viewer, id)
+        })
     }
 
     fn history(
@@ -196,7 +215,9 @@ impl Reader for SqliteReader {
     }
 
     fn people(&self, q: &str, after: Option<&str>, limit: usize) -> Result<PeoplePage, StoreError> {
-        self.read("reading people", |reading| people::people(&reading.sql, q, after, limit))
+        self.read("reading people", |reading| {
+            people::people(&reading.sql, q, after, limit)
+        })
     }
 
     fn cursor(
@@ -214,15 +235,21 @@ impl Reader for SqliteReader {
         hash: &SecretHash,
         now: Timestamp,
     ) -> Result<Option<Credential>, StoreError> {
-        self.read("reading a credential", |reading| credential::of(&reading.sql, hash, now))
+        self.read("reading a credential", |reading| {
+            credential::of(&reading.sql, hash, now)
+        })
     }
 
     fn password(&self, user: &ParticipantId) -> Result<Option<PasswordRow>, StoreError> {
-        self.read("reading a user", |reading| credential::password(&reading.sql, user))
+        self.read("reading a user", |reading| {
+            credential::password(&reading.sql, user)
+        })
     }
 
     fn me(&self, user: ParticipantNo, now: Timestamp) -> Result<Option<MeRows>, StoreError> {
-        self.read("reading a user", |reading| people::me(&reading.sql, user, now))
+        self.read("reading a user", |reading| {
+            people::me(&reading.sql, user, now)
+        })
     }
 
     fn users(&self) -> Result<Vec<UserRow>, StoreError> {
@@ -230,11 +257,15 @@ impl Reader for SqliteReader {
     }
 
     fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
-        self.read("reading the tokens", |reading| credential::tokens(&reading.sql))
+        self.read("reading the tokens", |reading| {
+            credential::tokens(&reading.sql)
+        })
     }
 
     fn directory_version(&self) -> Result<u64, StoreError> {
-        self.read("reading the directory's version", |reading| meta::directory_version(&reading.sql))
+        self.read("reading the directory's version", |reading| {
+            meta::directory_version(&reading.sql)
+        })
     }
 
     fn epoch(&self) -> Result<String, StoreError> {
@@ -249,9 +280,75 @@ impl Reader for SqliteReader {
             None => length(beside(self.place.real(), "-wal")),
         };
         Ok(StoreInfo {
-            name: format!("SQLite {}, {}", rusqlite::version(), self.place.path().display()),
+            name: format!(
+                "SQLite {}, {}",
+                rusqlite::version(),
+                self.place.path().display()
+            ),
             bytes: length(self.place.real().to_owned()),
             wal_bytes,
         })
+    }
+}
+
+#[cfg(test)]
+mod plans {
+    //! Which indexes are used: a list must not cost more because the store holds more.
+
+    use super::*;
+
+    /// The plan of a query, one line a step.
+    fn plan(query: &str) -> String {
+        let sql = crate::migration::empty_store().unwrap();
+        let mut statement = sql.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+        let count = statement.parameter_count();
+        let rows = statement
+            .query_map(rusqlite::params_from_iter((0..count).map(|_| 1)), |row| {
+                row.get::<_, String>(3)
+            })
+            .unwrap();
+        rows.map(Result::unwrap).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_page_of_a_log_is_one_range_of_its_key() {
+        assert_eq!(
+            plan(event::PAGE),
+            "SEARCH log USING PRIMARY KEY (participant=? AND seq>?)"
+        );
+    }
+
+    #[test]
+    fn history_is_one_range_of_the_chat_and_needs_no_sorting() {
+        assert_eq!(
+            plan(message::HISTORY),
+            "SEARCH m USING INDEX message_by_chat (chat=? AND position<?)\n\
+             SEARCH q USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN"
+        );
+    }
+
+    #[test]
+    fn a_list_of_chats_begins_with_those_of_the_participant() {
+        let plan = plan(chat::PAGE);
+        assert!(
+            plan.starts_with(
+                "SEARCH m USING INDEX member_by_participant (participant=?)\n\
+                 SEARCH c USING INTEGER PRIMARY KEY (rowid=?)"
+            ),
+            "{plan}"
+        );
+    }
+
+    #[test]
+    fn what_decisions_are_made_on_is_found_by_keys_and_needs_no_sorting() {
+        assert_eq!(
+            plan(load::WINDOW),
+            "SEARCH m USING INDEX message_by_chat (chat=? AND position>?)\n\
+             SEARCH r USING PRIMARY KEY (message=? AND participant=?) LEFT-JOIN"
+        );
+        assert_eq!(
+            plan(load::RECEIVED),
+            "SEARCH log USING PRIMARY KEY (participant=? AND seq>? AND seq<?)"
+        );
     }
 }

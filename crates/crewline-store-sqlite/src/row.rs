@@ -54,7 +54,9 @@ pub(crate) fn count(row: &Row<'_>, at: usize) -> Result<u64> {
 
 pub(crate) fn hash(row: &Row<'_>, at: usize) -> Result<[u8; 32]> {
     let bytes = row.get_ref(at)?.as_blob().unwrap_or_default();
-    bytes.try_into().map_err(|_| Fault::damaged(format!("a hash has {} bytes", bytes.len())))
+    bytes
+        .try_into()
+        .map_err(|_| Fault::damaged(format!("a hash has {} bytes", bytes.len())))
 }
 
 pub(crate) fn text(row: &Row<'_>, at: usize) -> Result<Arc<str>> {
@@ -66,7 +68,8 @@ pub(crate) fn text(row: &Row<'_>, at: usize) -> Result<Arc<str>> {
 
 pub(crate) fn participant_id(row: &Row<'_>, at: usize) -> Result<ParticipantId> {
     let id: String = row.get(at)?;
-    ParticipantId::new(&id).map_err(|error| Fault::damaged(format!("the id {id:?} of a participant {error}")))
+    ParticipantId::new(&id)
+        .map_err(|error| Fault::damaged(format!("the id {id:?} of a participant {error}")))
 }
 
 pub(crate) fn standing_code(standing: Standing) -> u8 {
@@ -82,7 +85,9 @@ pub(crate) fn standing(row: &Row<'_>, at: usize) -> Result<Standing> {
         0 => Ok(Standing::Expected),
         1 => Ok(Standing::User),
         2 => Ok(Standing::External),
-        code => Err(Fault::damaged(format!("a participant has the standing {code}"))),
+        code => Err(Fault::damaged(format!(
+            "a participant has the standing {code}"
+        ))),
     }
 }
 
@@ -152,14 +157,28 @@ pub(crate) fn recipient(row: &Row<'_>, at: usize) -> Result<RecipientRow> {
             return Ok(None);
         };
         let said_at = time_or_none(row, at + column + 1)?;
-        Ok(Some(Mark { at: reached, said_at, implied: implied & bit != 0 }))
+        Ok(Some(Mark {
+            at: reached,
+            said_at,
+            implied: implied & bit != 0,
+        }))
     };
-    Ok(RecipientRow { delivered: mark(0, 1)?, read: mark(2, 2)?, acknowledged: mark(4, 0)? })
+    Ok(RecipientRow {
+        delivered: mark(0, 1)?,
+        read: mark(2, 2)?,
+        acknowledged: mark(4, 0)?,
+    })
 }
 
 /// The bits of `implied`.
 pub(crate) fn implied_bits(row: &RecipientRow) -> u8 {
-    let bit = |mark: Option<Mark>, bit| if mark.is_some_and(|mark| mark.implied) { bit } else { 0 };
+    let bit = |mark: Option<Mark>, bit| {
+        if mark.is_some_and(|mark| mark.implied) {
+            bit
+        } else {
+            0
+        }
+    };
     bit(row.delivered, 1) | bit(row.read, 2)
 }
 
@@ -176,12 +195,17 @@ pub(crate) fn load_recipient(
     );
     let mut statement = sql.prepare_cached(SQL)?;
     let mut rows = statement.query((message.0, participant.0))?;
-    rows.next()?.map_or(Ok(RecipientRow::default()), |row| recipient(row, 0))
+    rows.next()?
+        .map_or(Ok(RecipientRow::default()), |row| recipient(row, 0))
 }
 
 /// A message.
 pub(crate) fn load_message(sql: &Connection, no: MessageNo) -> Result<Option<MessageRow>> {
-    const SQL: &str = concat!("SELECT ", message_columns!(), " FROM message m WHERE m.no = ?1");
+    const SQL: &str = concat!(
+        "SELECT ",
+        message_columns!(),
+        " FROM message m WHERE m.no = ?1"
+    );
     let mut statement = sql.prepare_cached(SQL)?;
     let mut rows = statement.query([no.0])?;
     rows.next()?.map(message).transpose()
@@ -210,7 +234,10 @@ pub(crate) fn load_payload(
 /// A chat with everyone in it.
 pub(crate) fn load_chat(sql: &Connection, no: ChatNo) -> Result<Option<ChatRow>> {
     let mut statement = sql.prepare_cached("SELECT salt FROM chat WHERE no = ?1")?;
-    let Some(salt) = statement.query_row([no.0], |row| row.get::<_, i64>(0)).optional()? else {
+    let Some(salt) = statement
+        .query_row([no.0], |row| row.get::<_, i64>(0))
+        .optional()?
+    else {
         return Ok(None);
     };
     let mut statement = sql.prepare_cached(
@@ -223,7 +250,12 @@ pub(crate) fn load_chat(sql: &Connection, no: ChatNo) -> Result<Option<ChatRow>>
     }
     members.sort_unstable();
     let (ids, nos): (Vec<_>, Vec<_>) = members.into_iter().unzip();
-    Ok(Some(ChatRow { no, salt: salt as u64, members: nos.into(), member_ids: ids.into() }))
+    Ok(Some(ChatRow {
+        no,
+        salt: salt as u64,
+        members: nos.into(),
+        member_ids: ids.into(),
+    }))
 }
 
 /// The last seq of a log.

@@ -42,7 +42,10 @@ fn save_participants(sql: &Connection, changes: &Changes) -> Result<()> {
             row.disabled
         ])?;
         if put != 1 {
-            return Err(Fault::Taken(format!("the number {} of a participant", no.0)));
+            return Err(Fault::Taken(format!(
+                "the number {} of a participant",
+                no.0
+            )));
         }
     }
     Ok(())
@@ -50,7 +53,11 @@ fn save_participants(sql: &Connection, changes: &Changes) -> Result<()> {
 
 /// A row that must be there was not: the store is not what was loaded from it.
 fn expect_one(rows: usize, what: impl FnOnce() -> String) -> Result<()> {
-    if rows == 1 { Ok(()) } else { Err(Fault::damaged(what())) }
+    if rows == 1 {
+        Ok(())
+    } else {
+        Err(Fault::damaged(what()))
+    }
 }
 
 fn save_chats(sql: &Connection, changes: &Changes) -> Result<()> {
@@ -64,8 +71,19 @@ fn save_chats(sql: &Connection, changes: &Changes) -> Result<()> {
     let mut member = sql.prepare_cached(
         "INSERT INTO member (chat, participant, done, read_position) VALUES (?1, ?2, 0, 0)",
     )?;
-    for NewChatRow { chat: row, key, created_by, created_at } in &changes.chats {
-        chat.execute((row.no.0, row.salt as i64, created_by.0, created_at.as_millis()))?;
+    for NewChatRow {
+        chat: row,
+        key,
+        created_by,
+        created_at,
+    } in &changes.chats
+    {
+        chat.execute((
+            row.no.0,
+            row.salt as i64,
+            created_by.0,
+            created_at.as_millis(),
+        ))?;
         set.execute((&key.0[..], row.no.0))?;
         for no in row.members.iter() {
             member.execute((row.no.0, no.0))?;
@@ -111,7 +129,12 @@ fn save_messages(sql: &Connection, changes: &Changes) -> Result<()> {
         "INSERT INTO payload (message, recipient, state, bytes) VALUES (?1, ?2, ?3, ?4)",
     )?;
     for row in &changes.payloads {
-        payload.execute((row.message.0, row.recipient.0, state_code(row.state), row.payload.as_bytes()))?;
+        payload.execute((
+            row.message.0,
+            row.recipient.0,
+            state_code(row.state),
+            row.payload.as_bytes(),
+        ))?;
     }
     Ok(())
 }
@@ -124,9 +147,18 @@ fn save_chat_heads(sql: &Connection, changes: &Changes) -> Result<()> {
         "UPDATE chat SET last_position = ?2, last_activity = ?3, last_message = ?4 WHERE no = ?1",
     )?;
     for (no, head) in &changes.chat_heads {
-        let ChatHead { last_position, last_activity, last_message } = head;
+        let ChatHead {
+            last_position,
+            last_activity,
+            last_message,
+        } = head;
         let message = last_message.map(|no| no.0);
-        let rows = put.execute((no.0, *last_position as i64, last_activity.as_millis(), message))?;
+        let rows = put.execute((
+            no.0,
+            *last_position as i64,
+            last_activity.as_millis(),
+            message,
+        ))?;
         expect_one(rows, || format!("chat {} is missing", no.0))?;
     }
     Ok(())
@@ -140,8 +172,15 @@ fn save_members(sql: &Connection, changes: &Changes) -> Result<()> {
         "UPDATE member SET done = ?3, read_position = ?4 WHERE chat = ?1 AND participant = ?2",
     )?;
     for ((chat, participant), row) in &changes.members {
-        let rows = put.execute((chat.0, participant.0, row.done as i64, row.read_position as i64))?;
-        expect_one(rows, || format!("participant {} is not in chat {}", participant.0, chat.0))?;
+        let rows = put.execute((
+            chat.0,
+            participant.0,
+            row.done as i64,
+            row.read_position as i64,
+        ))?;
+        expect_one(rows, || {
+            format!("participant {} is not in chat {}", participant.0, chat.0)
+        })?;
     }
     Ok(())
 }
@@ -153,9 +192,19 @@ fn save_receipts(sql: &Connection, changes: &Changes) -> Result<()> {
              ON CONFLICT DO NOTHING",
         )?;
         for row in &changes.facts {
-            let (at, said_at) = (row.at.as_millis(), row.said_at.map(crewline_api::Timestamp::as_millis));
+            let (at, said_at) = (
+                row.at.as_millis(),
+                row.said_at.map(crewline_api::Timestamp::as_millis),
+            );
             let state = state_code(row.state);
-            fact.execute((row.message.0, row.recipient.0, row.device.0, state, at, said_at))?;
+            fact.execute((
+                row.message.0,
+                row.recipient.0,
+                row.device.0,
+                state,
+                at,
+                said_at,
+            ))?;
         }
     }
     if changes.recipients.is_empty() {
@@ -167,10 +216,15 @@ fn save_receipts(sql: &Connection, changes: &Changes) -> Result<()> {
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     for ((message, participant), row) in &changes.recipients {
-        let RecipientRow { delivered, read, acknowledged } = row;
+        let RecipientRow {
+            delivered,
+            read,
+            acknowledged,
+        } = row;
         let at = |mark: &Option<crewline_core::Mark>| mark.map(|mark| mark.at.as_millis());
         let said = |mark: &Option<crewline_core::Mark>| {
-            mark.and_then(|mark| mark.said_at).map(crewline_api::Timestamp::as_millis)
+            mark.and_then(|mark| mark.said_at)
+                .map(crewline_api::Timestamp::as_millis)
         };
         put.execute(params![
             message.0,
@@ -223,7 +277,13 @@ fn save_cursors(sql: &Connection, changes: &Changes) -> Result<()> {
     )?;
     for ((participant, name), row) in &changes.cursors {
         let put_at = row.put_at.as_millis();
-        put.execute((participant.0, name.as_str(), row.seq as i64, row.kinds.bits(), put_at))?;
+        put.execute((
+            participant.0,
+            name.as_str(),
+            row.seq as i64,
+            row.kinds.bits(),
+            put_at,
+        ))?;
     }
     Ok(())
 }

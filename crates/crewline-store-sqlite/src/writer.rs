@@ -2,8 +2,8 @@
 
 use crewline_core::needs::Wanted;
 use crewline_core::{BatchId, Changes, Directory, State, StoreError, Writer};
-use rusqlite::wal::CheckpointMode;
 use rusqlite::MAIN_DB;
+use rusqlite::wal::CheckpointMode;
 
 use crate::checkpointer::Checkpointer;
 use crate::connection::{WriteConnection, poll_for_locks};
@@ -27,7 +27,12 @@ pub(crate) struct SqliteWriter {
 
 impl SqliteWriter {
     pub(crate) fn new(main: WriteConnection, checkpointer: Checkpointer, lock: ServeLock) -> Self {
-        Self { checkpointer, main, seen: None, _lock: lock }
+        Self {
+            checkpointer,
+            main,
+            seen: None,
+            _lock: lock,
+        }
     }
 
     fn fail(&mut self, error: StoreError) -> StoreError {
@@ -91,7 +96,11 @@ impl Writer for SqliteWriter {
         let doing = "trying to write";
         let probed = self.main.begin(doing).and_then(|()| {
             let sql = "UPDATE meta SET value = value + 1 WHERE key = 'probe'";
-            let written = self.main.sql().prepare_cached(sql).and_then(|mut probe| probe.execute([]));
+            let written = self
+                .main
+                .sql()
+                .prepare_cached(sql)
+                .and_then(|mut probe| probe.execute([]));
             written.map_err(|error| self.main.place().error(doing, error))?;
             self.main.commit(doing)
         });
@@ -115,7 +124,10 @@ impl Drop for SqliteWriter {
         let ready = poll_for_locks(self.main.sql_mut(), soon);
         // Where a reader is still at work the WAL stays, and the next one to open the store finds it.
         if ready.is_ok() {
-            let _ = self.main.sql().wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE);
+            let _ = self
+                .main
+                .sql()
+                .wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE);
         }
     }
 }

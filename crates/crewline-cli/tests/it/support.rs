@@ -69,7 +69,7 @@ impl World {
         let world = Self::new();
         let mut csv = "id,name,role,password\n".to_owned();
         for id in ids {
-            let _ = write!(csv, "{id},{},crew,{PASSWORD}\n", id.to_uppercase());
+            let _ = writeln!(csv, "{id},{},crew,{PASSWORD}", id.to_uppercase());
         }
         world.write("users.csv", &csv);
         world.run(&["user", "import", "users.csv"]).ok();

@@ -32,19 +32,28 @@ pub fn backup(path: &Path, to: &Path) -> Result<(), StoreError> {
 }
 
 fn exists(to: &Path) -> StoreError {
-    let detail = format!("{DOING}: {} exists already. Name a new file; a backup never replaces one", to.display());
+    let detail = format!(
+        "{DOING}: {} exists already. Name a new file; a backup never replaces one",
+        to.display()
+    );
     StoreError::new(StoreErrorKind::Unavailable, detail)
 }
 
 fn copy(sql: &Connection, place: &Place, part: &Part, to: &Path) -> Result<(), StoreError> {
     let target = part.path.to_str().ok_or_else(|| {
-        let detail = format!("{DOING}: the name {} is not UTF-8. Name another file", to.display());
+        let detail = format!(
+            "{DOING}: the name {} is not UTF-8. Name another file",
+            to.display()
+        );
         StoreError::new(StoreErrorKind::Unavailable, detail)
     })?;
     sql.execute("VACUUM INTO ?1", [target]).map_err(|error| {
         // Trouble may be with either file.
         let detail = place.error(DOING, error);
-        StoreError::new(detail.kind, format!("{} (copying to {})", detail.detail, to.display()))
+        StoreError::new(
+            detail.kind,
+            format!("{} (copying to {})", detail.detail, to.display()),
+        )
     })?;
     let finish = || -> Result<(), Fault> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -69,7 +78,9 @@ impl Part {
             Ok(_) => Ok(Self { path }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let folder = folder_of(to).display();
-                let detail = format!("{DOING}: the folder {folder} does not exist. Make it (mkdir -p), or name another place");
+                let detail = format!(
+                    "{DOING}: the folder {folder} does not exist. Make it (mkdir -p), or name another place"
+                );
                 Err(StoreError::new(StoreErrorKind::Unavailable, detail))
             }
             Err(error) => Err(Place::new(to).io_error(DOING, &error)),

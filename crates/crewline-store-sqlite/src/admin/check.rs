@@ -43,7 +43,8 @@ impl Report {
 pub fn check(path: &Path) -> Result<Report, StoreError> {
     let doing = "checking the store";
     let (place, sql) = open_existing(path, doing)?;
-    sql.pragma_update(None, "query_only", true).map_err(|error| place.error(doing, error))?;
+    sql.pragma_update(None, "query_only", true)
+        .map_err(|error| place.error(doing, error))?;
     report(&sql).map_err(|fault| place.error(doing, fault))
 }
 
@@ -61,7 +62,9 @@ fn report(sql: &Connection) -> Result<Report, Fault> {
     for part in [check_file, check_facts, check_rows] {
         if let Err(fault) = part(sql, &mut report) {
             let damage = fault.as_damage().ok_or(fault)?;
-            report.problems.push(format!("the file is damaged: {damage}"));
+            report
+                .problems
+                .push(format!("the file is damaged: {damage}"));
         }
         if !report.is_ok() {
             // What rests on damaged pages would only be more of the same.
@@ -72,7 +75,11 @@ fn report(sql: &Connection) -> Result<Report, Fault> {
 }
 
 fn check_facts(sql: &Connection, report: &mut Report) -> Result<(), Fault> {
-    let count = |table| sql.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
+    let count = |table| {
+        sql.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+            row.get::<_, i64>(0)
+        })
+    };
     report.epoch = meta::epoch(sql)?;
     report.backup_of_epoch = meta::backup_of(sql)?;
     report.messages = count("message")? as u64;
@@ -111,13 +118,17 @@ fn check_file(sql: &Connection, report: &mut Report) -> Result<(), Fault> {
     while let Some(row) = rows.next()? {
         found += 1;
         if found > LISTED_MAX {
-            report.problems.push("and more rows that name rows which are not there".to_owned());
+            report
+                .problems
+                .push("and more rows that name rows which are not there".to_owned());
             break;
         }
         let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
         let no: Option<i64> = row.get(1)?;
         let which = no.map_or_else(|| "a row".to_owned(), |no| format!("row {no}"));
-        report.problems.push(format!("{which} of {table} names a row of {parent} that is not there"));
+        report.problems.push(format!(
+            "{which} of {table} names a row of {parent} that is not there"
+        ));
     }
     Ok(())
 }
@@ -162,14 +173,14 @@ const RULES: &[(&str, &str)] = &[
          WHERE m.done NOT BETWEEN 0 AND c.last_position OR m.read_position NOT BETWEEN 0 AND c.last_position",
     ),
     (
-        "in chat # the count of what participant # has read or sent is wrong",
+        "in chat # the count of what user # has read or sent is wrong",
         "WITH sent AS (SELECT chat, sender AS who, count(*) AS count FROM message GROUP BY chat, sender),
               been_read AS (SELECT m.chat, r.participant AS who, count(*) AS count FROM recipient r JOIN message m ON m.no = r.message
                             WHERE r.read_at IS NOT NULL GROUP BY m.chat, r.participant)
-         SELECT m.chat, m.participant FROM member m JOIN participant p ON p.no = m.participant
+         SELECT m.chat, m.participant FROM member m JOIN participant p ON p.no = m.participant AND p.standing = 1
          LEFT JOIN sent s ON s.chat = m.chat AND s.who = m.participant
          LEFT JOIN been_read r ON r.chat = m.chat AND r.who = m.participant
-         WHERE m.done <> coalesce(r.count, 0) + CASE p.standing WHEN 1 THEN coalesce(s.count, 0) ELSE 0 END",
+         WHERE m.done <> coalesce(r.count, 0) + coalesce(s.count, 0)",
     ),
     (
         "message # was sent by participant #, who is not in its chat",
@@ -207,18 +218,31 @@ const RULES: &[(&str, &str)] = &[
     ),
 ];
 
-fn check_rule(sql: &Connection, sentence: &str, query: &str, report: &mut Report) -> Result<(), Fault> {
+fn check_rule(
+    sql: &Connection,
+    sentence: &str,
+    query: &str,
+    report: &mut Report,
+) -> Result<(), Fault> {
     let mut statement = sql.prepare(query)?;
     let mut rows = statement.query([])?;
     let mut found = 0;
     while let Some(row) = rows.next()? {
         found += 1;
         if found > LISTED_MAX {
-            report.problems.push(format!("and more: {}", sentence.replace('#', "...")));
+            report
+                .problems
+                .push(format!("and more: {}", sentence.replace('#', "...")));
             break;
         }
         let (one, two): (i64, i64) = (row.get(0)?, row.get(1)?);
-        report.problems.push(sentence.replacen('#', &one.to_string(), 1).replacen('#', &two.to_string(), 1));
+        report
+            .problems
+            .push(
+                sentence
+                    .replacen('#', &one.to_string(), 1)
+                    .replacen('#', &two.to_string(), 1),
+            );
     }
     Ok(())
 }
@@ -233,17 +257,25 @@ fn check_sets(sql: &Connection, report: &mut Report) -> Result<(), Fault> {
     let mut found = 0;
     while let Some(chat) = rows.next()? {
         let no = ChatNo(chat.get(0)?);
-        let kept = if chat.get_ref(1)?.as_blob().is_ok() { Some(MembersKey(row::hash(chat, 1)?)) } else { None };
+        let kept = if chat.get_ref(1)?.as_blob().is_ok() {
+            Some(MembersKey(row::hash(chat, 1)?))
+        } else {
+            None
+        };
         let people: Vec<ParticipantNo> = members
             .query_map([no.0], |row| row.get(0).map(ParticipantNo))?
             .collect::<rusqlite::Result<_>>()?;
         if kept != Some(MembersKey::of(people)) {
             found += 1;
             if found > LISTED_MAX {
-                report.problems.push("and more chats that cannot be found by the people in them".to_owned());
+                report
+                    .problems
+                    .push("and more chats that cannot be found by the people in them".to_owned());
                 break;
             }
-            report.problems.push(format!("chat {} cannot be found by the people in it", no.0));
+            report
+                .problems
+                .push(format!("chat {} cannot be found by the people in it", no.0));
         }
     }
     Ok(())

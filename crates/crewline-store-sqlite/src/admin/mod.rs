@@ -20,7 +20,10 @@ use crate::file::{Found, look};
 /// Opens a store that must exist. What is in it stays as it is; only the pages of a WAL that was left behind may move.
 fn open_existing(path: &Path, doing: &str) -> Result<(Place, Connection), StoreError> {
     if look(path)? == Found::Nothing {
-        let detail = format!("{doing}: there is no store at {}. Name the store's file with --store", path.display());
+        let detail = format!(
+            "{doing}: there is no store at {}. Name the store's file with --store",
+            path.display()
+        );
         return Err(StoreError::new(StoreErrorKind::Unavailable, detail));
     }
     let place = Place::resolve(path)?;

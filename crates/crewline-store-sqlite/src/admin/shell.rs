@@ -37,7 +37,8 @@ pub struct Shell {
 pub fn open_shell(path: &Path, writable: bool) -> Result<Shell, StoreError> {
     let doing = "opening a shell on the store";
     let (place, sql) = open_existing(path, doing)?;
-    sql.pragma_update(None, "query_only", !writable).map_err(|error| place.error(doing, error))?;
+    sql.pragma_update(None, "query_only", !writable)
+        .map_err(|error| place.error(doing, error))?;
     Ok(Shell { sql, writable })
 }
 
@@ -52,7 +53,10 @@ impl Shell {
         while let Some(mut statement) = batch.next().map_err(say)? {
             // SQLite's own switch could be turned by a statement.
             if !self.writable && !statement.readonly() {
-                return Err("this shell only reads the store; open it to write, with the server stopped".to_owned());
+                return Err(
+                    "this shell only reads the store; open it to write, with the server stopped"
+                        .to_owned(),
+                );
             }
             if let Some(table) = run(&mut statement).map_err(say)? {
                 tables.push(table);
@@ -65,10 +69,19 @@ impl Shell {
 #[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 fn say(error: rusqlite::Error) -> String {
     match error {
-        rusqlite::Error::SqlInputError { msg, sql, offset, .. } => {
-            let rest = usize::try_from(offset).ok().and_then(|at| sql.get(at..)).unwrap_or_default();
+        rusqlite::Error::SqlInputError {
+            msg, sql, offset, ..
+        } => {
+            let rest = usize::try_from(offset)
+                .ok()
+                .and_then(|at| sql.get(at..))
+                .unwrap_or_default();
             let near: String = rest.chars().take(40).collect();
-            if near.is_empty() { msg } else { format!("{msg}, at: {near}") }
+            if near.is_empty() {
+                msg
+            } else {
+                format!("{msg}, at: {near}")
+            }
         }
         rusqlite::Error::SqliteFailure(_, Some(message)) => message,
         other => other.to_string(),
@@ -76,16 +89,28 @@ fn say(error: rusqlite::Error) -> String {
 }
 
 fn run(statement: &mut Statement<'_>) -> Result<Option<Table>, rusqlite::Error> {
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement
+        .column_names()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     let width = columns.len();
     let mut rows = statement.query([])?;
-    let mut table = Table { columns, rows: Vec::new(), cut_off: false };
+    let mut table = Table {
+        columns,
+        rows: Vec::new(),
+        cut_off: false,
+    };
     while let Some(row) = rows.next()? {
         if table.rows.len() == ROWS_MAX {
             table.cut_off = true;
             break;
         }
-        table.rows.push((0..width).map(|at| row.get_ref(at).map(show)).collect::<Result<_, _>>()?);
+        table.rows.push(
+            (0..width)
+                .map(|at| row.get_ref(at).map(show))
+                .collect::<Result<_, _>>()?,
+        );
     }
     Ok((width > 0).then_some(table))
 }

@@ -15,7 +15,8 @@ pub(super) fn open(
     session: &NewSessionRow,
     now: Timestamp,
 ) -> Result<OpenedSession> {
-    sql.prepare_cached("DELETE FROM session WHERE expires_at <= ?1")?.execute([now.as_millis()])?;
+    sql.prepare_cached("DELETE FROM session WHERE expires_at <= ?1")?
+        .execute([now.as_millis()])?;
     // The device of a session may be the session itself, and then has its number in its id.
     let no: SessionNo = sql
         .prepare_cached(
@@ -25,10 +26,23 @@ pub(super) fn open(
             (&session.hash.0[..], session.user.0, now.as_millis(), session.expires_at.as_millis()),
             |row| row.get(0).map(SessionNo),
         )?;
-    let own_id = session.device_id.clone().unwrap_or_else(|| format!("session-{}", no.0));
-    let device = put_device(sql, Some(session.user), &own_id, session.device_name.as_deref(), now)?;
-    sql.prepare_cached("UPDATE session SET device = ?2 WHERE no = ?1")?.execute((no.0, device.0))?;
-    Ok(OpenedSession { session: no, device })
+    let own_id = session
+        .device_id
+        .clone()
+        .unwrap_or_else(|| format!("session-{}", no.0));
+    let device = put_device(
+        sql,
+        Some(session.user),
+        &own_id,
+        session.device_name.as_deref(),
+        now,
+    )?;
+    sql.prepare_cached("UPDATE session SET device = ?2 WHERE no = ?1")?
+        .execute((no.0, device.0))?;
+    Ok(OpenedSession {
+        session: no,
+        device,
+    })
 }
 
 /// The device of this id; a name that is given anew replaces the old one.
@@ -50,7 +64,9 @@ pub(super) fn put_device(
 
 /// Closes a session; returns whether there was one.
 pub(super) fn close(sql: &Connection, session: SessionNo) -> Result<bool> {
-    let closed = sql.prepare_cached("DELETE FROM session WHERE no = ?1")?.execute([session.0])?;
+    let closed = sql
+        .prepare_cached("DELETE FROM session WHERE no = ?1")?
+        .execute([session.0])?;
     if closed > 0 {
         meta::bump_directory(sql)?;
     }
@@ -59,7 +75,8 @@ pub(super) fn close(sql: &Connection, session: SessionNo) -> Result<bool> {
 
 /// Closes all sessions of a user.
 pub(super) fn close_all(sql: &Connection, user: ParticipantNo) -> Result<()> {
-    sql.prepare_cached("DELETE FROM session WHERE participant = ?1")?.execute([user.0])?;
+    sql.prepare_cached("DELETE FROM session WHERE participant = ?1")?
+        .execute([user.0])?;
     Ok(())
 }
 

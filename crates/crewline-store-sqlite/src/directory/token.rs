@@ -12,12 +12,18 @@ use crate::error::Fault;
 use crate::meta;
 
 /// Makes a token. Externals that it names are known from now on.
-pub(super) fn create(sql: &Connection, token: &NewToken, now: Timestamp) -> Result<TokenRow, Refusal> {
+pub(super) fn create(
+    sql: &Connection,
+    token: &NewToken,
+    now: Timestamp,
+) -> Result<TokenRow, Refusal> {
     let (kind, user) = match &token.owner {
         TokenOwner::Administration => (0, None),
         TokenOwner::User(id) => (1, Some(find_user(sql, id)?)),
         TokenOwner::Externals(patterns) => {
-            patterns.iter().try_for_each(|pattern| know_external(sql, pattern))?;
+            patterns
+                .iter()
+                .try_for_each(|pattern| know_external(sql, pattern))?;
             (2, None)
         }
     };
@@ -31,11 +37,17 @@ pub(super) fn create(sql: &Connection, token: &NewToken, now: Timestamp) -> Resu
             |row| row.get(0).map(TokenNo),
         )?;
     let device = session::put_device(sql, user, &format!("token-{}", no.0), None, now)?;
-    sql.prepare_cached("UPDATE token SET device = ?2 WHERE no = ?1")?.execute((no.0, device.0))?;
+    sql.prepare_cached("UPDATE token SET device = ?2 WHERE no = ?1")?
+        .execute((no.0, device.0))?;
     if let TokenOwner::Externals(patterns) = &token.owner {
         save_patterns(sql, no, patterns)?;
     }
-    Ok(TokenRow { no, owner: token.owner.clone(), created_at: now, last_used_at: None })
+    Ok(TokenRow {
+        no,
+        owner: token.owner.clone(),
+        created_at: now,
+        last_used_at: None,
+    })
 }
 
 /// An external that is named exactly becomes known; it is never a user's id.
@@ -45,11 +57,15 @@ fn know_external(sql: &Connection, pattern: &ExternalPattern) -> Result<(), Refu
     };
     match find_participant(sql, id)? {
         Some((_, Standing::User)) => {
-            return Err(Refusal::Directory(DirectoryError::Exists { id: id.clone(), what: "a user" }));
+            return Err(Refusal::Directory(DirectoryError::Exists {
+                id: id.clone(),
+                what: "a user",
+            }));
         }
         Some((_, Standing::External)) => {}
         Some((no, Standing::Expected)) => {
-            sql.prepare_cached("UPDATE participant SET standing = 2 WHERE no = ?1")?.execute([no.0])?;
+            sql.prepare_cached("UPDATE participant SET standing = 2 WHERE no = ?1")?
+                .execute([no.0])?;
         }
         None => {
             make(sql, id, Standing::External)?;
@@ -58,7 +74,11 @@ fn know_external(sql: &Connection, pattern: &ExternalPattern) -> Result<(), Refu
     Ok(())
 }
 
-fn save_patterns(sql: &Connection, token: TokenNo, patterns: &[ExternalPattern]) -> Result<(), Fault> {
+fn save_patterns(
+    sql: &Connection,
+    token: TokenNo,
+    patterns: &[ExternalPattern],
+) -> Result<(), Fault> {
     let mut insert = sql.prepare_cached(
         "INSERT INTO token_external (token, place, text, is_prefix) VALUES (?1, ?2, ?3, ?4)",
     )?;
@@ -75,13 +95,18 @@ fn save_patterns(sql: &Connection, token: TokenNo, patterns: &[ExternalPattern])
 /// The token with this hash.
 pub(super) fn find(sql: &Connection, hash: &SecretHash) -> Result<Option<TokenNo>, Fault> {
     let mut statement = sql.prepare_cached("SELECT no FROM token WHERE hash = ?1")?;
-    Ok(statement.query_row([&hash.0[..]], |row| row.get(0).map(TokenNo)).optional()?)
+    Ok(statement
+        .query_row([&hash.0[..]], |row| row.get(0).map(TokenNo))
+        .optional()?)
 }
 
 /// Revokes a token; returns whether there was one. Its device stays, for the receipts that name it.
 pub(super) fn revoke(sql: &Connection, no: TokenNo) -> Result<bool, Fault> {
-    sql.prepare_cached("DELETE FROM token_external WHERE token = ?1")?.execute([no.0])?;
-    let revoked = sql.prepare_cached("DELETE FROM token WHERE no = ?1")?.execute([no.0])?;
+    sql.prepare_cached("DELETE FROM token_external WHERE token = ?1")?
+        .execute([no.0])?;
+    let revoked = sql
+        .prepare_cached("DELETE FROM token WHERE no = ?1")?
+        .execute([no.0])?;
     if revoked > 0 {
         meta::bump_directory(sql)?;
     }

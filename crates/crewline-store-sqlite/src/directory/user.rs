@@ -14,7 +14,12 @@ use crate::row;
 
 /// Adds a user. A participant who was expected becomes the user.
 pub(super) fn add(sql: &Connection, user: &NewUser, now: Timestamp) -> Result<UserAdded, Refusal> {
-    let exists = |what| Err(Refusal::Directory(DirectoryError::Exists { id: user.id.clone(), what }));
+    let exists = |what| {
+        Err(Refusal::Directory(DirectoryError::Exists {
+            id: user.id.clone(),
+            what,
+        }))
+    };
     let no = match find(sql, &user.id)? {
         Some((_, Standing::User)) => return exists("a user"),
         Some((_, Standing::External)) => return exists("an external"),
@@ -31,7 +36,10 @@ pub(super) fn add(sql: &Connection, user: &NewUser, now: Timestamp) -> Result<Us
         user.password,
         now.as_millis()
     ])?;
-    Ok(UserAdded { no, looks_like: looks_like(sql, &user.id)? })
+    Ok(UserAdded {
+        no,
+        looks_like: looks_like(sql, &user.id)?,
+    })
 }
 
 /// Changes a user. Whoever is shut out or has a new password is signed out everywhere.
@@ -53,12 +61,14 @@ pub(super) fn change(
 }
 
 fn set_disabled(sql: &Connection, no: ParticipantNo, disabled: bool) -> Result<(), Fault> {
-    sql.prepare_cached("UPDATE participant SET disabled = ?2 WHERE no = ?1")?.execute((no.0, disabled))?;
+    sql.prepare_cached("UPDATE participant SET disabled = ?2 WHERE no = ?1")?
+        .execute((no.0, disabled))?;
     Ok(())
 }
 
 fn set_password(sql: &Connection, no: ParticipantNo, hash: &str) -> Result<(), Fault> {
-    sql.prepare_cached("UPDATE participant SET password = ?2 WHERE no = ?1")?.execute((no.0, hash))?;
+    sql.prepare_cached("UPDATE participant SET password = ?2 WHERE no = ?1")?
+        .execute((no.0, hash))?;
     session::close_all(sql, no)
 }
 
@@ -72,12 +82,18 @@ pub(super) fn import(
     for ImportRow { user, line } in rows {
         let id = user.id.clone();
         if let Some((no, Standing::User)) = find(sql, &id)? {
-            let list = if change_to(sql, no, user)? { &mut report.changed } else { &mut report.unchanged };
+            let list = if change_to(sql, no, user)? {
+                &mut report.changed
+            } else {
+                &mut report.unchanged
+            };
             list.push(id);
             continue;
         }
         let added = add(sql, user, now).map_err(|refusal| at_line(*line, refusal))?;
-        report.look_alikes.extend(added.looks_like.map(|other| (id.clone(), other)));
+        report
+            .look_alikes
+            .extend(added.looks_like.map(|other| (id.clone(), other)));
         report.added.push(id);
     }
     Ok(report)
@@ -85,9 +101,10 @@ pub(super) fn import(
 
 fn at_line(line: u64, refusal: Refusal) -> Refusal {
     match refusal {
-        Refusal::Directory(error) => {
-            Refusal::Directory(DirectoryError::Line { line, detail: error.to_string() })
-        }
+        Refusal::Directory(error) => Refusal::Directory(DirectoryError::Line {
+            line,
+            detail: error.to_string(),
+        }),
         fault @ Refusal::Fault(_) => fault,
     }
 }

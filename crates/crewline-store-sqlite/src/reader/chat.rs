@@ -60,12 +60,14 @@ impl ChatCache {
 
     /// The chat of a row that names one.
     pub(super) fn of_row(&self, sql: &Connection, no: ChatNo) -> Result<ChatRow> {
-        self.get(sql, no)?.ok_or_else(|| Fault::damaged(format!("chat {} is missing", no.0)))
+        self.get(sql, no)?
+            .ok_or_else(|| Fault::damaged(format!("chat {} is missing", no.0)))
     }
 }
 
 /// The chats of one participant are found by the index; CROSS says that they come first.
-pub(super) const PAGE: &str = "SELECT c.no, c.last_position, c.last_activity, c.last_message, m.done
+pub(super) const PAGE: &str =
+    "SELECT c.no, c.last_position, c.last_activity, c.last_message, m.done
      FROM member m CROSS JOIN chat c ON c.no = m.chat
      WHERE m.participant = ?1 AND (c.last_activity, c.no) < (?2, ?3)
      ORDER BY c.last_activity DESC, c.no DESC LIMIT ?4";
@@ -78,8 +80,14 @@ pub(super) fn page(
     before: Option<ChatsBefore>,
     limit: usize,
 ) -> Result<ChatsPage> {
-    let before = before.map_or((i64::MAX, i64::MAX), |before| (before.last_activity.as_millis(), before.chat.0));
-    let mut page = ChatsPage { chats: Vec::new(), next: None, as_of: row::load_head(sql, viewer)? };
+    let before = before.map_or((i64::MAX, i64::MAX), |before| {
+        (before.last_activity.as_millis(), before.chat.0)
+    });
+    let mut page = ChatsPage {
+        chats: Vec::new(),
+        next: None,
+        as_of: row::load_head(sql, viewer)?,
+    };
     let mut statement = sql.prepare_cached(PAGE)?;
     let mut rows = statement.query((viewer.0, before.0, before.1, as_integer(limit as u64 + 1)))?;
     let mut last = None;

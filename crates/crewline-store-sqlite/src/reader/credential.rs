@@ -13,7 +13,11 @@ use crate::row;
 type Result<T> = std::result::Result<T, Fault>;
 
 /// Of a session that has not ended, or of a token; of nobody who is disabled.
-pub(super) fn of(sql: &Connection, hash: &SecretHash, now: Timestamp) -> Result<Option<Credential>> {
+pub(super) fn of(
+    sql: &Connection,
+    hash: &SecretHash,
+    now: Timestamp,
+) -> Result<Option<Credential>> {
     match session(sql, hash, now)? {
         Some(credential) => Ok(Some(credential)),
         None => token(sql, hash),
@@ -63,7 +67,12 @@ fn token(sql: &Connection, hash: &SecretHash) -> Result<Option<Credential>> {
         kind => return Err(unknown_kind(no, kind)),
     };
     let device = DeviceNo(row.get(4)?);
-    Ok(Some(Credential { source: CredentialSource::Token(no), scope, device, expires_at: None }))
+    Ok(Some(Credential {
+        source: CredentialSource::Token(no),
+        scope,
+        device,
+        expires_at: None,
+    }))
 }
 
 fn unknown_kind(no: TokenNo, kind: i64) -> Fault {
@@ -103,7 +112,12 @@ pub(super) fn tokens(sql: &Connection) -> Result<Vec<TokenRow>> {
             kind => return Err(unknown_kind(no, kind)),
         };
         let (created_at, last_used_at) = (row::time(row, 3)?, row::time_or_none(row, 4)?);
-        tokens.push(TokenRow { no, owner, created_at, last_used_at });
+        tokens.push(TokenRow {
+            no,
+            owner,
+            created_at,
+            last_used_at,
+        });
     }
     Ok(tokens)
 }

@@ -33,8 +33,17 @@ pub(super) fn page(
 ) -> Result<LogPage> {
     let Reading { sql, bodies } = reading;
     let (oldest, head) = ends(sql, participant)?;
-    let mut page = LogPage { events: Vec::new(), next: after, head, oldest };
-    let source = Source { sql, chats, fault: RefCell::new(None) };
+    let mut page = LogPage {
+        events: Vec::new(),
+        next: after,
+        head,
+        oldest,
+    };
+    let source = Source {
+        sql,
+        chats,
+        fault: RefCell::new(None),
+    };
     let mut statement = sql.prepare_cached(PAGE)?;
     let mut rows = statement.query((participant.0, as_integer(after), SCAN_MAX))?;
     while page.events.len() < limit {
@@ -53,8 +62,7 @@ pub(super) fn page(
     Ok(page)
 }
 
-pub(super) const PAGE: &str =
-    "SELECT seq, kind, message, who, detail FROM log WHERE participant = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+pub(super) const PAGE: &str = "SELECT seq, kind, message, who, detail FROM log WHERE participant = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
 
 /// The first seq that a log holds (`head + 1` where it holds none), and the last one.
 fn ends(sql: &Connection, participant: ParticipantNo) -> Result<(Seq, Seq)> {
@@ -71,17 +79,25 @@ fn ends(sql: &Connection, participant: ParticipantNo) -> Result<(Seq, Seq)> {
 
 fn log_row(participant: ParticipantNo, row: &Row<'_>) -> Result<LogRow> {
     let seq = row::count(row, 0)?;
-    let damaged = |what: &str| Fault::damaged(format!("row {seq} of the log of participant {}: {what}", participant.0));
+    let damaged = |what: &str| {
+        Fault::damaged(format!(
+            "row {seq} of the log of participant {}: {what}",
+            participant.0
+        ))
+    };
     let kind: u8 = row.get(1)?;
     let detail = match row.get_ref(4)?.as_blob_or_null() {
         Ok(None) => None,
-        Ok(Some(bytes)) => Some(LogDetail::from_bytes(bytes).ok_or_else(|| damaged("its detail cannot be read"))?),
+        Ok(Some(bytes)) => {
+            Some(LogDetail::from_bytes(bytes).ok_or_else(|| damaged("its detail cannot be read"))?)
+        }
         Err(_) => return Err(damaged("its detail is not bytes")),
     };
     Ok(LogRow {
         participant,
         seq,
-        kind: EventKind::from_code(kind).ok_or_else(|| damaged(&format!("{kind} is no kind of event")))?,
+        kind: EventKind::from_code(kind)
+            .ok_or_else(|| damaged(&format!("{kind} is no kind of event")))?,
         message: row.get::<_, Option<i64>>(2)?.map(MessageNo),
         who: row.get::<_, Option<i64>>(3)?.map(ParticipantNo),
         detail,
@@ -106,7 +122,9 @@ impl Source<'_> {
     fn why(&self, row: &LogRow) -> Fault {
         let missing = || {
             let (seq, no) = (row.seq, row.participant.0);
-            Fault::damaged(format!("row {seq} of the log of participant {no} tells of something that is not there"))
+            Fault::damaged(format!(
+                "row {seq} of the log of participant {no} tells of something that is not there"
+            ))
         };
         self.fault.take().unwrap_or_else(missing)
     }
@@ -130,7 +148,9 @@ impl Source<'_> {
 /// The id of the message that another one replies to, from its number and salt.
 pub(super) fn reply_to(row: &Row<'_>, at: usize) -> Result<Option<MessageId>> {
     let (no, salt): (Option<i64>, Option<i64>) = (row.get(at)?, row.get(at + 1)?);
-    Ok(no.zip(salt).map(|(no, salt)| MessageId::from_parts(no as u64, salt as u64)))
+    Ok(no
+        .zip(salt)
+        .map(|(no, salt)| MessageId::from_parts(no as u64, salt as u64)))
 }
 
 impl EventSource for Source<'_> {

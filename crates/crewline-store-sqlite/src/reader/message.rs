@@ -57,7 +57,9 @@ pub(super) fn view_of(
 ) -> Result<MessageView> {
     let mut statement = sql.prepare_cached(ONE)?;
     let mut rows = statement.query([no.0])?;
-    let row = rows.next()?.ok_or_else(|| Fault::damaged(format!("message {} is missing", no.0)))?;
+    let row = rows
+        .next()?
+        .ok_or_else(|| Fault::damaged(format!("message {} is missing", no.0)))?;
     let message = row::message(row)?;
     let chat = chats.of_row(sql, message.chat)?;
     show(sql, &chat, viewer, &message, row)
@@ -76,12 +78,19 @@ pub(super) fn history(
         return Ok(None);
     };
     let before = before.map_or(i64::MAX, as_integer);
-    let mut page = MessagesPage { messages: Vec::new(), next: None, as_of: row::load_head(sql, viewer)? };
+    let mut page = MessagesPage {
+        messages: Vec::new(),
+        next: None,
+        as_of: row::load_head(sql, viewer)?,
+    };
     let mut statement = sql.prepare_cached(HISTORY)?;
     let mut rows = statement.query((chat.no.0, before, as_integer(limit as u64 + 1)))?;
     while let Some(row) = rows.next()? {
         if page.messages.len() == limit {
-            page.next = page.messages.last().map(|message| message.position.to_string());
+            page.next = page
+                .messages
+                .last()
+                .map(|message| message.position.to_string());
             break;
         }
         let message = row::message(row)?;
@@ -98,7 +107,10 @@ fn show(
     row: &Row<'_>,
 ) -> Result<MessageView> {
     let sender = chat.member_id(message.sender).ok_or_else(|| {
-        Fault::damaged(format!("the sender of message {} is not in its chat", message.no.0))
+        Fault::damaged(format!(
+            "the sender of message {} is not in its chat",
+            message.no.0
+        ))
     })?;
     Ok(MessageView {
         message_id: message.id(),
@@ -122,10 +134,17 @@ fn recipients(
 ) -> Result<Vec<RecipientView>> {
     if viewer != message.sender {
         let own = row::load_recipient(sql, message.no, viewer)?;
-        return Ok(chat.member_id(viewer).map(|id| recipient_view(id, &own)).into_iter().collect());
+        return Ok(chat
+            .member_id(viewer)
+            .map(|id| recipient_view(id, &own))
+            .into_iter()
+            .collect());
     }
-    const SQL: &str =
-        concat!("SELECT r.participant, ", recipient_columns!(), " FROM recipient r WHERE r.message = ?1");
+    const SQL: &str = concat!(
+        "SELECT r.participant, ",
+        recipient_columns!(),
+        " FROM recipient r WHERE r.message = ?1"
+    );
     let mut known = BTreeMap::new();
     let mut statement = sql.prepare_cached(SQL)?;
     let mut rows = statement.query([message.no.0])?;

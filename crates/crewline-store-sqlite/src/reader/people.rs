@@ -25,7 +25,10 @@ pub(super) fn people(
         " FROM participant p WHERE p.id > ?1 AND p.standing <> 0 AND p.disabled = 0 ORDER BY p.id"
     );
     let q = q.to_lowercase();
-    let mut page = PeoplePage { people: Vec::new(), next: None };
+    let mut page = PeoplePage {
+        people: Vec::new(),
+        next: None,
+    };
     let mut statement = sql.prepare_cached(SQL)?;
     // No id is empty.
     let mut rows = statement.query([after.unwrap_or_default()])?;
@@ -36,7 +39,10 @@ pub(super) fn people(
             continue;
         }
         if page.people.len() == limit {
-            page.next = page.people.last().map(|person: &Person| person.user_id.to_string());
+            page.next = page
+                .people
+                .last()
+                .map(|person: &Person| person.user_id.to_string());
             break;
         }
         page.people.push(Person {
@@ -102,7 +108,9 @@ fn devices(sql: &Connection, user: ParticipantNo) -> Result<Vec<DeviceView>> {
             last_seen_at: Timestamp::from_millis(row.get(2)?),
         })
     };
-    Ok(statement.query_map([user.0], view)?.collect::<rusqlite::Result<_>>()?)
+    Ok(statement
+        .query_map([user.0], view)?
+        .collect::<rusqlite::Result<_>>()?)
 }
 
 fn sessions(
@@ -125,5 +133,7 @@ fn sessions(
         };
         Ok((SessionNo(no), view))
     };
-    Ok(statement.query_map((user.0, now.as_millis()), view)?.collect::<rusqlite::Result<_>>()?)
+    Ok(statement
+        .query_map((user.0, now.as_millis()), view)?
+        .collect::<rusqlite::Result<_>>()?)
 }

@@ -60,7 +60,10 @@ fn a_backup_that_is_opened_has_an_epoch_of_its_own_from_then_on() {
         assert_ne!(renewed, epoch);
         assert_eq!(open_it(), renewed);
         let report = admin::check(&copy).unwrap();
-        assert!(report.is_ok() && report.backup_of_epoch.is_none(), "{report:?}");
+        assert!(
+            report.is_ok() && report.backup_of_epoch.is_none(),
+            "{report:?}"
+        );
     }
     // The store itself is not touched.
     assert_eq!(desk.reader.epoch().unwrap(), epoch);
@@ -97,7 +100,11 @@ fn a_backup_never_replaces_a_file() {
     let to = folder.path().join("notes.txt");
     fs::write(&to, "keep me").unwrap();
     let error = admin::backup(&folder.store(), &to).unwrap_err();
-    assert!(error.detail.contains("notes.txt exists already"), "{}", error.detail);
+    assert!(
+        error.detail.contains("notes.txt exists already"),
+        "{}",
+        error.detail
+    );
     assert_eq!(folder.bytes("notes.txt"), b"keep me");
     assert!(admin::backup(&folder.store(), &folder.store()).is_err());
 }
@@ -107,10 +114,18 @@ fn a_backup_of_nothing_or_to_nowhere_is_refused() {
     let folder = Folder::new();
     let to = folder.path().join("copy.db");
     let error = admin::backup(&folder.store(), &to).unwrap_err();
-    assert!(error.detail.contains("there is no store at"), "{}", error.detail);
+    assert!(
+        error.detail.contains("there is no store at"),
+        "{}",
+        error.detail
+    );
     drop(talked(&folder.options()));
     let error = admin::backup(&folder.store(), &folder.path().join("no/copy.db")).unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Unavailable);
-    assert!(error.detail.contains("/no does not exist"), "{}", error.detail);
+    assert!(
+        error.detail.contains("/no does not exist"),
+        "{}",
+        error.detail
+    );
     assert_eq!(folder.names(), ["crewline.db", "crewline.db-lock"]);
 }

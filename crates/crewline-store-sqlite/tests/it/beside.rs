@@ -10,7 +10,12 @@ use crewline_testkit::Desk;
 use crate::support::{Folder, talked};
 
 fn user(id: &str) -> NewUser {
-    NewUser { id: id.parse().unwrap(), name: None, role: Role::Crew, password: None }
+    NewUser {
+        id: id.parse().unwrap(),
+        name: None,
+        role: Role::Crew,
+        password: None,
+    }
 }
 
 #[test]
@@ -25,14 +30,20 @@ fn the_server_notices_what_another_process_changed() {
     };
     same();
     assert!(same(), "nobody has changed anything");
-    beside.directory().add_user(&user("carol"), desk.now).unwrap();
+    beside
+        .directory()
+        .add_user(&user("carol"), desk.now)
+        .unwrap();
     assert!(!same());
     assert!(same());
     beside.reader().users().unwrap();
     assert!(same(), "reading changes nothing");
     let before = desk.reader.directory_version().unwrap();
     let alice: ParticipantId = "alice".parse().unwrap();
-    beside.directory().change_user(&alice, &UserChange::Disable, desk.now).unwrap();
+    beside
+        .directory()
+        .change_user(&alice, &UserChange::Disable, desk.now)
+        .unwrap();
     assert!(desk.reader.directory_version().unwrap() > before);
     assert!(desk.send("scada", &["alice"], "to nobody").is_err());
     desk.send("scada", &["carol"], "to the new one").unwrap();
@@ -41,7 +52,10 @@ fn the_server_notices_what_another_process_changed() {
 #[test]
 fn moving_pages_into_the_file_is_no_change_to_notice() {
     let folder = Folder::new();
-    let mut desk = talked(&Options { checkpoint_pages: 1, ..folder.options() });
+    let mut desk = talked(&Options {
+        checkpoint_pages: 1,
+        ..folder.options()
+    });
     desk.writer.begin().unwrap();
     desk.writer.abort();
     while desk.reader.info().unwrap().wal_bytes > 0 {
@@ -67,11 +81,15 @@ fn a_short_act_gets_its_turn_while_the_server_writes_without_a_pause() {
         for index in 0..20 {
             let mut beside = open_beside(&folder.options()).unwrap();
             let now = crewline_api::Timestamp::from_millis(1);
-            beside.directory().add_user(&user(&format!("user {index}")), now).unwrap();
+            beside
+                .directory()
+                .add_user(&user(&format!("user {index}")), now)
+                .unwrap();
         }
         stop.store(true, Ordering::Relaxed);
         let mut desk = load.join().unwrap();
-        desk.send("scada", &["user 0", "user 19"], "welcome").unwrap();
+        desk.send("scada", &["user 0", "user 19"], "welcome")
+            .unwrap();
     });
     assert!(admin::check(&folder.store()).unwrap().is_ok());
 }
@@ -80,7 +98,10 @@ fn a_short_act_gets_its_turn_while_the_server_writes_without_a_pause() {
 fn a_lock_that_is_held_too_long_is_a_conflict_and_then_all_is_well() {
     let folder = Folder::new();
     drop(talked(&folder.options()));
-    let options = Options { busy_timeout_ms: 20, ..folder.options() };
+    let options = Options {
+        busy_timeout_ms: 20,
+        ..folder.options()
+    };
     let mut desk = Desk::new(open(&options).unwrap());
     let mut shell = admin::open_shell(&folder.store(), true).unwrap();
     shell.run("BEGIN IMMEDIATE").unwrap();

@@ -13,7 +13,10 @@ use crate::support::talked;
 fn nothing_is_half_written_and_writing_works_again_without_opening_anew() {
     let name = "disk_full::nothing_is_half_written_and_writing_works_again_without_opening_anew";
     with_mount(name, "size=3m", |mount| {
-        let options = Options { checkpoint_pages: 100, ..Options::new(mount.path().join("crewline.db")) };
+        let options = Options {
+            checkpoint_pages: 100,
+            ..Options::new(mount.path().join("crewline.db"))
+        };
         let mut desk = talked(&options);
         let ballast = mount.path().join("ballast");
         fs::write(&ballast, vec![0; 1_500_000]).unwrap();

@@ -22,7 +22,11 @@ impl Mount {
     fn new(options: &str) -> Option<Self> {
         let folder = Folder::new();
         let path = folder.path().to_str()?.to_owned();
-        run("mount", &["-t", "tmpfs", "-o", options, "crewline-test", &path]).then_some(Self { folder })
+        run(
+            "mount",
+            &["-t", "tmpfs", "-o", options, "crewline-test", &path],
+        )
+        .then_some(Self { folder })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -31,7 +35,10 @@ impl Mount {
 
     /// Makes it one that cannot be written.
     pub(crate) fn make_read_only(&self) {
-        assert!(run("mount", &["-o", "remount,ro", self.path().to_str().unwrap()]));
+        assert!(run(
+            "mount",
+            &["-o", "remount,ro", self.path().to_str().unwrap()]
+        ));
     }
 }
 
@@ -39,7 +46,10 @@ impl Drop for Mount {
     fn drop(&mut self) {
         let path = self.folder.path().to_str().unwrap();
         // Lazily: a test that panicked may still have files open.
-        assert!(run("umount", &[path]) || run("umount", &["-l", path]), "{path} stays mounted");
+        assert!(
+            run("umount", &[path]) || run("umount", &["-l", path]),
+            "{path} stays mounted"
+        );
     }
 }
 
@@ -49,11 +59,16 @@ pub(crate) fn with_mount(name: &str, options: &str, test: impl FnOnce(&Mount)) {
     if let Some(mount) = Mount::new(options) {
         return test(&mount);
     }
-    assert!(std::env::var_os(INSIDE).is_none(), "mounting does not work, though it did when it was tried");
+    assert!(
+        std::env::var_os(INSIDE).is_none(),
+        "mounting does not work, though it did when it was tried"
+    );
     let probe = Folder::new();
     let try_it = format!("mount -t tmpfs crewline-test '{}'", probe.path().display());
     if !run("unshare", &["-rm", "sh", "-c", &try_it]) {
-        eprintln!("NOT TESTED: {name}. It needs `mount` as root, or `unshare -rm` (user namespaces).");
+        eprintln!(
+            "NOT TESTED: {name}. It needs `mount` as root, or `unshare -rm` (user namespaces)."
+        );
         return;
     }
     let exe = std::env::current_exe().unwrap();
@@ -65,5 +80,8 @@ pub(crate) fn with_mount(name: &str, options: &str, test: impl FnOnce(&Mount)) {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
 }

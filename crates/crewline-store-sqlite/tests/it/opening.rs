@@ -16,7 +16,11 @@ fn refused(path: &Path, words: &[&str]) -> StoreError {
     let error = open(&options).err().expect("it is refused");
     assert_eq!(open_beside(&options).err().as_ref(), Some(&error));
     for word in words.iter().chain(&[path.to_str().unwrap()]) {
-        assert!(error.detail.contains(word), "{word:?} is not in: {}", error.detail);
+        assert!(
+            error.detail.contains(word),
+            "{word:?} is not in: {}",
+            error.detail
+        );
     }
     error
 }
@@ -26,8 +30,16 @@ fn a_new_store_is_private_and_found_again() {
     let folder = Folder::new();
     let epoch = {
         let desk = talked(&folder.options());
-        for name in ["crewline.db", "crewline.db-wal", "crewline.db-shm", "crewline.db-lock"] {
-            let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        for name in [
+            "crewline.db",
+            "crewline.db-wal",
+            "crewline.db-shm",
+            "crewline.db-lock",
+        ] {
+            let mode = fs::metadata(folder.path().join(name))
+                .unwrap()
+                .permissions()
+                .mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");
         }
         desk.reader.epoch().unwrap()
@@ -35,13 +47,16 @@ fn a_new_store_is_private_and_found_again() {
     assert_eq!(epoch.len(), 16);
     let desk = folder.desk();
     assert_eq!(desk.reader.epoch().unwrap(), epoch);
-    assert_eq!(desk.story("bob"), [
-        "message.received(Breaker 1204 has tripped)",
-        "self.read(1, unread 0)",
-        "self.acknowledged(1, unread 0)",
-        "message.received(On my way)",
-        "chat.created",
-    ]);
+    assert_eq!(
+        desk.story("bob"),
+        [
+            "message.received(Breaker 1204 has tripped)",
+            "self.read(1, unread 0)",
+            "self.acknowledged(1, unread 0)",
+            "message.received(On my way)",
+            "chat.created",
+        ]
+    );
 }
 
 #[test]
@@ -55,7 +70,10 @@ fn a_store_that_was_closed_is_one_file() {
 fn the_store_says_what_it_is() {
     let folder = Folder::new();
     let info = folder.desk().reader.info().unwrap();
-    assert_eq!(info.name, format!("SQLite {}, {}", sqlite_version(), folder.store().display()));
+    assert_eq!(
+        info.name,
+        format!("SQLite {}, {}", sqlite_version(), folder.store().display())
+    );
     assert!(info.bytes > 0);
 }
 
@@ -104,7 +122,9 @@ fn two_who_make_a_store_at_once_make_one() {
     let epoch = || open_beside(&options).map(|beside| beside.reader().epoch().unwrap());
     let epochs: Vec<_> = std::thread::scope(|scope| {
         let all: Vec<_> = (0..6).map(|_| scope.spawn(epoch)).collect();
-        all.into_iter().map(|one| one.join().unwrap().unwrap()).collect()
+        all.into_iter()
+            .map(|one| one.join().unwrap().unwrap())
+            .collect()
     });
     assert!(epochs.iter().all(|epoch| *epoch == epochs[0]), "{epochs:?}");
 }
@@ -122,9 +142,16 @@ fn a_file_of_a_newer_version_is_refused_and_left_as_it_is() {
     drop(talked(&folder.options()));
     let newer = NEWEST_SCHEMA + 3;
     let mut shell = admin::open_shell(&folder.store(), true).unwrap();
-    shell.run(&format!("PRAGMA user_version = {newer}")).unwrap();
+    shell
+        .run(&format!("PRAGMA user_version = {newer}"))
+        .unwrap();
     // Once it stands in the WAL only, once in the file.
-    let words = ["made by a newer Crewline", &format!("schema {newer}"), "Use that version", "backup"];
+    let words = [
+        "made by a newer Crewline",
+        &format!("schema {newer}"),
+        "Use that version",
+        "backup",
+    ];
     refused(&folder.store(), &words);
     shell.run("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     drop(shell);
@@ -137,10 +164,15 @@ fn a_file_of_a_newer_version_is_refused_and_left_as_it_is() {
 fn a_file_of_another_program_is_refused_and_left_as_it_is() {
     let folder = Folder::new();
     let other = rusqlite::Connection::open(folder.store()).unwrap();
-    other.execute_batch("CREATE TABLE cheese (name TEXT); INSERT INTO cheese VALUES ('Emmental')").unwrap();
+    other
+        .execute_batch("CREATE TABLE cheese (name TEXT); INSERT INTO cheese VALUES ('Emmental')")
+        .unwrap();
     drop(other);
     let before = folder.bytes("crewline.db");
-    let error = refused(&folder.store(), &["some other program", "Name another file"]);
+    let error = refused(
+        &folder.store(),
+        &["some other program", "Name another file"],
+    );
     assert_eq!(error.kind, StoreErrorKind::Unavailable);
     assert!(folder.bytes("crewline.db") == before);
     assert_eq!(folder.names(), ["crewline.db"]);
@@ -178,10 +210,15 @@ fn a_damaged_row_is_told_as_such_and_the_rest_works() {
     let folder = Folder::new();
     drop(talked(&folder.options()));
     let mut shell = admin::open_shell(&folder.store(), true).unwrap();
-    shell.run("UPDATE message SET priority = 9 WHERE no = 1").unwrap();
+    shell
+        .run("UPDATE message SET priority = 9 WHERE no = 1")
+        .unwrap();
     let mut desk = folder.desk();
     let no = desk.no("alice").unwrap();
-    let error = desk.reader.log(no, 0, crewline_api::EventKinds::ALL, 10).unwrap_err();
+    let error = desk
+        .reader
+        .log(no, 0, crewline_api::EventKinds::ALL, 10)
+        .unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Corrupt);
     assert!(error.detail.contains("the priority 9"), "{}", error.detail);
     desk.send("scada", &["alice"], "goes on").unwrap();

@@ -14,5 +14,8 @@ fn the_committed_schema_is_the_one_that_migrations_make() {
         std::fs::write(&path, &made).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == made, "schema.sql is not what the migrations make; run the tests with UPDATE_SCHEMA=1 and look at the difference");
+    assert!(
+        committed == made,
+        "schema.sql is not what the migrations make; run the tests with UPDATE_SCHEMA=1 and look at the difference"
+    );
 }

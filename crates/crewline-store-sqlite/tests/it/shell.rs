@@ -13,11 +13,27 @@ fn statements_give_tables_of_text() {
     let tables = shell
         .run("SELECT id, name FROM participant ORDER BY no LIMIT 1; SELECT x'0aff' AS bytes, 1.5 AS real; -- done")
         .unwrap();
-    let text = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    assert_eq!(tables, [
-        Table { columns: text(&["id", "name"]), rows: vec![text(&["alice", "NULL"])], cut_off: false },
-        Table { columns: text(&["bytes", "real"]), rows: vec![text(&["x'0aff'", "1.5"])], cut_off: false },
-    ]);
+    let text = |words: &[&str]| {
+        words
+            .iter()
+            .map(|word| (*word).to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        tables,
+        [
+            Table {
+                columns: text(&["id", "name"]),
+                rows: vec![text(&["alice", "NULL"])],
+                cut_off: false
+            },
+            Table {
+                columns: text(&["bytes", "real"]),
+                rows: vec![text(&["x'0aff'", "1.5"])],
+                cut_off: false
+            },
+        ]
+    );
 }
 
 #[test]
@@ -25,7 +41,9 @@ fn the_live_schema_explains_itself() {
     let folder = Folder::new();
     let _serving = folder.desk();
     let mut shell = admin::open_shell(&folder.store(), false).unwrap();
-    let tables = shell.run("SELECT sql FROM sqlite_schema WHERE name = 'log'").unwrap();
+    let tables = shell
+        .run("SELECT sql FROM sqlite_schema WHERE name = 'log'")
+        .unwrap();
     assert!(tables[0].rows[0][0].contains("without a gap"), "{tables:?}");
 }
 
@@ -49,7 +67,12 @@ fn a_shell_changes_nothing_unless_it_was_opened_to_write() {
         assert!(error.contains("only reads"), "{sql}: {error}");
     }
     let mut shell = admin::open_shell(&folder.store(), true).unwrap();
-    assert_eq!(shell.run("UPDATE participant SET name = 'Alice' WHERE id = 'alice'").unwrap(), []);
+    assert_eq!(
+        shell
+            .run("UPDATE participant SET name = 'Alice' WHERE id = 'alice'")
+            .unwrap(),
+        []
+    );
 }
 
 #[test]
@@ -58,7 +81,10 @@ fn a_wrong_statement_is_an_error_and_the_next_one_works() {
     drop(folder.desk());
     let mut shell = admin::open_shell(&folder.store(), false).unwrap();
     let error = shell.run("SELECT 1; SELEKT 2").unwrap_err();
-    assert!(error.contains("syntax error") && error.contains("SELEKT"), "{error}");
+    assert!(
+        error.contains("syntax error") && error.contains("SELEKT"),
+        "{error}"
+    );
     let error = shell.run("SELECT * FROM nowhere").unwrap_err();
     assert!(error.contains("no such table"), "{error}");
     assert_eq!(shell.run("SELECT 1").unwrap().len(), 1);
@@ -80,6 +106,10 @@ fn there_is_no_shell_without_a_store() {
     let folder = Folder::new();
     let error = admin::open_shell(&folder.store(), true).err().unwrap();
     assert_eq!(error.kind, StoreErrorKind::Unavailable);
-    assert!(error.detail.contains("there is no store at"), "{}", error.detail);
+    assert!(
+        error.detail.contains("there is no store at"),
+        "{}",
+        error.detail
+    );
     assert_eq!(folder.names(), [""; 0]);
 }

@@ -14,7 +14,12 @@ pub(crate) struct Folder {
 
 impl Folder {
     pub(crate) fn new() -> Self {
-        Self { dir: tempfile::Builder::new().prefix("crewline-").tempdir().unwrap() }
+        Self {
+            dir: tempfile::Builder::new()
+                .prefix("crewline-")
+                .tempdir()
+                .unwrap(),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -54,8 +59,9 @@ impl Folder {
     /// The names of the files in it, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.path()).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }
@@ -67,16 +73,22 @@ pub(crate) fn talked(options: &Options) -> Desk {
     desk.add_user("alice");
     desk.add_user("bob");
     let message = NewMessage::builder("scada", "SCADA", "Breaker 1204 has tripped")
-        .to(NewMessageUser::new("alice").on_delivered_payload("d").on_read_payload("r"))
+        .to(NewMessageUser::new("alice")
+            .on_delivered_payload("d")
+            .on_read_payload("r"))
         .to("bob")
         .idempotency_key("once")
         .build()
         .unwrap();
     let sent = desk.send_message(message).unwrap();
-    desk.say("alice", sent.message_id, ReceiptState::Delivered).unwrap();
-    desk.say("bob", sent.message_id, ReceiptState::Acknowledged).unwrap();
-    desk.reply("alice", sent.chat_id, NewReply::new("On my way"), None).unwrap();
-    desk.put_cursor(external("scada"), "main", 3, EventKinds::ALL, false).unwrap();
+    desk.say("alice", sent.message_id, ReceiptState::Delivered)
+        .unwrap();
+    desk.say("bob", sent.message_id, ReceiptState::Acknowledged)
+        .unwrap();
+    desk.reply("alice", sent.chat_id, NewReply::new("On my way"), None)
+        .unwrap();
+    desk.put_cursor(external("scada"), "main", 3, EventKinds::ALL, false)
+        .unwrap();
     desk.chat(person("alice", 1), &["bob"]).unwrap();
     desk
 }
@@ -84,6 +96,12 @@ pub(crate) fn talked(options: &Options) -> Desk {
 /// An empty store for a case of the conformance suite. It need not outlive a power cut.
 pub(crate) fn fixture() -> Fixture {
     let folder = Folder::new();
-    let options = Options { synchronous_full: false, ..folder.options() };
-    Fixture { opened: open(&options).unwrap(), guard: Box::new(folder) }
+    let options = Options {
+        synchronous_full: false,
+        ..folder.options()
+    };
+    Fixture {
+        opened: open(&options).unwrap(),
+        guard: Box::new(folder),
+    }
 }

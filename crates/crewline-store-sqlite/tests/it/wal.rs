@@ -12,12 +12,19 @@ use crate::support::{Folder, talked};
 /// How often the WAL has begun anew: its header counts.
 fn restarts(folder: &Folder) -> u32 {
     let mut header = [0; 16];
-    let read = File::open(folder.path().join("crewline.db-wal")).and_then(|mut wal| wal.read_exact(&mut header));
-    read.map_or(0, |()| u32::from_be_bytes([header[12], header[13], header[14], header[15]]))
+    let read = File::open(folder.path().join("crewline.db-wal"))
+        .and_then(|mut wal| wal.read_exact(&mut header));
+    read.map_or(0, |()| {
+        u32::from_be_bytes([header[12], header[13], header[14], header[15]])
+    })
 }
 
 fn small_steps(folder: &Folder) -> Options {
-    Options { checkpoint_pages: 40, synchronous_full: false, ..folder.options() }
+    Options {
+        checkpoint_pages: 40,
+        synchronous_full: false,
+        ..folder.options()
+    }
 }
 
 #[test]
@@ -58,7 +65,10 @@ fn it_waits_for_a_long_reading_and_then_begins_anew() {
     let info = desk.reader.info().unwrap();
     assert!(info.wal_bytes > 400 * 2 * 4_096, "{info:?}");
     let held = restarts(&folder);
-    assert_eq!(shell.run("SELECT count(*) FROM message").unwrap()[0].rows, [["2"]]);
+    assert_eq!(
+        shell.run("SELECT count(*) FROM message").unwrap()[0].rows,
+        [["2"]]
+    );
     shell.run("COMMIT").unwrap();
     while restarts(&folder) == held {
         desk.send("scada", &["alice", "bob"], "again").unwrap();

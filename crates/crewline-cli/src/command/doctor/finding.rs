@@ -76,11 +76,7 @@ impl Finding {
         };
         let mut text = format!("{status}  {:<13}  {}\n", self.check, self.what);
         if let Some(remedy) = &self.remedy {
-            let _ = write!(
-                text,
-                "                     {} {remedy}\n",
-                style.bold("try:")
-            );
+            let _ = writeln!(text, "                     {} {remedy}", style.bold("try:"));
         }
         text
     }
