@@ -42,7 +42,7 @@ test: tools ## Run every test and the rules of the house
 	else \
 	  echo 'cargo-nextest is not installed: the tests run under cargo test, which takes a little longer'; \
 	  phase 'build' $(CARGO) test --workspace --all-targets --no-run; \
-	  phase 'tests' $(CARGO) test --workspace --lib --bins --tests --examples; \
+	  phase 'tests' $(CARGO) test --workspace --lib --bins --tests --examples --no-fail-fast; \
 	fi; \
 	phase 'examples-in-docs' $(CARGO) test --workspace --doc; \
 	phase 'rules-of-the-house' $(CARGO) xtask tidy

@@ -13,6 +13,7 @@ pub struct NewChat {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub from_ext_user_id: Option<ParticipantId>,
     /// The others: 1 to 1,000.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1))]
     pub to_user_ids: Vec<ParticipantId>,
 }
 
@@ -56,5 +57,6 @@ pub struct ChatsPage {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub next: Option<String>,
     /// The head of the caller's log in the same reading: load, then follow the log from there.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub as_of: Seq,
 }

@@ -339,9 +339,11 @@ pub struct EventsPage {
     /// The events, in the order of the log.
     pub events: Vec<Event>,
     /// The seq to pass as `after`: it also passes what `types` left out.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub next: Seq,
     /// Names this log; it changes when the store was restored from a backup.
     pub epoch: String,
     /// The last seq of the log when this was read.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub head: Seq,
 }

@@ -135,7 +135,7 @@ const SALT_CHARS: usize = 8;
 /// The salt of an id is below this.
 pub(crate) const SALT_END: u64 = 1 << (5 * SALT_CHARS);
 
-fn write_numbered(f: &mut fmt::Formatter<'_>, prefix: char, no: u64, salt: u64) -> fmt::Result {
+fn write_numbered(f: &mut fmt::Formatter<'_>, prefix: u8, no: u64, salt: u64) -> fmt::Result {
     // 1 of the prefix, 13 for 64 bits of number, 8 of salt.
     let mut text = [0u8; 22];
     let mut at = text.len();
@@ -155,7 +155,7 @@ fn write_numbered(f: &mut fmt::Formatter<'_>, prefix: char, no: u64, salt: u64) 
         }
     }
     at -= 1;
-    text[at] = prefix as u8;
+    text[at] = prefix;
     f.write_str(std::str::from_utf8(&text[at..]).unwrap_or_default())
 }
 
@@ -217,7 +217,7 @@ macro_rules! numbered_id {
         impl FromStr for $name {
             type Err = IdError;
             fn from_str(text: &str) -> Result<Self, IdError> {
-                let (no, salt) = read_numbered(text, $prefix as u8)?;
+                let (no, salt) = read_numbered(text, $prefix)?;
                 Ok(Self { no, salt })
             }
         }
@@ -245,7 +245,7 @@ pub struct MessageId {
     salt: u64,
 }
 
-numbered_id!(MessageId, 'm');
+numbered_id!(MessageId, b'm');
 
 /// A chat: a set of people. Opaque to callers; in text `c` and 9 to 20 characters of base 32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -255,7 +255,7 @@ pub struct ChatId {
     salt: u64,
 }
 
-numbered_id!(ChatId, 'c');
+numbered_id!(ChatId, b'c');
 
 #[cfg(test)]
 mod tests {

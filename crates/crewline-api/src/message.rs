@@ -59,10 +59,13 @@ pub struct NewMessage {
     /// The external that sends; it need not be in the directory.
     pub from_ext_user_id: ParticipantId,
     /// The name of the sender, as people are to see it: 1 to 255 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 255))]
     pub from_ext_user_name: String,
     /// The recipients: 1 to 1,000 after duplicates and the sender are removed.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1))]
     pub to_users: Vec<NewMessageUser>,
     /// The text: 1 to 4,000 characters, not only white space.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 4000))]
     pub message: String,
     /// How urgent it is; 2 if left out.
     #[cfg_attr(feature = "openapi", schema(required = false))]
@@ -79,6 +82,7 @@ pub struct NewMessage {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewMessageUser {
     /// Who.
+    #[cfg_attr(feature = "openapi", schema(value_type = ParticipantId))]
     pub to_user_id: String,
     /// Comes back when the first device of the recipient has the message. At most 65,536 bytes; empty is as if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -382,6 +386,7 @@ pub fn check_recipient_count(
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewReply {
     /// The text: 1 to 4,000 characters, not only white space.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 4000))]
     pub message: String,
     /// How urgent it is; 2 if left out.
     #[cfg_attr(feature = "openapi", schema(required = false))]

@@ -98,9 +98,11 @@ pub struct NewSession {
     /// Who signs in.
     pub user_id: ParticipantId,
     /// The password.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1))]
     pub password: String,
     /// A UUID that a device makes once and keeps. Left out, the session is the device.
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     pub device_id: Option<String>,
     /// What the person calls the device.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -183,6 +185,7 @@ pub struct SessionView {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Cursor {
     /// Everything up to this event is confirmed.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub seq: Seq,
     /// Of these kinds only, where given.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -194,6 +197,7 @@ pub struct Cursor {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewCursor {
     /// Everything up to this event is confirmed.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub seq: Seq,
     /// Of these kinds only, where given.
     #[serde(skip_serializing_if = "Option::is_none", default)]

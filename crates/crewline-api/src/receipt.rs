@@ -99,6 +99,7 @@ pub struct NewReceipts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub participant: Option<ParticipantId>,
     /// What is said.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 1000))]
     pub receipts: Vec<ReceiptSaid>,
 }
 

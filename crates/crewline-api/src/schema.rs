@@ -78,7 +78,7 @@ impl PartialSchema for Event {
                 .build()
         });
         forms
-            .fold(OneOfBuilder::new(), |one_of, form| one_of.item(form))
+            .fold(OneOfBuilder::new(), OneOfBuilder::item)
             .description(Some(
                 "An event. Skip kinds that you do not know; more may come.",
             ))

@@ -41,7 +41,7 @@ pub use port::{
     Writer,
 };
 pub use state::{
-    ChatHead, ChatRow, Fingerprint, KeyRow, LogHead, Mark, MemberRow, MembersKey, MessageRow,
-    Numbers, ParticipantRow, Payloads, RecipientRow, Settings, Standing, State, UnknownRecipients,
-    WindowRow,
+    ChatHead, ChatRow, Fingerprint, KeyRow, LogHead, Lookup, Mark, MemberRow, MembersKey,
+    MessageRow, Numbers, ParticipantRow, Payloads, RecipientRow, Settings, Standing, State,
+    UnknownRecipients, WindowRow,
 };

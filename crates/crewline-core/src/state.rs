@@ -3,7 +3,7 @@
 //! A `State` holds some of the store, never all of it. Every map says "not there" apart from "not loaded": an absent
 //! key was not loaded, `None` is known not to exist. [`crate::needs`] asks for what is missing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crewline_api::{
@@ -283,6 +283,9 @@ pub struct Numbers {
     pub message: MessageNo,
 }
 
+/// A map that is looked up and never walked through, so that its order, which is none, shows nowhere.
+pub type Lookup<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
 /// Rows for decisions. See the module.
 ///
 /// The first group of fields never changes in a store (but through the directory), the second is loaded after the
@@ -290,24 +293,24 @@ pub struct Numbers {
 #[derive(Debug, Clone, Default)]
 pub struct State {
     /// Participants by id.
-    pub ids: BTreeMap<ParticipantId, Option<ParticipantNo>>,
+    pub ids: Lookup<ParticipantId, Option<ParticipantNo>>,
     /// Participants by number.
-    pub participants: BTreeMap<ParticipantNo, ParticipantRow>,
+    pub participants: Lookup<ParticipantNo, ParticipantRow>,
     /// Chats by number.
-    pub chats: BTreeMap<ChatNo, Option<ChatRow>>,
+    pub chats: Lookup<ChatNo, Option<ChatRow>>,
     /// Chats by their people.
-    pub sets: BTreeMap<MembersKey, Option<ChatNo>>,
+    pub sets: Lookup<MembersKey, Option<ChatNo>>,
     /// Messages by number.
     pub messages: BTreeMap<MessageNo, Option<MessageRow>>,
     /// The numbers to give out next; `None` until loaded.
     pub numbers: Option<Numbers>,
 
     /// Where logs stand.
-    pub heads: BTreeMap<ParticipantNo, LogHead>,
+    pub heads: Lookup<ParticipantNo, LogHead>,
     /// How far chats have come.
-    pub chat_heads: BTreeMap<ChatNo, ChatHead>,
+    pub chat_heads: Lookup<ChatNo, ChatHead>,
     /// How far members have come.
-    pub members: BTreeMap<(ChatNo, ParticipantNo), MemberRow>,
+    pub members: Lookup<(ChatNo, ParticipantNo), MemberRow>,
     /// What became of messages; a recipient without a row in the store is here with an empty one.
     pub recipients: BTreeMap<(MessageNo, ParticipantNo), RecipientRow>,
 

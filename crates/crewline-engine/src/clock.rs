@@ -1,5 +1,7 @@
 //! Time and randomness come in here, and nowhere else.
 
+use std::sync::{Mutex, PoisonError};
+
 use crewline_api::Timestamp;
 
 /// Where time and random numbers come from.
@@ -11,8 +13,16 @@ pub trait Clock: Send + Sync + 'static {
 }
 
 /// The machine's clock and the operating system's randomness.
+///
+/// Randomness is fetched in pieces: each message needs a little, and each fetch is a call of the kernel.
 #[derive(Debug, Default)]
 pub struct SystemClock;
+
+/// Numbers that were fetched and not given out yet.
+static FETCHED: Mutex<Vec<u64>> = Mutex::new(Vec::new());
+
+/// Numbers fetched at once.
+const PIECE: usize = 64;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
@@ -23,9 +33,20 @@ impl Clock for SystemClock {
     }
 
     fn random(&self) -> u64 {
-        let mut bytes = [0; 8];
-        // Without randomness no secret and no id can be made: the machine is not fit to run.
-        getrandom::fill(&mut bytes).expect("the operating system gives random numbers");
-        u64::from_ne_bytes(bytes)
+        let mut numbers = FETCHED.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            // A number that was given out is gone from here: nobody gets it twice.
+            if let Some(number) = numbers.pop() {
+                return number;
+            }
+            let mut bytes = [0; PIECE * 8];
+            // Without randomness no secret and no id can be made: the machine is not fit to run.
+            getrandom::fill(&mut bytes).expect("the operating system gives random numbers");
+            numbers.extend(bytes.chunks_exact(8).map(|eight| {
+                eight
+                    .iter()
+                    .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+            }));
+        }
     }
 }

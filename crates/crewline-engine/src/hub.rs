@@ -32,6 +32,7 @@ type Shard = Mutex<HashMap<ParticipantNo, Followed>>;
 pub(crate) struct Hub {
     shards: Vec<Shard>,
     bytes: AtomicUsize,
+    followers: AtomicUsize,
 }
 
 impl Default for Hub {
@@ -39,6 +40,7 @@ impl Default for Hub {
         Self {
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
             bytes: AtomicUsize::new(0),
+            followers: AtomicUsize::new(0),
         }
     }
 }
@@ -53,6 +55,12 @@ impl Hub {
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether nobody follows any log.
+    pub(crate) fn is_idle(&self) -> bool {
+        // Who began to follow after the commit reads the store, and needs nothing of this batch.
+        self.followers.load(Ordering::SeqCst) == 0
+    }
+
     /// Whether anyone follows this log: only then its events are worth keeping.
     pub(crate) fn is_followed(&self, participant: ParticipantNo) -> bool {
         self.shard(participant).contains_key(&participant)
@@ -60,6 +68,7 @@ impl Hub {
 
     /// Begins to follow. Subscribe first, then read: what is committed after is a wake.
     pub(crate) fn follow(self: &Arc<Self>, participant: ParticipantNo) -> Subscription {
+        self.followers.fetch_add(1, Ordering::SeqCst);
         let mut shard = self.shard(participant);
         let followed = shard.entry(participant).or_insert_with(|| Followed {
             head: watch::Sender::new(0),
@@ -131,6 +140,7 @@ impl Hub {
     }
 
     fn unfollow(&self, participant: ParticipantNo) {
+        self.followers.fetch_sub(1, Ordering::SeqCst);
         let mut shard = self.shard(participant);
         let Some(followed) = shard.get_mut(&participant) else {
             return;

@@ -51,6 +51,8 @@ struct Waiting {
     bytes: usize,
     rows_of: HashMap<ParticipantId, usize>,
     stopping: bool,
+    /// Whether the writer sleeps: only then it is woken, since each wake is a call of the kernel.
+    asleep: bool,
 }
 
 /// See the module.
@@ -94,8 +96,7 @@ impl Queue {
         waiting.rows += rows;
         waiting.bytes += bytes;
         waiting.commands.push_back(pending);
-        drop(waiting);
-        self.filled.notify_one();
+        self.wake(waiting);
         Ok(())
     }
 
@@ -115,9 +116,17 @@ impl Queue {
             ));
         }
         waiting.acts.push_back(act);
-        drop(waiting);
-        self.filled.notify_one();
+        self.wake(waiting);
         Ok(())
+    }
+
+    fn wake(&self, mut waiting: MutexGuard<'_, Waiting>) {
+        // Taken back at once: the next one to push need not wake it again.
+        let asleep = std::mem::take(&mut waiting.asleep);
+        drop(waiting);
+        if asleep {
+            self.filled.notify_one();
+        }
     }
 
     /// Takes what is waiting, at most a batch: without lingering for more. Waits while there is nothing, at most `idle`.
@@ -133,16 +142,14 @@ impl Queue {
             if waiting.stopping {
                 return Work::Stop;
             }
-            let (guard, timeout) = self
-                .filled
-                .wait_timeout(waiting, idle)
-                .unwrap_or_else(PoisonError::into_inner);
+            waiting.asleep = true;
+            let woken = self.filled.wait_timeout(waiting, idle);
+            let (guard, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
             waiting = guard;
-            if timeout.timed_out()
-                && waiting.commands.is_empty()
-                && waiting.acts.is_empty()
-                && !waiting.stopping
-            {
+            waiting.asleep = false;
+            let nothing =
+                waiting.commands.is_empty() && waiting.acts.is_empty() && !waiting.stopping;
+            if timeout.timed_out() && nothing {
                 return Work::Idle;
             }
         }

@@ -65,6 +65,9 @@ impl EventSource for Batch<'_> {
 
 /// Puts the events of followed logs into the ring, and wakes who follows them.
 pub(crate) fn tell(state: &State, hub: &Hub) {
+    if hub.is_idle() {
+        return;
+    }
     let messages = state
         .changes
         .messages

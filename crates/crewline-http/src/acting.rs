@@ -50,11 +50,14 @@ impl Caller {
 
     /// The user who calls; others are refused.
     pub(crate) fn user(&self) -> Result<(ParticipantNo, Actor), ApiError> {
+        self.user_or("This token belongs to an external.")
+    }
+
+    /// The user who calls; an external is told what to do instead.
+    pub(crate) fn user_or(&self, remedy: &str) -> Result<(ParticipantNo, Actor), ApiError> {
         match &self.credential().scope {
             Scope::User { no, id, .. } => Ok((*no, self.actor(id, false))),
-            Scope::Externals(_) => Err(not_allowed(
-                "This call is for users; this token belongs to an external.",
-            )),
+            Scope::Externals(_) => Err(not_allowed(format!("This call is for users. {remedy}"))),
             Scope::Administration => Err(administration()),
         }
     }

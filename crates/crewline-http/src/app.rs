@@ -7,6 +7,7 @@ use crewline_engine::Engine;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Credentials;
+use crate::request::RequestIds;
 use crate::seen::Sightings;
 use crate::session::SignIn;
 
@@ -53,6 +54,7 @@ impl App {
         let credentials = Credentials::new(engine.directory_changes());
         let sign_in = SignIn::new(settings.wrong_passwords_per_minute);
         let seen = Sightings::default();
+        let request_ids = RequestIds::new(engine.random());
         let stopping = CancellationToken::new();
         let shared = Shared {
             engine,
@@ -61,6 +63,7 @@ impl App {
             credentials,
             seen,
             sign_in,
+            request_ids,
             stopping,
         };
         Self {
@@ -80,6 +83,7 @@ pub(crate) struct Shared {
     pub(crate) credentials: Credentials,
     pub(crate) seen: Sightings,
     pub(crate) sign_in: SignIn,
+    pub(crate) request_ids: RequestIds,
     /// Cancelled when the server stops: streams end, long polls answer what they have.
     pub(crate) stopping: CancellationToken,
 }

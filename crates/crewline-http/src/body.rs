@@ -7,12 +7,12 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, header};
 use bytes::{Bytes, BytesMut};
 use crewline_api::limits::REQUEST_BYTES_MAX;
-use crewline_api::{ApiError, ErrorCode};
+use crewline_api::{ApiError, ErrorCode, FieldCode};
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
 use crate::app::Edge;
-use crate::fault::{Faults, Place};
+use crate::fault::Faults;
 use crate::fields::Fields;
 use crate::json::Json;
 use crate::problem::Refusal;
@@ -38,10 +38,7 @@ impl FromRequest<Edge> for JsonBody {
 
 impl JsonBody {
     /// The fields of the object that the body is. What is wrong with it as a whole is told at once.
-    pub(crate) fn fields<'b, 'f>(
-        &'b self,
-        faults: &'f Faults,
-    ) -> Result<Option<Fields<'b, 'f>>, ApiError> {
+    pub(crate) fn fields<'b, 'f>(&'b self, faults: &'f Faults) -> Result<Fields<'b, 'f>, ApiError> {
         let text = std::str::from_utf8(&self.0).map_err(|error| {
             let (line, column) = place(&self.0, error.valid_up_to());
             not_json(format!(
@@ -50,7 +47,8 @@ impl JsonBody {
         })?;
         let json: Json<'b> = serde_json::from_str(text)
             .map_err(|error| not_json(format!("The body is not JSON: {error}.")))?;
-        Ok(Fields::of(json, Place::Body, faults))
+        Fields::of_body(json, faults)
+            .map_err(|detail| ApiError::field("body", FieldCode::WrongType, detail))
     }
 }
 
@@ -61,7 +59,7 @@ fn not_json(detail: impl Into<String>) -> ApiError {
 fn too_large() -> ApiError {
     ApiError::new(
         ErrorCode::TooLarge,
-        format!("The body has more than {REQUEST_BYTES_MAX} bytes. Send less at once."),
+        format!("The body has more than {REQUEST_BYTES_MAX} bytes (2 MiB). Send less at once."),
     )
 }
 
@@ -73,7 +71,7 @@ fn place(bytes: &[u8], at: usize) -> (usize, usize) {
         .rposition(|byte| *byte == b'\n')
         .map_or(0, |end| end + 1);
     (
-        before.iter().filter(|byte| **byte == b'\n').count() + 1,
+        before.split(|byte| *byte == b'\n').count(),
         at - line_start + 1,
     )
 }

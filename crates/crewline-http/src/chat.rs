@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use crewline_api::limits::HISTORY_DEFAULT;
-use crewline_api::{ApiError, Chat, ChatId, FieldCode, MessagesPage, NewChat, ParticipantId};
+use crewline_api::{ApiError, Chat, ChatId, MessagesPage, NewChat, ParticipantId};
 use crewline_core::{Answer, ChatCommand, Command, Scope};
 
 use crate::answer::json;
@@ -15,9 +15,9 @@ use crate::message::read_id;
 use crate::path::PathIds;
 use crate::problem::{Answered, internal};
 use crate::query::{NoQuery, Query};
-use crate::refusals::{BODY, READ, WRITE, refusals};
+use crate::refusals::{BODY, CALLER, READ, WRITE, refusals};
 
-refusals!(ChatRefusals: BODY, WRITE, [NotAllowed, UnknownRecipient]);
+refusals!(ChatRefusals: BODY, CALLER, WRITE, [NotAllowed, UnknownRecipient]);
 refusals!(HistoryRefusals: READ, [NotAllowed, NotFound]);
 
 /// Make a chat without a message, or find it.
@@ -39,40 +39,17 @@ pub(crate) async fn post_chat(
     _: NoQuery,
     body: JsonBody,
 ) -> Answered {
-    let by_user = match caller.credential().scope {
-        Scope::User { .. } => Some(caller.user()?.1),
-        _ => {
-            caller.must_be_external("")?;
-            None
-        }
+    let by_user = if let Scope::User { .. } = caller.credential().scope {
+        Some(caller.user()?.1)
+    } else {
+        caller.must_be_external("")?;
+        None
     };
-    let faults = Faults::default();
-    let (mut from, mut others) = (None, None);
-    if let Some(mut fields) = body.fields(&faults)? {
-        if by_user.is_none() {
-            from = fields.parsed("fromExtUserId", |id| {
-                read_id::<ParticipantId>(caller.named(id))
-            });
-        }
-        let given = fields.has("toUserIds");
-        others = fields.optional_texts("toUserIds", read_id::<ParticipantId>);
-        if others.is_none() && !given {
-            fields.missing("toUserIds", "is needed, and was left out");
-        }
-        fields.end();
-    }
-    let (from, others) = faults.finish(|| Ok((from, others.unwrap_or_default())))?;
+    let (from, others) = read_chat(&caller, &body, by_user.is_some())?;
     let actor = match (by_user, from) {
         (Some(actor), _) => actor,
         (None, Some(from)) => caller.external(&edge, &from).await?,
-        (None, None) => {
-            return Err(ApiError::field(
-                "fromExtUserId",
-                FieldCode::Required,
-                "is needed, and was left out",
-            )
-            .into());
-        }
+        (None, None) => return Err(internal().into()),
     };
     let command = ChatCommand::new(actor, others)?;
     match edge.engine.submit(Command::Chat(command)).await? {
@@ -86,6 +63,26 @@ pub(crate) async fn post_chat(
         )),
         _ => Err(internal().into()),
     }
+}
+
+/// Who makes the chat, where an external does; and the others.
+fn read_chat(
+    caller: &Caller,
+    body: &JsonBody,
+    by_user: bool,
+) -> Result<(Option<ParticipantId>, Vec<ParticipantId>), ApiError> {
+    let faults = Faults::default();
+    let mut fields = body.fields(&faults)?;
+    let from = if by_user {
+        None
+    } else {
+        fields.parsed("fromExtUserId", |id| {
+            read_id::<ParticipantId>(caller.named(id))
+        })
+    };
+    let others = fields.texts("toUserIds", read_id::<ParticipantId>);
+    fields.end();
+    faults.finish(|| Ok((from, others.unwrap_or_default())))
 }
 
 /// Read the history of a chat, newest first.

@@ -3,8 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use crewline_api::{
-    ApiError, Cursor, CursorName, EventKind, EventKinds, FieldCode, IdError, NewCursor,
-    ParticipantId, Seq,
+    ApiError, Cursor, CursorName, EventKind, EventKinds, FieldCode, NewCursor, ParticipantId, Seq,
 };
 use crewline_core::{Answer, Command, CursorCommand};
 
@@ -14,25 +13,18 @@ use crate::app::Edge;
 use crate::auth::Caller;
 use crate::body::JsonBody;
 use crate::fault::Faults;
+use crate::message::read_id;
 use crate::path::PathIds;
 use crate::problem::{Answered, internal};
 use crate::query::{NoQuery, clamp_seq, read_kind};
-use crate::refusals::{BODY, READ, WRITE, refusals};
+use crate::refusals::{BODY, CALLER, READ, WRITE, refusals};
 
 refusals!(GetCursorRefusals: READ, [NotAllowed, NotFound]);
-refusals!(PutCursorRefusals: BODY, WRITE, [NotAllowed, NotFound, AheadOfLog]);
+refusals!(PutCursorRefusals: BODY, CALLER, WRITE, [NotAllowed, NotFound, AheadOfLog]);
 
 /// How many events one command confirms at most. What a cursor carries past an external is delivered, each message by
 /// itself: a long way is gone in steps, so that others are served between them.
 const STEP: Seq = 1_000;
-
-/// The name of a cursor in a path. One that is too long is a field at fault; one that cannot be a name does not exist.
-fn read_name(name: &str) -> Result<CursorName, ApiError> {
-    CursorName::new(name).map_err(|error| match error {
-        IdError::TooLong { .. } => ApiError::field("name", FieldCode::TooLong, error.to_string()),
-        _ => ApiError::not_found(),
-    })
-}
 
 /// See where a named cursor stands.
 #[utoipa::path(
@@ -50,7 +42,7 @@ pub(crate) async fn get_cursor(
     _: NoQuery,
 ) -> Answered {
     let owner = caller.owner(&edge, &id).await?;
-    let name = read_name(&name)?;
+    let name = CursorName::new(&name).map_err(|_| ApiError::not_found())?;
     let row = edge
         .engine
         .read(move |reader| reader.cursor(owner.no, &name))
@@ -92,31 +84,7 @@ pub(crate) async fn put_cursor(
     body: JsonBody,
 ) -> Answered {
     let owner = caller.owner(&edge, &id).await?;
-    let name = read_name(&name)?;
-    let faults = Faults::default();
-    let (mut seq, mut types, mut rewind) = (None, None, false);
-    if let Some(mut fields) = body.fields(&faults)? {
-        seq = fields.whole("seq").map(clamp_seq);
-        types = fields.optional_texts("types", read_kind);
-        rewind = fields.flag("rewind");
-        fields.end();
-        if types.as_ref().is_some_and(Vec::is_empty) {
-            faults.add(
-                "types",
-                FieldCode::Empty,
-                "names no kind of event; leave it out for all",
-            );
-        }
-    }
-    let kinds = types.map_or(EventKinds::ALL, EventKinds::from_iter);
-    let seq = faults.finish(|| Ok(seq.unwrap_or_default()))?;
-    let put = CursorCommand {
-        actor: owner.actor.clone(),
-        name,
-        seq,
-        kinds,
-        rewind,
-    };
+    let put = read_put(&owner, &name, &body)?;
     for seq in steps(&edge, &owner, &put).await? {
         edge.engine
             .submit(Command::Cursor(CursorCommand {
@@ -130,6 +98,34 @@ pub(crate) async fn put_cursor(
         Answer::Cursor(cursor) => Ok(json(StatusCode::OK, &cursor)),
         _ => Err(internal().into()),
     }
+}
+
+fn read_put(owner: &Owner, name: &str, body: &JsonBody) -> Result<CursorCommand, ApiError> {
+    let faults = Faults::default();
+    let name = read_id::<CursorName>(name)
+        .map_err(|(code, detail)| faults.add("name", code, detail))
+        .ok();
+    let mut fields = body.fields(&faults)?;
+    let seq = fields.whole("seq").map(clamp_seq);
+    let types = fields.optional_texts("types", read_kind);
+    let rewind = fields.flag("rewind");
+    fields.end();
+    if types.as_ref().is_some_and(Vec::is_empty) {
+        faults.add(
+            "types",
+            FieldCode::Empty,
+            "names no kind of event; leave it out for all",
+        );
+    }
+    let kinds = types.map_or(EventKinds::ALL, EventKinds::from_iter);
+    let (name, seq) = faults.finish(|| name.zip(seq).ok_or_else(internal))?;
+    Ok(CursorCommand {
+        actor: owner.actor.clone(),
+        name,
+        seq,
+        kinds,
+        rewind,
+    })
 }
 
 /// Where to pause on the way. Nowhere, where the way is short, delivers nothing, or leads beyond the log: then the one
@@ -149,8 +145,11 @@ async fn steps(edge: &Edge, owner: &Owner, put: &CursorCommand) -> Result<Vec<Se
     if seq > head || seq <= kept {
         return Ok(Vec::new());
     }
-    Ok((1..)
-        .map(|step| kept + step * STEP)
-        .take_while(|at| *at < seq)
-        .collect())
+    let mut pauses = Vec::new();
+    let mut at = kept + STEP;
+    while at < seq {
+        pauses.push(at);
+        at += STEP;
+    }
+    Ok(pauses)
 }

@@ -13,13 +13,16 @@ use crate::answer::json_bytes;
 use crate::path::PathIds;
 use crate::problem::Answered;
 use crate::query::NoQuery;
+use crate::refusals::{OPS, refusals};
+
+refusals!(DocsRefusals: OPS);
 
 /// The page loads nothing from elsewhere, talks to nobody else, and stands in no other page.
 /// Swagger UI sets styles from its scripts, and has its images in them.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-const PAGE: &str = r##"<!DOCTYPE html>
+const PAGE: &str = r#"<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -35,7 +38,7 @@ const PAGE: &str = r##"<!DOCTYPE html>
 <script src="docs/start.js"></script>
 </body>
 </html>
-"##;
+"#;
 
 /// Starts the page. No validator badge: it would ask another host.
 const START: &str = r##""use strict";
@@ -61,7 +64,7 @@ static DESCRIPTION: LazyLock<Bytes> = LazyLock::new(|| {
 /// The description of this API.
 #[utoipa::path(
     get, path = "/api/openapi.json", tag = "operations", security(()),
-    responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value))
+    responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value), DocsRefusals)
 )]
 pub(crate) async fn get_openapi(_: NoQuery) -> Answered {
     Ok(json_bytes(StatusCode::OK, DESCRIPTION.to_vec()))
@@ -70,7 +73,7 @@ pub(crate) async fn get_openapi(_: NoQuery) -> Answered {
 /// A page to read the description, and to try calls. It needs no other host.
 #[utoipa::path(
     get, path = "/api/docs", tag = "operations", security(()),
-    responses((status = 200, description = "The page", body = String, content_type = "text/html"))
+    responses((status = 200, description = "The page", body = String, content_type = "text/html"), DocsRefusals)
 )]
 pub(crate) async fn get_docs(_: NoQuery) -> Answered {
     let mut response = file(

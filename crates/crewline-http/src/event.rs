@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use crewline_api::limits::{PAGE_DEFAULT, WAIT_S_MAX};
 use crewline_api::{
-    ApiError, CursorName, ErrorCode, EventKinds, EventsPage, FieldCode, ParticipantId, Seq,
+    ApiError, CursorName, ErrorCode, EventKind, EventKinds, EventsPage, FieldCode, ParticipantId,
+    Seq,
 };
 use crewline_core::ParticipantNo;
 use crewline_engine::Page;
@@ -27,7 +28,8 @@ use crate::stream;
 refusals!(EventRefusals: READ, [NotAllowed, NotFound, EpochChanged, AheadOfLog, LogTruncated]);
 
 const LAST_EVENT_ID: &str = "Last-Event-ID";
-const PARTICIPANT: &str = "crewline-participant";
+/// The header that says whose log it is.
+pub(crate) const PARTICIPANT: HeaderName = HeaderName::from_static("crewline-participant");
 /// About how large a page may get. A page that would be larger ends earlier; `next` says where.
 const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -45,14 +47,14 @@ const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
         ("cursor" = Option<CursorName>, Query, description = "Begin behind where this cursor stands; from the start, if it was never put"),
         ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "How many at most; 100 if left out. A stream has no limit"),
         ("wait" = Option<u8>, Query, minimum = 0, maximum = 60, description = "Seconds to wait for an event; 0 if left out. A stream waits anyway"),
-        ("types" = Option<String>, Query, description = "Kinds of events, with commas between them; all if left out", example = "message.received,message.read"),
+        ("types" = Option<Vec<EventKind>>, Query, style = Form, explode = false, description = "Kinds of events, with commas between them; all if left out", example = json!(["message.received", "message.read"])),
         ("epoch" = Option<String>, Query, description = "The epoch of the log as the caller knows it: another one is refused"),
         ("Last-Event-ID" = Option<u64>, Header, description = "Where a stream resumes. It goes before `after` and `cursor`"),
     ),
     responses(
         (status = 200, description = "Events", headers(
                 ("Crewline-Epoch" = String, description = "Of a stream: names the log"),
-                ("Crewline-Participant" = String, description = "Of a page: whose log it is, percent-encoded; it tells who `me` is")),
+                ("Crewline-Participant" = String, description = "Whose log it is, percent-encoded: who `me` is")),
             content((EventsPage = "application/json"), (String = "text/event-stream",
                 example = "id: 7\ndata: {\"seq\":7,\"type\":\"chat.created\",\"timestamp\":\"2026-11-23T03:47:29.120Z\",\"data\":{\"chatId\":\"c1h8d2m4rwz\",\"userIds\":[\"alice\",\"bob\"]}}\n\n"))),
         EventRefusals
@@ -87,17 +89,16 @@ pub(crate) async fn get_events(
     } else {
         page
     };
-    let mut response = write_page(page, edge.engine.epoch());
-    let id = owner.actor.id.as_str();
+    let mut response = write_page(&page, edge.engine.epoch());
     response
         .headers_mut()
-        .insert(PARTICIPANT, participant_header(id));
+        .insert(PARTICIPANT, participant_header(&owner));
     Ok(response)
 }
 
 /// Who `me` is: percent-encoded, since a header holds no more than ASCII.
-fn participant_header(id: &str) -> HeaderValue {
-    let text = utf8_percent_encode(id, NON_ALPHANUMERIC).to_string();
+pub(crate) fn participant_header(owner: &Owner) -> HeaderValue {
+    let text = utf8_percent_encode(owner.actor.id.as_str(), NON_ALPHANUMERIC).to_string();
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
 }
 
@@ -109,6 +110,11 @@ fn epoch_changed(epoch: &str) -> ApiError {
              you show anew, and follow from its `asOf`, or from the start."
         ),
     )
+}
+
+fn revoked() -> ApiError {
+    let detail = "The token or session was revoked while this call waited.";
+    ApiError::new(ErrorCode::Unauthenticated, detail)
 }
 
 /// What a caller asked for.
@@ -209,6 +215,8 @@ async fn wait(
     let end = tokio::time::Instant::now() + asked.wait;
     let mut changes = edge.engine.directory_changes();
     let mut follower = edge.engine.follow(owner.no, page.next, asked.kinds);
+    // What changed before `changes` began to look is seen by looking once.
+    changes.mark_changed();
     loop {
         tokio::select! {
             page = follower.next(asked.limit) => return page,
@@ -217,7 +225,7 @@ async fn wait(
             // When the engine ends there are no more changes, and `stopping` ends this.
             Ok(()) = changes.changed() => {
                 if !caller.is_still_known(edge).await? {
-                    return Err(ApiError::new(ErrorCode::Unauthenticated, "The token or session was revoked while this call waited."));
+                    return Err(revoked());
                 }
             }
         }
@@ -233,7 +241,7 @@ async fn wait(
         .await
 }
 
-fn write_page(page: Page, epoch: &str) -> Response {
+fn write_page(page: &Page, epoch: &str) -> Response {
     let mut bytes = Vec::with_capacity(128 + 512 * page.events.len());
     let mut next = page.next;
     bytes.extend_from_slice(b"{\"events\":[");

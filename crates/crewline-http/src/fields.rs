@@ -9,24 +9,39 @@ use crewline_api::{FieldCode, Payload, Timestamp};
 use crate::fault::{Faults, Place, QUOTED_CHARS_MAX, quoted};
 use crate::json::Json;
 
+/// A field as it was written; its value, until that is taken.
+type Entry<'a> = (Cow<'a, str>, Option<Json<'a>>);
+
 /// An object that is being read: each field is asked for once, and what was not asked for is a fault.
 pub(crate) struct Fields<'a, 'f> {
-    entries: Vec<(Cow<'a, str>, Option<Json<'a>>)>,
+    entries: Vec<Entry<'a>>,
     asked: Vec<&'static str>,
     place: Place,
     faults: &'f Faults,
 }
 
 impl<'a, 'f> Fields<'a, 'f> {
-    /// Starts to read an object. `None`, and a fault, where it is not one.
-    pub(crate) fn of(json: Json<'a>, place: Place, faults: &'f Faults) -> Option<Self> {
+    fn new(entries: Vec<Entry<'a>>, place: Place, faults: &'f Faults) -> Self {
+        Self {
+            entries,
+            asked: Vec::with_capacity(8),
+            place,
+            faults,
+        }
+    }
+
+    /// Starts to read a body; where it is no object, says so.
+    pub(crate) fn of_body(json: Json<'a>, faults: &'f Faults) -> Result<Self, String> {
         match json {
-            Json::Object(entries) => Some(Self {
-                entries,
-                asked: Vec::with_capacity(8),
-                place,
-                faults,
-            }),
+            Json::Object(entries) => Ok(Self::new(entries, Place::Body, faults)),
+            other => Err(format!("{}, and must be an object", other.what())),
+        }
+    }
+
+    /// Starts to read an item of a list. `None`, and a fault, where it is no object.
+    pub(crate) fn of_item(json: Json<'a>, place: Place, faults: &'f Faults) -> Option<Self> {
+        match json {
+            Json::Object(entries) => Some(Self::new(entries, place, faults)),
             other => {
                 let detail = format!("{}, and must be an object", other.what());
                 faults.add(place.to_string(), FieldCode::WrongType, detail);
@@ -242,14 +257,20 @@ impl<'a, 'f> Fields<'a, 'f> {
         Some(items.collect())
     }
 
+    /// A list of texts that are read further.
+    pub(crate) fn texts<T>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(&str) -> Result<T, (FieldCode, String)>,
+    ) -> Option<Vec<T>> {
+        let given = self.has(name);
+        let texts = self.optional_texts(name, read);
+        self.required(name, texts, given)
+    }
+
     /// A field that contradicts another one.
     pub(crate) fn conflict(&self, name: &str, detail: &str) {
         self.fault(name, FieldCode::Conflict, detail);
-    }
-
-    /// A field that must be there, beside what else was found.
-    pub(crate) fn missing(&self, name: &str, detail: &str) {
-        self.fault(name, FieldCode::Required, detail);
     }
 
     /// Ends the object: whatever was not asked for, or stands there twice, is a fault.
@@ -279,7 +300,7 @@ mod tests {
     fn faults_of(text: &str, read: impl FnOnce(&mut Fields<'_, '_>)) -> Vec<(String, FieldCode)> {
         let faults = Faults::default();
         let json: Json<'_> = serde_json::from_str(text).unwrap();
-        let mut fields = Fields::of(json, Place::Body, &faults).unwrap();
+        let mut fields = Fields::of_body(json, &faults).unwrap();
         read(&mut fields);
         fields.end();
         match faults.finish(|| Ok(())) {

@@ -6,8 +6,8 @@
 //! **Invariant:** nothing is decided here. A request becomes a command or a reading of the engine, and its answer
 //! becomes JSON. Whoever is not allowed to act so is refused before the engine hears of it.
 //!
-//! To add a call: a handler in the file of its noun, with its `#[utoipa::path]`, and a line in [`router`]. What it
-//! refuses is written down by a [`refusals`] list beside it, so that the description never lags behind.
+//! To add a call: a handler in the file of its noun, with its `#[utoipa::path]`, and a line in `router.rs`. What it
+//! refuses is written down by a `refusals!` list beside it, so that the description never lags behind.
 
 mod acting;
 mod answer;

@@ -1,12 +1,14 @@
 //! `POST /api/v1/messages`, `POST /api/v1/chats/{chatId}/messages`, `GET /api/v1/messages/{messageId}`
 
+use std::convert::Infallible;
 use std::str::FromStr;
 
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
 use crewline_api::{
-    ApiError, ChatId, ErrorCode, FieldCode, IdError, IdempotencyKey, MessageId, MessageView,
-    NewMessage, NewMessageUser, NewReply, ParticipantId, Priority, SentMessage,
+    ApiError, ChatId, FieldCode, IdError, IdempotencyKey, MessageId, MessageView, NewMessage,
+    NewMessageUser, NewReply, ParticipantId, Priority, SentMessage,
 };
 use crewline_core::{Answer, Command, ReplyCommand, SendCommand};
 
@@ -20,12 +22,12 @@ use crate::json::Json;
 use crate::path::PathIds;
 use crate::problem::{Answered, internal};
 use crate::query::{NoQuery, Query};
-use crate::refusals::{BODY, READ, WRITE, refusals};
+use crate::refusals::{BODY, CALLER, READ, WRITE, refusals};
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
-refusals!(SendRefusals: BODY, WRITE, [NotAllowed, UnknownRecipient, IdempotencyMismatch]);
-refusals!(ReplyRefusals: BODY, WRITE, [NotAllowed, NotFound, UnknownRecipient, IdempotencyMismatch]);
+refusals!(SendRefusals: BODY, CALLER, WRITE, [NotAllowed, UnknownRecipient, IdempotencyMismatch]);
+refusals!(ReplyRefusals: BODY, CALLER, WRITE, [NotAllowed, NotFound, UnknownRecipient, IdempotencyMismatch]);
 refusals!(MessageRefusals: READ, [NotAllowed, NotFound]);
 
 /// An id of a participant, as a fault tells what is wrong with it.
@@ -40,7 +42,7 @@ pub(crate) fn read_id<T: FromStr<Err = IdError>>(text: &str) -> Result<T, (Field
 ///
 /// For externals. The chat is the one of exactly these people, made where there is none yet. The answer comes when the
 /// message is durable. Payloads come back as events when the first device of that recipient has the message, and when
-/// that person has read it.
+/// that person has read it. `fromExtUserId` may be `me` where the token names exactly one external.
 #[utoipa::path(
     post, path = "/api/v1/messages", tag = "messages",
     params(("Idempotency-Key" = Option<String>, Header, max_length = 255, example = "outage-4711/1",
@@ -61,47 +63,41 @@ pub(crate) async fn post_message(
     State(edge): State<Edge>,
     caller: Caller,
     _: NoQuery,
-    headers: HeaderMap,
+    key: KeyHeader,
     body: JsonBody,
 ) -> Answered {
     caller
         .must_be_external("A user sends into a chat, by POST /api/v1/chats/{chatId}/messages.")?;
-    let message = read_message(&caller, &headers, &body)?;
+    let message = read_message(&caller, key, &body)?;
     let actor = caller.external(&edge, &message.from_ext_user_id).await?;
     let command = SendCommand::new(message, actor.device)?;
     sent(edge.engine.submit(Command::Send(command)).await?)
 }
 
-fn read_message(
-    caller: &Caller,
-    headers: &HeaderMap,
-    body: &JsonBody,
-) -> Result<NewMessage, ApiError> {
+fn read_message(caller: &Caller, key: KeyHeader, body: &JsonBody) -> Result<NewMessage, ApiError> {
     let faults = Faults::default();
-    let key = read_key(headers, &faults);
-    let mut builder = NewMessage::builder("", "", "");
-    if let Some(mut fields) = body.fields(&faults)? {
-        let from = fields.text("fromExtUserId").unwrap_or_default();
-        let name = fields.text("fromExtUserName").unwrap_or_default();
-        let users = fields.list("toUsers").unwrap_or_default();
-        let text = fields.text("message").unwrap_or_default();
-        let priority = read_priority(&mut fields, &faults);
-        fields.end();
-        builder = NewMessage::builder(caller.named(&from), name, text).priority(priority);
-        let users = users
-            .into_iter()
-            .enumerate()
-            .map(|(index, item)| read_user(item, index, &faults));
-        builder = builder.to_all(users);
-    }
+    let key = key.read(&faults);
+    let mut fields = body.fields(&faults)?;
+    let from = fields.text("fromExtUserId").unwrap_or_default();
+    let name = fields.text("fromExtUserName").unwrap_or_default();
+    let users = fields.list("toUsers").unwrap_or_default();
+    let text = fields.text("message").unwrap_or_default();
+    let priority = read_priority(&mut fields, &faults);
+    fields.end();
+    let mut builder = NewMessage::builder(caller.named(&from), name, text).priority(priority);
+    let users = users
+        .into_iter()
+        .enumerate()
+        .map(|(index, item)| read_user(item, index, &faults));
+    builder = builder.to_all(users);
     if let Some(key) = key {
-        builder = builder.idempotency_key(key);
+        builder = builder.idempotency_key(key.as_str());
     }
     faults.finish(|| builder.build())
 }
 
 fn read_user(item: Json<'_>, index: usize, faults: &Faults) -> NewMessageUser {
-    let Some(mut fields) = Fields::of(item, Place::Item("toUsers", index), faults) else {
+    let Some(mut fields) = Fields::of_item(item, Place::Item("toUsers", index), faults) else {
         return NewMessageUser::new("");
     };
     let mut user = NewMessageUser::new(fields.text("toUserId").unwrap_or_default());
@@ -112,31 +108,44 @@ fn read_user(item: Json<'_>, index: usize, faults: &Faults) -> NewMessageUser {
 }
 
 fn read_priority(fields: &mut Fields<'_, '_>, faults: &Faults) -> Priority {
-    let number = fields.optional_whole("priority");
-    let priority = number.map(|number| {
-        Priority::try_from(number).map_err(|must| {
-            faults.add(
-                "priority",
-                FieldCode::OutOfRange,
-                format!("is {number}; {must}"),
-            )
-        })
-    });
-    priority.and_then(Result::ok).unwrap_or_default()
+    let Some(number) = fields.optional_whole("priority") else {
+        return Priority::default();
+    };
+    Priority::try_from(number).unwrap_or_else(|must| {
+        let detail = format!("is {number}; {must}");
+        faults.add("priority", FieldCode::OutOfRange, detail);
+        Priority::default()
+    })
 }
 
-/// The idempotency key of a request; what is wrong with it is a fault of the header.
-fn read_key(headers: &HeaderMap, faults: &Faults) -> Option<String> {
-    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
-    let value = given.next()?;
-    if given.next().is_some() {
-        faults.add(IDEMPOTENCY_KEY, FieldCode::Conflict, "is given twice");
-        return None;
+/// The idempotency key of a request, or what is wrong with that header.
+pub(crate) struct KeyHeader(Result<Option<IdempotencyKey>, (FieldCode, String)>);
+
+impl<S: Sync> FromRequestParts<S> for KeyHeader {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let mut given = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
+        let key = match (given.next(), given.next()) {
+            (None, _) => Ok(None),
+            (Some(_), Some(_)) => Err((FieldCode::Conflict, "is given twice".to_owned())),
+            (Some(value), None) => match std::str::from_utf8(value.as_bytes()) {
+                Ok(text) => read_id(text).map(Some),
+                Err(_) => Err((FieldCode::Malformed, "is not UTF-8".to_owned())),
+            },
+        };
+        Ok(Self(key))
     }
-    let text = std::str::from_utf8(value.as_bytes());
-    text.map_err(|_| faults.add(IDEMPOTENCY_KEY, FieldCode::Malformed, "is not UTF-8"))
-        .ok()
-        .map(str::to_owned)
+}
+
+impl KeyHeader {
+    /// The key; what is wrong with the header is a fault of the request.
+    fn read(self, faults: &Faults) -> Option<IdempotencyKey> {
+        self.0.unwrap_or_else(|(code, detail)| {
+            faults.add(IDEMPOTENCY_KEY, code, detail);
+            None
+        })
+    }
 }
 
 /// Send a message into a chat.
@@ -164,44 +173,41 @@ pub(crate) async fn post_reply(
     caller: Caller,
     PathIds(chat): PathIds<String>,
     _: NoQuery,
-    headers: HeaderMap,
+    key: KeyHeader,
     body: JsonBody,
 ) -> Answered {
-    let (_, actor) = caller.user().map_err(|error| match error.code {
-        ErrorCode::NotAllowed if caller.me().is_some() || caller.must_be_external("").is_ok() => ApiError::new(
-            ErrorCode::NotAllowed,
-            "This call is for users. An external sends by POST /api/v1/messages; the same people have the same chat.",
-        ),
-        _ => error,
-    })?;
-    let faults = Faults::default();
-    let key = read_key(&headers, &faults);
-    let key = key.and_then(|key| {
-        read_id::<IdempotencyKey>(&key)
-            .map_err(|(code, detail)| faults.add(IDEMPOTENCY_KEY, code, detail))
-            .ok()
-    });
-    let mut reply = NewReply::new("");
-    if let Some(mut fields) = body.fields(&faults)? {
-        reply.message = fields.text("message").unwrap_or_default().into_owned();
-        reply.priority = read_priority(&mut fields, &faults);
-        let message_of_chat = |text: &str| {
-            // An id that nobody was given looks like one of another chat.
-            text.parse::<MessageId>().map_err(|_| {
-                (
-                    FieldCode::UnknownMessage,
-                    "is no message of this chat".to_owned(),
-                )
-            })
-        };
-        reply.reply_to = fields.optional_parsed("replyTo", message_of_chat);
-        reply.read_up_to = fields.optional_parsed("readUpTo", message_of_chat);
-        fields.end();
-    }
-    faults.finish(|| reply.check())?;
+    let (_, actor) = caller.user_or(
+        "An external sends by POST /api/v1/messages; the same people have the same chat.",
+    )?;
+    let (reply, key) = read_reply(key, &body)?;
     let chat: ChatId = chat.parse().map_err(|_| ApiError::not_found())?;
     let command = ReplyCommand::new(actor, chat, reply, key)?;
     sent(edge.engine.submit(Command::Reply(command)).await?)
+}
+
+fn read_reply(
+    key: KeyHeader,
+    body: &JsonBody,
+) -> Result<(NewReply, Option<IdempotencyKey>), ApiError> {
+    let faults = Faults::default();
+    let key = key.read(&faults);
+    let mut reply = NewReply::new("");
+    let mut fields = body.fields(&faults)?;
+    reply.message = fields.text("message").unwrap_or_default().into_owned();
+    reply.priority = read_priority(&mut fields, &faults);
+    let message_of_chat = |text: &str| {
+        // An id that nobody was given looks like one of another chat.
+        text.parse::<MessageId>().map_err(|_| {
+            (
+                FieldCode::UnknownMessage,
+                "is no message of this chat".to_owned(),
+            )
+        })
+    };
+    reply.reply_to = fields.optional_parsed("replyTo", message_of_chat);
+    reply.read_up_to = fields.optional_parsed("readUpTo", message_of_chat);
+    fields.end();
+    faults.finish(|| reply.check().map(|()| (reply, key)))
 }
 
 fn sent(answer: Answer) -> Answered {

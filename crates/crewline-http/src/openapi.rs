@@ -1,9 +1,10 @@
 //! The API described in OpenAPI 3.1, made from the code: from the handlers, and from the types of `crewline-api`.
 
-use crewline_api::{FieldError, Problem};
+use crewline_api::{ChatId, CursorName, FieldError, MessageId, ParticipantId, Problem};
 use utoipa::OpenApi as _;
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{OpenApi, RefOr, Schema};
 
 use crate::auth::COOKIE;
 
@@ -24,7 +25,7 @@ stored, and go on from there.";
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(title = "Crewline", description = ABOUT, license(name = "Apache-2.0", identifier = "Apache-2.0")),
-    components(schemas(Problem, FieldError)),
+    components(schemas(Problem, FieldError, CursorName, ParticipantId, ChatId, MessageId)),
     security(("token" = []), ("session" = [])),
     tags(
         (name = "messages", description = "Send, and see what became of it"),
@@ -41,7 +42,39 @@ struct Description;
 
 /// The description of every call, as `/api/openapi.json` shows it.
 pub fn openapi() -> OpenApi {
-    crate::router::calls().into_openapi()
+    let mut description = crate::router::calls().into_openapi();
+    let schemas = description
+        .components
+        .iter_mut()
+        .flat_map(|all| all.schemas.iter_mut());
+    for (name, schema) in schemas {
+        if REQUESTS.contains(&name.as_str()) {
+            refuse_unknown_fields(schema);
+        }
+    }
+    description
+}
+
+/// Bodies of requests, and parts of them. A field that they do not name is refused.
+const REQUESTS: [&str; 8] = [
+    "NewMessage",
+    "NewMessageUser",
+    "NewReply",
+    "NewChat",
+    "NewReceipts",
+    "ReceiptSaid",
+    "NewSession",
+    "NewCursor",
+];
+
+fn refuse_unknown_fields(schema: &mut RefOr<Schema>) {
+    match schema {
+        RefOr::T(Schema::Object(object)) => {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
+        RefOr::T(Schema::OneOf(forms)) => forms.items.iter_mut().for_each(refuse_unknown_fields),
+        _ => {}
+    }
 }
 
 /// What is not said by a handler: the whole, and the ways to present credentials.

@@ -29,7 +29,7 @@ pub(crate) fn check(parts: &Parts, settings: &Settings) -> Result<(), ApiError> 
     let known = own
         .iter()
         .chain(&settings.origins)
-        .any(|known| known.eq_ignore_ascii_case(origin));
+        .any(|known| known.trim_end_matches('/').eq_ignore_ascii_case(origin));
     if known {
         Ok(())
     } else {

@@ -46,7 +46,7 @@ pub(crate) async fn get_people(
     let own = move |id: &str| own.as_ref().is_some_and(|own| own.as_str() == id);
     let page = edge
         .engine
-        .read(move |reader| others(reader, &q, after, limit, own))
+        .read(move |reader| others(reader, &q, after.as_deref(), limit, own))
         .await?;
     Ok(json(StatusCode::OK, &page))
 }
@@ -55,11 +55,11 @@ pub(crate) async fn get_people(
 fn others(
     reader: &dyn Reader,
     q: &str,
-    after: Option<String>,
+    after: Option<&str>,
     limit: usize,
     own: impl Fn(&str) -> bool,
 ) -> Result<PeoplePage, StoreError> {
-    let mut page = reader.people(q, after.as_deref(), limit)?;
+    let mut page = reader.people(q, after, limit)?;
     let before = page.people.len();
     page.people.retain(|person| !own(person.user_id.as_str()));
     if page.people.len() < before

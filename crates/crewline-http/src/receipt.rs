@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use crewline_api::{
-    ErrorCode, FieldCode, NewReceipts, ParticipantId, ReceiptSaid, ReceiptState, ReceiptsDone,
+    ApiError, FieldCode, NewReceipts, ParticipantId, ReceiptSaid, ReceiptState, ReceiptsDone,
 };
 use crewline_core::{Answer, Command, ReceiptsCommand};
 
@@ -17,9 +17,9 @@ use crate::json::Json;
 use crate::message::read_id;
 use crate::problem::{Answered, internal};
 use crate::query::NoQuery;
-use crate::refusals::{BODY, WRITE, refusals};
+use crate::refusals::{BODY, CALLER, WRITE, refusals};
 
-refusals!(ReceiptRefusals: BODY, WRITE, [NotAllowed, NotFound]);
+refusals!(ReceiptRefusals: BODY, CALLER, WRITE, [NotAllowed]);
 
 /// Say what became of messages.
 ///
@@ -41,34 +41,34 @@ pub(crate) async fn post_receipts(
     _: NoQuery,
     body: JsonBody,
 ) -> Answered {
-    let faults = Faults::default();
-    let (participant, receipts) = match body.fields(&faults)? {
-        None => (None, Vec::new()),
-        Some(mut fields) => {
-            let participant = fields.optional_parsed("participant", |id| {
-                read_id::<ParticipantId>(caller.named(id))
-            });
-            let list = fields.list("receipts").unwrap_or_default();
-            let receipts = list
-                .into_iter()
-                .enumerate()
-                .map(|(index, item)| read_receipt(item, index, &faults))
-                .collect();
-            fields.end();
-            (participant, receipts)
-        }
-    };
-    let actor = caller.participant(&edge, participant.as_ref()).await;
-    let command = match actor {
-        Ok(actor) => faults.finish(|| ReceiptsCommand::new(actor, receipts))?,
-        // A participant that is missing is one fault among the others.
-        Err(error) if error.code == ErrorCode::Invalid => faults.finish(|| Err(error))?,
-        Err(error) => return Err(error.into()),
-    };
+    let said = read_receipts(&caller, &body)?;
+    let actor = caller.participant(&edge, said.participant.as_ref()).await?;
+    let command = ReceiptsCommand::new(actor, said.receipts)?;
     match edge.engine.submit(Command::Receipts(command)).await? {
         Answer::Receipts(results) => Ok(json(StatusCode::OK, &ReceiptsDone { results })),
         _ => Err(internal().into()),
     }
+}
+
+fn read_receipts(caller: &Caller, body: &JsonBody) -> Result<NewReceipts, ApiError> {
+    let faults = Faults::default();
+    let mut fields = body.fields(&faults)?;
+    let participant = fields.optional_parsed("participant", |id| {
+        read_id::<ParticipantId>(caller.named(id))
+    });
+    let list = fields.list("receipts").unwrap_or_default();
+    fields.end();
+    let receipts = list
+        .into_iter()
+        .enumerate()
+        .map(|(index, item)| read_receipt(item, index, &faults))
+        .collect();
+    faults.finish(|| {
+        Ok(NewReceipts {
+            participant,
+            receipts,
+        })
+    })
 }
 
 /// A receipt; where it is at fault, one that stands in for it.
@@ -78,7 +78,7 @@ fn read_receipt(item: Json<'_>, index: usize, faults: &Faults) -> ReceiptSaid {
         state: ReceiptState::Delivered,
         at: None,
     };
-    let Some(mut fields) = Fields::of(item, Place::Item("receipts", index), faults) else {
+    let Some(mut fields) = Fields::of_item(item, Place::Item("receipts", index), faults) else {
         return said;
     };
     let up_to = fields.has("chatId") || fields.has("readUpTo");
@@ -109,12 +109,11 @@ fn read_receipt(item: Json<'_>, index: usize, faults: &Faults) -> ReceiptSaid {
     } else {
         let message_id = fields.text("messageId").unwrap_or_default().into_owned();
         let state = fields.parsed("state", |word| {
-            word.parse::<ReceiptState>().map_err(|()| {
-                (
-                    FieldCode::OutOfRange,
-                    "must be delivered, read or acknowledged".to_owned(),
-                )
-            })
+            let state = word.parse::<ReceiptState>().ok();
+            let state = state.filter(|state| *state != ReceiptState::Accepted);
+            let must_be =
+                "must be delivered, read or acknowledged; accepted is what the server says";
+            state.ok_or_else(|| (FieldCode::OutOfRange, must_be.to_owned()))
         });
         said = ReceiptSaid::Message {
             message_id,

@@ -20,10 +20,10 @@ pub(crate) const READ: &[ErrorCode] = &[
     ErrorCode::StorageUnavailable,
     ErrorCode::Stopping,
 ];
-/// What calls that write refuse.
+/// What calls that write refuse because of who calls.
+pub(crate) const CALLER: &[ErrorCode] = &[ErrorCode::Unauthenticated, ErrorCode::WrongOrigin];
+/// What calls that write refuse, whoever calls.
 pub(crate) const WRITE: &[ErrorCode] = &[
-    ErrorCode::Unauthenticated,
-    ErrorCode::WrongOrigin,
     ErrorCode::Invalid,
     ErrorCode::TooManyRequests,
     ErrorCode::Internal,

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -88,6 +89,32 @@ fn finish(mut response: Response, id: &str) -> Response {
     response
 }
 
+/// Gives ids to requests: each once, and none that another start of the server has given.
+pub(crate) struct RequestIds {
+    random: u64,
+    count: AtomicU64,
+}
+
+impl RequestIds {
+    /// Ids that begin at a random place.
+    pub(crate) fn new(random: [u8; 32]) -> Self {
+        Self {
+            random: random
+                .iter()
+                .take(8)
+                .fold(0, |number, byte| (number << 8) | u64::from(*byte)),
+            count: AtomicU64::new(0),
+        }
+    }
+
+    fn next(&self) -> String {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        // An odd factor maps each count to a place of its own, and neighbours far apart.
+        let id = self.random ^ count.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        format!("{id:016x}")
+    }
+}
+
 /// The caller's own id for the request where it is well formed, else a new one.
 fn request_id(headers: &HeaderMap, edge: &Edge) -> String {
     let given = headers.get(&REQUEST_ID).map(HeaderValue::as_bytes);
@@ -96,12 +123,7 @@ fn request_id(headers: &HeaderMap, edge: &Edge) -> String {
     if let Some(text) = given.and_then(|id| std::str::from_utf8(id).ok()) {
         return text.to_owned();
     }
-    let random = edge.engine.random();
-    let number = random
-        .iter()
-        .take(8)
-        .fold(0u64, |number, byte| (number << 8) | u64::from(*byte));
-    format!("{number:016x}")
+    edge.request_ids.next()
 }
 
 /// The methods by name; all others together, so that nobody can fill the metrics with names of their own.

@@ -34,7 +34,7 @@ pub(crate) fn calls() -> OpenApiRouter<Edge> {
         .routes(routes!(docs::get_docs))
 }
 
-/// The whole API on an engine, as a service of axum. [`crate::serve`] listens with it.
+/// The whole API on an engine, as a service of axum. [`crate::serve()`] listens with it.
 pub fn router(app: App) -> Router {
     let (calls, _) = calls().split_for_parts();
     calls

@@ -1,4 +1,4 @@
-//! When devices and tokens were last used, to the minute: collected in memory, and noted in the store once a minute.
+//! When devices and tokens were last used, to the minute: collected in memory, and noted in the store together.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use crate::app::Edge;
 
-/// Time between two notes in the store.
-const NOTE_EVERY: Duration = Duration::from_secs(60);
+/// Least time between two notes in the store. (Each device is noted at most once in a minute.)
+const NOTE_EVERY: Duration = Duration::from_secs(2);
 
 /// What was seen and not yet noted. At most one for each device.
 #[derive(Default)]
@@ -57,13 +57,17 @@ impl Sightings {
         }
     }
 
-    async fn flush(&self, edge: &Edge) {
+    /// Notes in the store what was seen and is not noted yet.
+    pub(crate) async fn flush(&self, edge: &Edge) {
         let seen: Vec<Seen> = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.awaited = false;
             state.noted_at = Some(Instant::now());
             std::mem::take(&mut state.seen).into_values().collect()
         };
+        if seen.is_empty() {
+            return;
+        }
         // When it fails, the next use is noted; nobody waits for this.
         match edge
             .engine
@@ -72,7 +76,7 @@ impl Sightings {
         {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(%error, "it could not be noted which devices were seen")
+                tracing::warn!(%error, "it could not be noted which devices were seen");
             }
             Err(error) => tracing::debug!(%error, "it was not noted which devices were seen"),
         }

@@ -39,7 +39,8 @@ pub async fn serve(
     app: App,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
-    let stopping = app.edge.stopping.clone();
+    let edge = app.edge.clone();
+    let stopping = edge.stopping.clone();
     let router = router(app);
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
@@ -71,6 +72,7 @@ pub async fn serve(
         );
         connections.shutdown().await;
     }
+    edge.seen.flush(&edge).await;
     Ok(())
 }
 

@@ -18,14 +18,14 @@ use crate::auth::{COOKIE, Caller};
 use crate::body::JsonBody;
 use crate::fault::Faults;
 use crate::message::read_id;
-use crate::problem::Answered;
+use crate::problem::{Answered, internal};
 use crate::query::NoQuery;
-use crate::refusals::{BODY, WRITE, refusals};
+use crate::refusals::{BODY, CALLER, WRITE, refusals};
 use crate::throttle::{Throttle, Tried};
 use crate::{Settings, origin, password};
 
 refusals!(SignInRefusals: BODY, WRITE, [SignInFailed, WrongOrigin, TooManyAttempts]);
-refusals!(SignOutRefusals: WRITE, [NotAllowed]);
+refusals!(SignOutRefusals: CALLER, WRITE, [NotAllowed]);
 
 /// How long someone who signs in waits for a free core. A hash takes some 20 ms.
 const HASH_WAIT: Duration = Duration::from_secs(10);
@@ -85,36 +85,33 @@ pub(crate) async fn post_session(
 
 fn read_session(body: &JsonBody) -> Result<NewSession, ApiError> {
     let faults = Faults::default();
-    let mut wanted = None;
-    if let Some(mut fields) = body.fields(&faults)? {
-        let user_id = fields.parsed("userId", read_id::<ParticipantId>);
-        let password = fields.parsed("password", |text| match text.len() {
-            0 => Err((FieldCode::Empty, "is empty".to_owned())),
-            bytes if bytes > PASSWORD_BYTES_MAX => Err((
-                FieldCode::TooLong,
-                format!("has {bytes} bytes; at most {PASSWORD_BYTES_MAX} are allowed"),
-            )),
-            _ => Ok(text.to_owned()),
-        });
-        let device_id = fields.optional_parsed("deviceId", read_device_id);
-        let device_name = fields.optional_parsed("deviceName", |text| match text.chars().count() {
-            0 => Err((FieldCode::Empty, "is empty".to_owned())),
-            chars if chars > NAME_CHARS_MAX => Err((
-                FieldCode::TooLong,
-                format!("has {chars} characters; at most {NAME_CHARS_MAX} are allowed"),
-            )),
-            _ => Ok(text.to_owned()),
-        });
-        fields.end();
-        wanted = user_id.zip(password).map(|(user_id, password)| NewSession {
-            user_id,
-            password,
-            device_id,
-            device_name,
-        });
-    }
-    faults
-        .finish(|| wanted.ok_or_else(|| ApiError::field("body", FieldCode::Required, "is needed")))
+    let mut fields = body.fields(&faults)?;
+    let user_id = fields.parsed("userId", read_id::<ParticipantId>);
+    let password = fields.parsed("password", |text| match text.len() {
+        0 => Err((FieldCode::Empty, "is empty".to_owned())),
+        bytes if bytes > PASSWORD_BYTES_MAX => Err((
+            FieldCode::TooLong,
+            format!("has {bytes} bytes; at most {PASSWORD_BYTES_MAX} are allowed"),
+        )),
+        _ => Ok(text.to_owned()),
+    });
+    let device_id = fields.optional_parsed("deviceId", read_device_id);
+    let device_name = fields.optional_parsed("deviceName", |text| match text.chars().count() {
+        0 => Err((FieldCode::Empty, "is empty".to_owned())),
+        chars if chars > NAME_CHARS_MAX => Err((
+            FieldCode::TooLong,
+            format!("has {chars} characters; at most {NAME_CHARS_MAX} are allowed"),
+        )),
+        _ => Ok(text.to_owned()),
+    });
+    fields.end();
+    let wanted = user_id.zip(password).map(|(user_id, password)| NewSession {
+        user_id,
+        password,
+        device_id,
+        device_name,
+    });
+    faults.finish(|| wanted.ok_or_else(internal))
 }
 
 /// A UUID as it is written everywhere: 36 characters. One device has one spelling.
@@ -165,14 +162,12 @@ async fn check_password(
         let _turn = turn;
         password::verify(&password, hash.as_deref())
     });
-    let right = right.await.map_err(|_| crate::problem::internal())?;
-    match user.filter(|user| right && !user.disabled) {
-        Some(user) => Ok(user),
-        None => {
-            throttle.count(tried, edge.engine.now());
-            Err(sign_in_failed())
-        }
+    let right = right.await.map_err(|_| internal())?;
+    if let Some(user) = user.filter(|user| right && !user.disabled) {
+        return Ok(user);
     }
+    throttle.count(tried, edge.engine.now());
+    Err(sign_in_failed())
 }
 
 fn sign_in_failed() -> ApiError {

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::acting::Owner;
 use crate::app::Edge;
 use crate::auth::Caller;
-use crate::event::epoch_header;
+use crate::event::{PARTICIPANT, epoch_header, participant_header};
 use crate::problem::Answered;
 
 /// Most events in one piece.
@@ -34,13 +34,16 @@ pub(crate) async fn open(
     after: Option<Seq>,
     kinds: EventKinds,
 ) -> Answered {
-    let changes = edge.engine.directory_changes();
+    let mut changes = edge.engine.directory_changes();
+    // What changed before `changes` began to look is seen by looking once.
+    changes.mark_changed();
     let page = edge
         .engine
         .page(owner.no, after, kinds, PIECE_EVENTS_MAX)
         .await?;
     let follower = edge.engine.follow(owner.no, page.next, kinds);
     let epoch = epoch_header(edge.engine.epoch());
+    let participant = participant_header(&owner);
     let heartbeat_at = Instant::now() + edge.settings.heartbeat;
     let first = write(&page, after.unwrap_or(0));
     let told = page.next;
@@ -65,6 +68,7 @@ pub(crate) async fn open(
         HeaderValue::from_static("text/event-stream"),
     );
     headers.insert(HeaderName::from_static("crewline-epoch"), epoch);
+    headers.insert(PARTICIPANT, participant);
     // A proxy that collects what it passes on would hold events back.
     headers.insert(
         HeaderName::from_static("x-accel-buffering"),

@@ -202,7 +202,6 @@ impl Drop for Checkpointer {
 }
 
 fn run(wal: &Wal, connection: &Connection, place: &Place) {
-    let gauge = metrics::gauge!("crewline_wal_bytes");
     let mut failing = false;
     // From how many pages on the writer must give way.
     let mut turn_from = 0;
@@ -219,13 +218,14 @@ fn run(wal: &Wal, connection: &Connection, place: &Place) {
                     tracing::warn!(%error, "the write-ahead log grows until this succeeds; it is tried again");
                 }
                 Ok(()) if failing => {
-                    tracing::info!("pages of the write-ahead log can be moved again")
+                    tracing::info!("pages of the write-ahead log can be moved again");
                 }
                 _ => {}
             }
             failing = is_failing;
         }
-        gauge.set(wal.bytes() as f64);
+        // Looked up each time: whoever opens a store may begin to measure later.
+        metrics::gauge!("crewline_wal_bytes").set(wal.bytes() as f64);
         left = wait(wal);
     }
 }

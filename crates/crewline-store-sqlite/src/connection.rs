@@ -108,6 +108,7 @@ impl<F: Into<Fault>> From<F> for Refusal {
 /// A connection that writes, in transactions that take the lock at once.
 pub(crate) struct WriteConnection {
     connection: Connection,
+    /// Dropped after the connection.
     place: Place,
     /// Whether an act on this connection changed participants: the engine may hold them.
     participants_changed: bool,
@@ -224,5 +225,24 @@ impl WriteConnection {
     fn run(&self, sql: &'static str) -> Result<(), Fault> {
         self.connection.prepare_cached(sql)?.execute([])?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_failed_fsync_nothing_is_written_any_more() {
+        let sql = Connection::open_in_memory().unwrap();
+        let place = Place::new(std::path::Path::new("crewline.db"));
+        let mut main = WriteConnection::new(sql, place).unwrap();
+        main.begin("writing").unwrap();
+        main.commit("writing").unwrap();
+        main.lost = true;
+        let error = main.begin("writing").unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::Lost);
+        assert!(error.detail.contains("check the disk"), "{}", error.detail);
+        assert!(main.sql().is_autocommit());
     }
 }

@@ -11,6 +11,8 @@ use crewline_core::{StoreError, StoreErrorKind};
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
+use crate::in_use::{InUse, enter};
+
 /// Trouble inside of this crate, before it is known in which file and while doing what.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -58,34 +60,38 @@ pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Where a store is: the name that errors show, and the one that is opened.
+/// Where a store is: the name that errors show, and the one that is opened. It goes along with each connection, and is
+/// dropped after it.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     shown: Arc<Path>,
-    real: Arc<Path>,
+    /// Of a store that is open.
+    in_use: Option<Arc<InUse>>,
 }
 
 impl Place {
     /// A file by the name that it was given.
     pub(crate) fn new(path: &Path) -> Self {
-        let shown: Arc<Path> = path.into();
         Self {
-            real: Arc::clone(&shown),
-            shown,
+            shown: path.into(),
+            in_use: None,
         }
     }
 
-    /// The same with links followed and the folder made absolute: SQLite keeps its files beside the target of a link,
-    /// and so must the lock be there. It is also never one of the names that mean something else to SQLite.
-    pub(crate) fn resolve(path: &Path) -> Result<Self, StoreError> {
+    /// A store to be opened. `look` looks at the file, where this process does not have it open.
+    ///
+    /// Links are followed: SQLite keeps its files beside the target of a link, and so must the lock be there. The one
+    /// name is also never one that means something else to SQLite.
+    pub(crate) fn enter(
+        path: &Path,
+        look: impl FnOnce() -> Result<(), StoreError>,
+    ) -> Result<Self, StoreError> {
         let place = Self::new(path);
-        match crate::file::resolve(path) {
-            Ok(real) => Ok(Self {
-                real: real.into(),
-                ..place
-            }),
-            Err(error) => Err(place.io_error("opening the store", &error)),
-        }
+        let resolve = || {
+            crate::file::resolve(path).map_err(|error| place.io_error("opening the store", &error))
+        };
+        let in_use = Some(Arc::new(enter(look, resolve)?));
+        Ok(Self { in_use, ..place })
     }
 
     /// The name to show.
@@ -95,7 +101,9 @@ impl Place {
 
     /// The name to open.
     pub(crate) fn real(&self) -> &Path {
-        &self.real
+        self.in_use
+            .as_ref()
+            .map_or(&self.shown, |in_use| in_use.path())
     }
 
     /// What the port says of trouble while `doing` something.

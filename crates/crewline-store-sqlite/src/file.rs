@@ -67,6 +67,10 @@ pub(crate) fn look(path: &Path) -> Result<Found, StoreError> {
         return Ok(Found::Nothing);
     }
     if header.len() < 100 || !header.starts_with(MAGIC) {
+        // A store whose making was cut short: the journal says what was there before, and SQLite goes back to that.
+        if fs::metadata(beside(path, "-journal")).is_ok_and(|journal| journal.len() > 0) {
+            return Ok(Found::Store);
+        }
         return refuse(
             StoreErrorKind::Corrupt,
             format!(
@@ -80,16 +84,19 @@ pub(crate) fn look(path: &Path) -> Result<Found, StoreError> {
         i32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
     };
     if number(68) != APPLICATION_ID {
-        return refuse(
-            StoreErrorKind::Unavailable,
-            format!(
-                "{shown} is a SQLite file of some other program, not a store of Crewline. Nothing was changed. Name \
-                 another file"
-            ),
-        );
+        return Err(foreign(path));
     }
     refuse_newer(path, number(60))?;
     Ok(Found::Store)
+}
+
+/// What is said of a file that another program has made.
+pub(crate) fn foreign(path: &Path) -> StoreError {
+    let detail = format!(
+        "{} is a SQLite file of some other program, not a store of Crewline. Nothing was changed. Name another file",
+        path.display()
+    );
+    StoreError::new(StoreErrorKind::Unavailable, detail)
 }
 
 /// Refuses a file that a newer version has made.

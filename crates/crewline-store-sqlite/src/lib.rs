@@ -19,6 +19,7 @@ mod connection;
 mod directory;
 mod error;
 mod file;
+mod in_use;
 mod load;
 mod lock;
 mod meta;

@@ -2,8 +2,6 @@
 //!
 //! Whatever is wanted gets an entry. An entry that is there already stays: it may hold what this batch decided.
 
-use std::collections::btree_map::Entry;
-
 use crewline_api::{EventKind, EventKinds, ReceiptState, Timestamp};
 use crewline_core::needs::Wanted;
 use crewline_core::{
@@ -54,23 +52,22 @@ fn numbers(sql: &Connection) -> Result<Numbers> {
 }
 
 fn load_participants(sql: &Connection, wanted: &Wanted, state: &mut State) -> Result<()> {
-    for id in &wanted.ids {
-        if let Entry::Vacant(entry) = state.ids.entry(id.clone()) {
-            let row = participant(sql, id.as_str())?;
-            entry.insert(row.as_ref().map(|row| row.no));
-            if let Some(row) = row {
-                state.participants.entry(row.no).or_insert(row);
-            }
-        }
-    }
-    if wanted.participants.is_empty() {
-        return Ok(());
-    }
     const SQL: &str = concat!(
         "SELECT ",
         participant_columns!(),
         " FROM participant p WHERE p.no = ?1"
     );
+    for id in &wanted.ids {
+        let row = participant(sql, id.as_str())?;
+        let no = row.as_ref().map(|row| row.no);
+        state.ids.entry(id.clone()).or_insert(no);
+        if let Some(row) = row {
+            state.participants.entry(row.no).or_insert(row);
+        }
+    }
+    if wanted.participants.is_empty() {
+        return Ok(());
+    }
     let mut statement = sql.prepare_cached(SQL)?;
     for no in &wanted.participants {
         let mut rows = statement.query([no.0])?;
@@ -99,24 +96,20 @@ pub(crate) fn participant(sql: &Connection, id: &str) -> Result<Option<Participa
 /// What never changes.
 fn load_constant(sql: &Connection, wanted: &Wanted, state: &mut State) -> Result<()> {
     for no in &wanted.messages {
-        if let Entry::Vacant(entry) = state.messages.entry(*no) {
-            entry.insert(row::load_message(sql, *no)?);
-        }
+        let row = row::load_message(sql, *no)?;
+        state.messages.entry(*no).or_insert(row);
     }
     for no in &wanted.chats {
-        if let Entry::Vacant(entry) = state.chats.entry(*no) {
-            entry.insert(row::load_chat(sql, *no)?);
-        }
+        let row = row::load_chat(sql, *no)?;
+        state.chats.entry(*no).or_insert(row);
     }
     for key in &wanted.sets {
-        if let Entry::Vacant(entry) = state.sets.entry(*key) {
-            entry.insert(chat_of_set(sql, key)?);
-        }
+        let row = chat_of_set(sql, key)?;
+        state.sets.entry(*key).or_insert(row);
     }
     for key in &wanted.keys {
-        if let Entry::Vacant(entry) = state.keys.entry(key.clone()) {
-            entry.insert(idempotency(sql, key.0, key.1.as_str())?);
-        }
+        let row = idempotency(sql, key.0, key.1.as_str())?;
+        state.keys.entry(key.clone()).or_insert(row);
     }
     Ok(())
 }
@@ -145,22 +138,18 @@ fn idempotency(sql: &Connection, sender: ParticipantNo, key: &str) -> Result<Opt
 /// Where logs, chats and members stand.
 fn load_heads(sql: &Connection, wanted: &Wanted, state: &mut State) -> Result<()> {
     for no in &wanted.heads {
-        if let Entry::Vacant(entry) = state.heads.entry(*no) {
-            entry.insert(log_head(sql, *no)?);
-        }
+        let row = log_head(sql, *no)?;
+        state.heads.entry(*no).or_insert(row);
     }
     for no in &wanted.chat_heads {
-        if let Entry::Vacant(entry) = state.chat_heads.entry(*no) {
-            // A chat that does not exist has no head; nobody asks for one.
-            if let Some(head) = chat_head(sql, *no)? {
-                entry.insert(head);
-            }
+        // A chat that does not exist has no head; nobody asks for one.
+        if let Some(head) = chat_head(sql, *no)? {
+            state.chat_heads.entry(*no).or_insert(head);
         }
     }
     for key in &wanted.members {
-        if let Entry::Vacant(entry) = state.members.entry(*key) {
-            entry.insert(member(sql, key.0, key.1)?);
-        }
+        let row = member(sql, key.0, key.1)?;
+        state.members.entry(*key).or_insert(row);
     }
     Ok(())
 }
@@ -212,17 +201,15 @@ fn member(sql: &Connection, chat: ChatNo, participant: ParticipantNo) -> Result<
 /// What became of messages, and what comes back with it.
 fn load_receipts(sql: &Connection, wanted: &Wanted, state: &mut State) -> Result<()> {
     for key in &wanted.recipients {
-        if let Entry::Vacant(entry) = state.recipients.entry(*key) {
-            entry.insert(row::load_recipient(sql, key.0, key.1)?);
-        }
+        let row = row::load_recipient(sql, key.0, key.1)?;
+        state.recipients.entry(*key).or_insert(row);
     }
     for key in &wanted.payloads {
-        if let Entry::Vacant(entry) = state.payloads.entry(*key) {
-            entry.insert(Payloads {
-                on_delivered: row::load_payload(sql, key.0, key.1, ReceiptState::Delivered)?,
-                on_read: row::load_payload(sql, key.0, key.1, ReceiptState::Read)?,
-            });
-        }
+        let payloads = Payloads {
+            on_delivered: row::load_payload(sql, key.0, key.1, ReceiptState::Delivered)?,
+            on_read: row::load_payload(sql, key.0, key.1, ReceiptState::Read)?,
+        };
+        state.payloads.entry(*key).or_insert(payloads);
     }
     Ok(())
 }
@@ -230,14 +217,12 @@ fn load_receipts(sql: &Connection, wanted: &Wanted, state: &mut State) -> Result
 /// Rows of chats and logs from a place on.
 fn load_ranges(sql: &Connection, wanted: &Wanted, state: &mut State) -> Result<()> {
     for (chat, member, after) in &wanted.windows {
-        if let Entry::Vacant(entry) = state.windows.entry((*chat, *member)) {
-            entry.insert(window(sql, *chat, *member, *after)?);
-        }
+        let row = window(sql, *chat, *member, *after)?;
+        state.windows.entry((*chat, *member)).or_insert(row);
     }
     for key in &wanted.received {
-        if let Entry::Vacant(entry) = state.received.entry(*key) {
-            entry.insert(received(sql, key.0, key.1, key.2)?);
-        }
+        let row = received(sql, key.0, key.1, key.2)?;
+        state.received.entry(*key).or_insert(row);
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crewline_core::{StoreError, StoreErrorKind};
 
@@ -43,7 +43,7 @@ fn write_pid(file: &mut File) -> std::io::Result<()> {
     writeln!(file, "{}", std::process::id())
 }
 
-fn taken(store: &Path, lock: &PathBuf, file: &mut File) -> StoreError {
+fn taken(store: &Path, lock: &Path, file: &mut File) -> StoreError {
     let mut pid = String::new();
     // Whoever holds the lock may just be writing its number: then the sentence goes without.
     let _ = file.take(20).read_to_string(&mut pid);

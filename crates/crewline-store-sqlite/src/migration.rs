@@ -8,7 +8,7 @@ use crewline_core::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::{Fault, Place};
-use crate::file::{APPLICATION_ID, refuse_newer};
+use crate::file::{APPLICATION_ID, foreign, refuse_newer};
 
 /// What each migration does; the first has the number 1.
 const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_start.sql")];
@@ -16,14 +16,18 @@ const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_start.sql")];
 /// The number of the newest migration: the schema that this version writes.
 pub const NEWEST: i32 = MIGRATIONS.len() as i32;
 
-/// Brings a store to the newest schema. A store that has it is only looked at.
-pub(crate) fn migrate(connection: &mut Connection, place: &Place) -> Result<(), StoreError> {
+/// Brings a store to the newest schema. A store that has it is only looked at. Returns the schema it had.
+pub(crate) fn migrate(connection: &mut Connection, place: &Place) -> Result<i32, StoreError> {
     let fail = |fault: Fault| place.error("bringing the store to this version's schema", fault);
+    let had = version(connection).map_err(fail)?;
+    if !is_own(connection).map_err(fail)? {
+        return Err(foreign(place.path()));
+    }
     loop {
         let version = version(connection).map_err(fail)?;
         refuse_newer(place.path(), version)?;
         let Some(migration) = MIGRATIONS.get(version as usize) else {
-            return Ok(());
+            return Ok(had);
         };
         if apply(connection, version, migration).map_err(fail)? {
             tracing::info!(store = %place.path().display(), schema = version + 1, "the store has a new schema");
@@ -47,6 +51,13 @@ fn apply(connection: &mut Connection, from: i32, migration: &str) -> Result<bool
     transaction.pragma_update(None, "user_version", from + 1)?;
     transaction.commit()?;
     Ok(true)
+}
+
+/// Whether it is a store, or has nothing in it.
+fn is_own(connection: &Connection) -> Result<bool, Fault> {
+    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)";
+    Ok(id == APPLICATION_ID || connection.query_row(sql, [], |row| row.get(0))?)
 }
 
 pub(crate) fn version(connection: &Connection) -> Result<i32, Fault> {

@@ -8,7 +8,7 @@ use crate::beside::Beside;
 use crate::checkpointer::Checkpointer;
 use crate::connection::{WriteConnection, connect, use_wal};
 use crate::error::Place;
-use crate::file::{Found, folder_of, look, private, sync_folder};
+use crate::file::{folder_of, look, private, sync_folder};
 use crate::lock::ServeLock;
 use crate::options::Options;
 use crate::reader::SqliteReader;
@@ -18,6 +18,8 @@ use crate::{meta, migration};
 /// SQLite before this could lose committed rows when one connection moved pages while another began the WAL anew.
 const SQLITE_MIN: i32 = 3_051_003;
 
+const OPENING: &str = "opening the store";
+
 /// Opens a store to serve it, and makes it where there is none. Only one process (and one engine) at a time can.
 ///
 /// The writer holds the serve lock; dropping it moves the rest of the WAL into the file and lets go. Readers may outlive it.
@@ -25,9 +27,9 @@ const SQLITE_MIN: i32 = 3_051_003;
 /// # Errors
 /// Where the file is no store, of a newer version, damaged, served already, or cannot be written: each with what to do.
 pub fn open(options: &Options) -> Result<Opened, StoreError> {
-    let (place, found) = find(options)?;
+    let place = find(options)?;
     let lock = ServeLock::take(&place)?;
-    let mut main = open_file(&place, found, options)?;
+    let mut main = open_file(&place, options)?;
     let checkpointer = Checkpointer::start(&place, options, main.sql_mut())?;
     let reader = SqliteReader::open(
         &place,
@@ -47,16 +49,24 @@ pub fn open(options: &Options) -> Result<Opened, StoreError> {
 /// # Errors
 /// As [`open`], but for the serve lock, which it neither takes nor minds.
 pub fn open_beside(options: &Options) -> Result<Beside, StoreError> {
-    let (place, found) = find(options)?;
-    let main = open_file(&place, found, options)?;
+    let place = find(options)?;
+    let main = open_file(&place, options)?;
     let reader = SqliteReader::open(&place, options, 1, None)?;
     Ok(Beside::new(main, reader))
 }
 
-fn find(options: &Options) -> Result<(Place, Found), StoreError> {
+/// Finds the file, and makes an empty one where there is none: the target of a link is known only when it exists.
+fn find(options: &Options) -> Result<Place, StoreError> {
     check_sqlite(rusqlite::version_number())?;
-    let found = look(&options.path)?;
-    Ok((Place::resolve(&options.path)?, found))
+    let path = &options.path;
+    Place::enter(path, || {
+        look(path)?;
+        // Also tells whether it may be written, in plainer words than SQLite would.
+        match private().open(path) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Place::new(path).io_error(OPENING, &error)),
+        }
+    })
 }
 
 fn check_sqlite(version: i32) -> Result<(), StoreError> {
@@ -71,26 +81,17 @@ fn check_sqlite(version: i32) -> Result<(), StoreError> {
     Err(StoreError::new(StoreErrorKind::Unavailable, detail))
 }
 
-fn open_file(
-    place: &Place,
-    found: Found,
-    options: &Options,
-) -> Result<WriteConnection, StoreError> {
-    let doing = "opening the store";
-    // Also tells before SQLite does, and in plain words, when the file may not be written.
-    private()
-        .open(place.real())
-        .map_err(|error| place.io_error(doing, &error))?;
-    let mut connection = connect(place, options).map_err(|fault| place.error(doing, fault))?;
+fn open_file(place: &Place, options: &Options) -> Result<WriteConnection, StoreError> {
+    let mut connection = connect(place, options).map_err(|fault| place.error(OPENING, fault))?;
     // A new store is made whole before it gets a WAL: so the first page of the file always tells what it is.
-    migration::migrate(&mut connection, place)?;
+    let had = migration::migrate(&mut connection, place)?;
     use_wal(&connection, place)?;
-    if found == Found::Nothing {
+    if had == 0 {
         // The file's name must be as durable as what is in it.
-        sync_folder(folder_of(place.real())).map_err(|error| place.io_error(doing, &error))?;
+        sync_folder(folder_of(place.real())).map_err(|error| place.io_error(OPENING, &error))?;
     }
     let mut main = WriteConnection::new(connection, place.clone())
-        .map_err(|fault| place.error(doing, fault))?;
+        .map_err(|fault| place.error(OPENING, fault))?;
     renew_epoch_of_backup(&mut main)?;
     Ok(main)
 }

@@ -42,12 +42,13 @@ struct Reading {
 
 /// The readers of a store.
 pub(crate) struct SqliteReader {
-    place: Place,
     free: Mutex<Vec<Reading>>,
     /// Told when a connection is free again. Readings are short: who finds none waits.
     returned: Condvar,
     chats: ChatCache,
     wal: Option<Arc<Wal>>,
+    /// Dropped after the connections.
+    place: Place,
 }
 
 /// A connection in use; dropping it gives it back, whatever happened.

@@ -1,6 +1,7 @@
 //! The figures: what a message costs on this machine, beside what it could cost at least. One run, one table.
 //!
-//! `make bench` runs it whole; `cargo bench -p crewline-cli --bench figures -- --seconds 1 engine` runs one part, shorter.
+//! `make bench` runs it whole; `cargo bench -p crewline-cli --bench figures -- --seconds 1 engine` runs one part, shorter;
+//! `--in-flight 64` one row of it.
 //!
 //! - **floor**: a bare loop on the same tables: begin, so many messages, commit. No queue, no rules, nobody to answer.
 //! - **engine**: the same messages through the engine in this process, each answered when it is durable.
@@ -48,15 +49,13 @@ fn main() {
     if arguments.iter().any(|argument| argument == "--list") {
         return;
     }
-    let seconds = arguments
-        .iter()
-        .skip_while(|argument| *argument != "--seconds")
-        .nth(1);
-    let time = Duration::from_secs_f64(
-        seconds
-            .and_then(|seconds| seconds.parse().ok())
-            .unwrap_or(2.0),
-    );
+    let value = |name: &str| {
+        let mut rest = arguments.iter().skip_while(|argument| *argument != name);
+        rest.nth(1)
+    };
+    let seconds = value("--seconds").and_then(|seconds| seconds.parse().ok());
+    let time = Duration::from_secs_f64(seconds.unwrap_or(2.0));
+    let only: Option<usize> = value("--in-flight").and_then(|number| number.parse().ok());
     let parts: Vec<&str> = ["engine", "http", "chat"]
         .into_iter()
         .filter(|part| arguments.iter().any(|argument| argument == part))
@@ -69,7 +68,7 @@ fn main() {
         .unwrap();
     let mut table = Table::new(machine::describe(), machine::flush(folder.path(), 400));
     if wanted("engine") {
-        for in_flight in IN_FLIGHT {
+        for in_flight in only.map_or(IN_FLIGHT.to_vec(), |number| vec![number]) {
             eprintln!("floor and engine, {in_flight} in flight …");
             let turns = (0..TURNS).map(|turn| {
                 let at = |name: &str| folder.path().join(format!("{name}-{in_flight}-{turn}.db"));

@@ -151,14 +151,16 @@ impl Client {
         Ok((body(response).await?, again))
     }
 
-    /// What became of a message.
-    pub(crate) async fn message(&self, id: &str) -> Result<MessageView, CallError> {
-        let path = format!("/api/v1/messages/{}", encode(id));
-        body(
-            self.execute(self.request(Method::GET, &path).timeout(CALL_TIMEOUT))
-                .await?,
-        )
-        .await
+    /// What became of a message, as `participant` may see it.
+    pub(crate) async fn message(
+        &self,
+        participant: &str,
+        id: &str,
+    ) -> Result<MessageView, CallError> {
+        let participant = query_value(participant);
+        let path = format!("/api/v1/messages/{}?participant={participant}", encode(id));
+        let request = self.request(Method::GET, &path).timeout(CALL_TIMEOUT);
+        body(self.execute(request).await?).await
     }
 
     /// Moves a named cursor.

@@ -16,6 +16,7 @@ mod states;
 mod story;
 pub(crate) mod token;
 pub(crate) mod user;
+mod user_file;
 
 use std::time::Duration;
 

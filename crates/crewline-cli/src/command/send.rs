@@ -258,7 +258,7 @@ async fn watch(
 ) -> Result<(), Failure> {
     if again {
         // It was stored before this command began: what came since stands before the head.
-        let view = client.message(&sent.message_id.to_string()).await;
+        let view = client.message(from, &sent.message_id.to_string()).await;
         let view = view.map_err(|error| error.into_failure(client.base()))?;
         for recipient in view.recipients {
             let at = recipient

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Value;
 
+use super::nearest::nearest;
 use crate::failure::Failure;
 
 /// The lowest layer.
@@ -319,32 +320,6 @@ fn variable_names(key: &str) -> [String; 2] {
     }
     let name = |text: &str| format!("{PREFIX}{}", text.replace('.', "_").to_ascii_uppercase());
     [name(key), name(&words)]
-}
-
-/// The word that differs least, where one is near enough to have been meant.
-fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let folded = word.to_lowercase();
-    words
-        .map(|other| (distance(&folded, &other.to_lowercase()), other))
-        .min()
-        .filter(|(distance, _)| *distance <= 2 + word.len() / 4)
-        .map(|(_, other)| other)
-}
-
-/// How many characters must be added, dropped or replaced to make one word the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = i;
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = corner + usize::from(x != *y);
-            corner = row[j + 1];
-            row[j + 1] = replaced.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

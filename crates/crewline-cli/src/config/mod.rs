@@ -9,6 +9,7 @@ mod directory;
 mod http;
 mod layers;
 mod log;
+mod nearest;
 mod sqlite;
 mod store;
 

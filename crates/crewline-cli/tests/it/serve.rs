@@ -21,7 +21,7 @@ fn it_says_one_line_when_it_is_ready_and_stops_in_good_order() {
     assert_eq!(server.get("/healthz", "").0, 200);
     assert_eq!(server.get("/readyz", "").0, 200);
     // A stream that is open holds nothing up.
-    let mut listener = Process::start(world.talk(&server.url, &token, &["listen", "--after", "0"]));
+    let listener = Process::start(world.talk(&server.url, &token, &["listen", "--after", "0"]));
     crate::support::until("the stream is open", || {
         let metrics = server.get("/metrics", "").1;
         metrics
@@ -34,7 +34,6 @@ fn it_says_one_line_when_it_is_ready_and_stops_in_good_order() {
     assert!(start.elapsed() < Duration::from_secs(10));
     assert_eq!(done.out, "", "nothing but the one line");
     listener.signal("-INT");
-    let _ = &mut listener;
     assert_eq!(listener.end().code, 0);
     world.run(&["db", "check"]).ok();
 }

@@ -5,19 +5,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::call::Call;
-use crate::rig::{Rig, message, refusal};
-
-/// Makes each call; what they were answered, as one text. Asserts that nothing changed.
-async fn refusals(rig: &Rig, cases: Vec<(&str, Call)>) -> String {
-    let mut text = String::new();
-    let before = rig.everything().await;
-    for (name, call) in cases {
-        text += &format!("{name}\n  {}\n", refusal(&call.send().await));
-        assert_eq!(rig.everything().await, before, "{name}");
-    }
-    text
-}
+use crate::rig::{Rig, message, refusal, refusals};
 
 #[tokio::test]
 async fn bodies_that_are_not_json_are_refused_with_the_place() {

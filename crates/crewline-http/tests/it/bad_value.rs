@@ -1,246 +1,11 @@
-//! Bodies with wrong fields: every limit, type and encoding. Nothing changes by any of them.
+//! Bodies of the other calls with wrong fields. Nothing changes by any of them.
+
+use std::fmt::Write as _;
 
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::call::Call;
-use crate::rig::{Rig, message, refusal};
-
-/// Makes each call; what they were answered, as one text. Asserts that nothing changed.
-async fn refusals<'c>(
-    rig: &Rig,
-    cases: Vec<(&str, Value)>,
-    call: impl Fn(&Value) -> Call + 'c,
-) -> String {
-    let mut text = String::new();
-    let before = rig.everything().await;
-    for (name, body) in cases {
-        let mut refused = refusal(&call(&body).send().await);
-        if let Some((end, _)) = refused.char_indices().nth(2000) {
-            refused.truncate(end);
-            refused += " …";
-        }
-        text += &format!("{name}\n  {refused}\n");
-        assert_eq!(rig.everything().await, before, "{name}");
-    }
-    text
-}
-
-/// A message with one field changed.
-fn with(field: &str, value: Value) -> Value {
-    let mut body = message(&["alice"], "Hello");
-    body[field] = value;
-    body
-}
-
-fn to(users: Value) -> Value {
-    with("toUsers", users)
-}
-
-fn payload(bytes: usize) -> Value {
-    let payload = crewline_api::Payload::from(vec![7; bytes]);
-    json!([{"toUserId": "alice", "onReadPayload": payload.to_base64()}])
-}
-
-fn users(count: usize) -> Value {
-    (0..count)
-        .map(|n| json!({"toUserId": format!("u{n}")}))
-        .collect()
-}
-
-#[tokio::test]
-async fn messages_with_wrong_fields_are_refused_by_name() {
-    let rig = Rig::start().await;
-    let cases = vec![
-        ("nothing at all", json!({})),
-        (
-            "everything null",
-            json!({"fromExtUserId": null, "fromExtUserName": null, "toUsers": null, "message": null, "priority": null}),
-        ),
-        (
-            "every type wrong",
-            json!({"fromExtUserId": 1, "fromExtUserName": [], "toUsers": {}, "message": true, "priority": "1"}),
-        ),
-        ("an unknown field", with("messages", json!("Hello"))),
-        (
-            "an unknown field that is null",
-            with("idempotencyKey", Value::Null),
-        ),
-        ("a field in another case", with("Message", json!("Hello"))),
-        (
-            "an unknown field of a recipient",
-            to(json!([{"toUserId": "alice", "payload": ""}])),
-        ),
-        ("an empty text", with("message", json!(""))),
-        (
-            "a text of white space",
-            with("message", json!(" \n\t\u{3000}")),
-        ),
-        (
-            "a text of 4,001 characters",
-            with("message", json!("é".repeat(4001))),
-        ),
-        ("U+0000 in the text", with("message", json!("a\u{0}b"))),
-        ("an empty name", with("fromExtUserName", json!(""))),
-        (
-            "a name of 256 characters",
-            with("fromExtUserName", json!("🚑".repeat(256))),
-        ),
-        (
-            "U+0000 in the name",
-            with("fromExtUserName", json!("\u{0}")),
-        ),
-        ("an empty sender", with("fromExtUserId", json!(""))),
-        (
-            "a sender of 256 bytes",
-            with("fromExtUserId", json!("é".repeat(128))),
-        ),
-        (
-            "a sender with a control character",
-            with("fromExtUserId", json!("scada\n")),
-        ),
-        ("a sender that is a dot", with("fromExtUserId", json!("."))),
-        ("priority 0", with("priority", json!(0))),
-        ("priority 4", with("priority", json!(4))),
-        ("priority -1", with("priority", json!(-1))),
-        ("priority 1.5", with("priority", json!(1.5))),
-        ("priority 1e30", with("priority", json!(1e30))),
-        ("priority true", with("priority", json!(true))),
-    ];
-    insta::assert_snapshot!(
-        refusals(&rig, cases, |body| rig.post(
-            "scada-token",
-            "/api/v1/messages",
-            body
-        ))
-        .await
-    );
-    rig.stop().await;
-}
-
-#[tokio::test]
-async fn wrong_recipients_are_refused_together_and_by_name() {
-    let rig = Rig::start().await;
-    let cases = vec![
-        ("nobody", to(json!([]))),
-        ("nobody but the sender", to(json!([{"toUserId": "scada"}]))),
-        (
-            "recipients that are no objects",
-            to(json!(["alice", null, 7])),
-        ),
-        (
-            "a recipient without an id",
-            to(json!([{"toUserId": "alice"}, {}, {"toUserId": null}])),
-        ),
-        (
-            "ids that cannot be",
-            to(
-                json!([{"toUserId": ""}, {"toUserId": "me"}, {"toUserId": ".."}, {"toUserId": "a\u{7f}"}, {"toUserId": "é".repeat(128)}]),
-            ),
-        ),
-        (
-            "unknown ones beside known ones",
-            to(
-                json!([{"toUserId": "alice"}, {"toUserId": "nobody"}, {"toUserId": "Alice"}, {"toUserId": "nobody"}]),
-            ),
-        ),
-        ("1,001 recipients", to(users(1001))),
-        ("a payload of 65,537 bytes", to(payload(65_537))),
-        (
-            "a payload without padding",
-            to(json!([{"toUserId": "alice", "onReadPayload": "YQ"}])),
-        ),
-        (
-            "a payload of another alphabet",
-            to(json!([{"toUserId": "alice", "onDeliveredPayload": "_-8="}])),
-        ),
-        (
-            "a payload with a line break",
-            to(json!([{"toUserId": "alice", "onDeliveredPayload": "YWFh\nYWFh"}])),
-        ),
-        (
-            "a payload that is a number",
-            to(json!([{"toUserId": "alice", "onReadPayload": 7}])),
-        ),
-        (
-            "two payloads for one recipient",
-            to(json!([
-                {"toUserId": "alice", "onReadPayload": "YQ=="}, {"toUserId": "bob"}, {"toUserId": "alice", "onReadPayload": "Yg=="}
-            ])),
-        ),
-        (
-            "faults everywhere",
-            json!({"fromExtUserId": "scada", "toUsers": [{"toUserId": "", "x": 1}, 7], "message": " ", "priority": 9, "y": 2}),
-        ),
-    ];
-    insta::assert_snapshot!(
-        refusals(&rig, cases, |body| rig.post(
-            "scada-token",
-            "/api/v1/messages",
-            body
-        ))
-        .await
-    );
-    rig.stop().await;
-}
-
-#[tokio::test]
-async fn what_is_just_within_the_limits_is_taken() {
-    let rig = Rig::start().await;
-    let good = [
-        with("message", json!("é".repeat(4000))),
-        with("message", json!("\u{1}")),
-        with("fromExtUserName", json!("🚑".repeat(255))),
-        with("priority", json!(3.0)),
-        with("priority", Value::Null),
-        to(payload(65_536)),
-        to(
-            json!([{"toUserId": "alice", "onReadPayload": "YQ=="}, {"toUserId": "alice", "onReadPayload": "YQ=="}]),
-        ),
-        to(json!([{"toUserId": "alice"}, {"toUserId": "scada"}])),
-    ];
-    for body in good {
-        let reply = rig
-            .post("scada-token", "/api/v1/messages", &body)
-            .send()
-            .await;
-        assert_eq!(reply.status, 201, "{}", reply.text());
-    }
-    for n in 0..1000 {
-        rig.add_user(&format!("u{n}"), "A user", crewline_api::Role::Crew, None)
-            .await;
-    }
-    let reply = rig
-        .post("scada-token", "/api/v1/messages", &to(users(1000)))
-        .send()
-        .await;
-    assert_eq!(reply.status, 201, "{}", reply.text());
-    rig.stop().await;
-}
-
-#[tokio::test]
-async fn a_field_that_stands_there_twice_is_refused() {
-    let rig = Rig::start().await;
-    let body = r#"{"fromExtUserId":"scada","fromExtUserName":"S","toUsers":[{"toUserId":"alice","toUserId":"bob"}],"message":"a","message":"b"}"#;
-    let call = rig
-        .call(Method::POST, "/api/v1/messages")
-        .token("scada-token")
-        .body(body);
-    insta::assert_snapshot!(refusal(&call.send().await));
-    rig.stop().await;
-}
-
-#[tokio::test]
-async fn a_body_of_nothing_but_faults_is_not_answered_by_a_larger_one() {
-    let rig = Rig::start().await;
-    let body = to(json!(vec![0; 500_000]));
-    let reply = rig
-        .post("scada-token", "/api/v1/messages", &body)
-        .send()
-        .await;
-    assert_eq!(reply.value()["errors"].as_array().unwrap().len(), 1000);
-    rig.stop().await;
-}
+use crate::rig::{Rig, refusal, refusals_of};
 
 #[tokio::test]
 async fn replies_with_wrong_fields_are_refused_by_name() {
@@ -277,7 +42,7 @@ async fn replies_with_wrong_fields_are_refused_by_name() {
         ),
     ];
     insta::assert_snapshot!(
-        refusals(&rig, cases, |body| rig.post("alice-token", &path, body)).await
+        refusals_of(&rig, cases, |body| rig.post("alice-token", &path, body)).await
     );
     rig.stop().await;
 }
@@ -315,7 +80,7 @@ async fn chats_with_wrong_fields_are_refused_by_name() {
         ),
     ];
     insta::assert_snapshot!(
-        refusals(&rig, cases, |body| rig.post(
+        refusals_of(&rig, cases, |body| rig.post(
             "scada-token",
             "/api/v1/chats",
             body
@@ -386,7 +151,7 @@ async fn receipts_with_wrong_fields_are_refused_by_name() {
         ),
     ];
     insta::assert_snapshot!(
-        refusals(&rig, cases, |body| rig.post(
+        refusals_of(&rig, cases, |body| rig.post(
             "alice-token",
             "/api/v1/receipts",
             body
@@ -419,16 +184,18 @@ async fn cursors_with_wrong_fields_are_refused_by_name() {
         ("beyond the head", json!({"seq": 2})),
     ];
     let put = |body: &Value| rig.put("alice-token", "/api/v1/participants/alice/cursors/c", body);
-    let mut text = refusals(&rig, cases, put).await;
+    let mut text = refusals_of(&rig, cases, put).await;
     let long = format!("/api/v1/participants/alice/cursors/{}", "x".repeat(256));
-    text += &format!(
+    write!(
+        text,
         "a name of 256 bytes\n  {}\n",
         refusal(
             &rig.put("alice-token", &long, &json!({"seq": 1}))
                 .send()
                 .await
         )
-    );
+    )
+    .unwrap();
     insta::assert_snapshot!(text);
     rig.stop().await;
 }
@@ -469,6 +236,6 @@ async fn sessions_with_wrong_fields_are_refused_by_name() {
         ("an unknown field", with("remember", json!(true))),
     ];
     let post = |body: &Value| rig.call(Method::POST, "/api/v1/session").json(body);
-    insta::assert_snapshot!(refusals(&rig, cases, post).await);
+    insta::assert_snapshot!(refusals_of(&rig, cases, post).await);
     rig.stop().await;
 }

@@ -1,6 +1,7 @@
 //! The API described, and the page to try it.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use hyper::Method;
 use serde_json::Value;
@@ -42,11 +43,13 @@ fn every_call_is_described_with_its_refusals() {
                     )
                 })
                 .collect();
-            calls += &format!(
-                "{method} {path} [{}] {}\n",
+            writeln!(
+                calls,
+                "{method} {path} [{}] {}",
                 parameters.join(" "),
                 statuses.join(" ")
-            );
+            )
+            .unwrap();
             assert!(
                 operation["summary"].is_string() && operation["tags"].is_array(),
                 "{method} {path}"

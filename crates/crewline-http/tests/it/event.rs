@@ -158,3 +158,44 @@ async fn a_head_request_is_answered_like_a_get_without_its_body() {
     assert_eq!((reply.status, reply.body.len()), (200, 0));
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn a_page_that_would_become_very_large_ends_earlier_and_says_so() {
+    let rig = Rig::start().await;
+    let payload = crewline_api::Payload::from(vec![7; 65_536]).to_base64();
+    let mut receipts = Vec::new();
+    for _ in 0..110 {
+        let mut body = crate::rig::message(&["alice"], "Hello");
+        body["toUsers"][0]["onReadPayload"] = json!(payload);
+        let sent = rig
+            .post("scada-token", "/api/v1/messages", &body)
+            .send()
+            .await
+            .value();
+        receipts.push(json!({"messageId": sent["messageId"], "state": "read"}));
+    }
+    rig.post(
+        "alice-token",
+        "/api/v1/receipts",
+        &json!({"receipts": receipts}),
+    )
+    .send()
+    .await;
+    let (mut after, mut seen, mut pages) = (0, Vec::new(), 0);
+    loop {
+        let page = rig
+            .events("scada-token", &format!("?limit=1000&after={after}"))
+            .await;
+        let events = page["events"].as_array().unwrap();
+        if events.is_empty() {
+            break;
+        }
+        seen.extend(events.iter().map(|event| event["seq"].as_u64().unwrap()));
+        after = page["next"].as_u64().unwrap();
+        assert_eq!(seen.last(), Some(&after));
+        pages += 1;
+    }
+    assert_eq!(seen, (1..=220).collect::<Vec<u64>>());
+    assert_eq!(pages, 2);
+    rig.stop().await;
+}

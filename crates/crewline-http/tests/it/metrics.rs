@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use http_body_util::BodyExt as _;
 use hyper::Method;
+use tower::ServiceExt as _;
 
 use crate::rig::{Rig, message};
 
@@ -39,8 +41,8 @@ impl Write for Lines {
     }
 }
 
-#[tokio::test]
-async fn a_line_in_the_log_has_the_request_id_and_no_secret_and_no_text() {
+/// Keeps what is logged on this thread, for as long as the guard lives.
+fn kept_log() -> (Lines, tracing::subscriber::DefaultGuard) {
     let lines = Lines::default();
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -48,8 +50,48 @@ async fn a_line_in_the_log_has_the_request_id_and_no_secret_and_no_text() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
+    (lines, tracing::subscriber::set_default(subscriber))
+}
+
+impl Lines {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_answered_500_that_tells_nothing_and_is_logged_once_with_the_request_id() {
+    let rig = Rig::start().await;
+    let (lines, _guard) = kept_log();
+    let renderer = Arc::new(|| panic!("the secret of the house"));
+    let app = crewline_http::App::new(
+        rig.engine.clone(),
+        crewline_http::Settings::default(),
+        renderer,
+    );
+    let request = hyper::Request::get("/metrics").header("x-request-id", "my-request");
+    let request = request.body(axum::body::Body::empty()).unwrap();
+    let response = crewline_http::router(app).oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 500);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    insta::assert_snapshot!(std::str::from_utf8(&body).unwrap());
+    let log = lines.text();
+    let told: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("the secret of the house"))
+        .collect();
+    assert_eq!(told.len(), 1, "{log}");
+    assert!(
+        told[0].contains("ERROR") && told[0].contains("my-request"),
+        "{log}"
+    );
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_line_in_the_log_has_the_request_id_and_no_secret_and_no_text() {
     // This test runs on one thread, and so does its server.
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (lines, _guard) = kept_log();
     let rig = Rig::start().await;
     let mut body = message(&["alice"], "the words of the message");
     body["toUsers"][0]["onReadPayload"] = serde_json::json!("c2VjcmV0IHBheWxvYWQ=");
@@ -67,7 +109,7 @@ async fn a_line_in_the_log_has_the_request_id_and_no_secret_and_no_text() {
         401
     );
     rig.stop().await;
-    let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let log = lines.text();
     let line = log
         .lines()
         .find(|line| line.contains("answered") && line.contains("my-request"))

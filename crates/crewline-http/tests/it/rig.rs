@@ -1,5 +1,6 @@
 //! A server with a small directory in it, and what tests ask of it.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -222,7 +223,7 @@ impl Rig {
                 let cursor = reader.cursor(row.no, &crewline_api::CursorName::new("c").unwrap())?;
                 let me = reader.me(row.no, Timestamp::from_millis(0))?;
                 let sessions = me.map(|me| me.sessions.len());
-                text += &format!("\n{log:?} {chats:?} {cursor:?} {sessions:?}");
+                write!(text, "\n{log:?} {chats:?} {cursor:?} {sessions:?}").unwrap();
             }
             Ok(text)
         });
@@ -278,12 +279,36 @@ pub(crate) fn refusal(reply: &Reply) -> String {
     );
     for fault in problem["errors"].as_array().into_iter().flatten() {
         let part = |name: &str| fault[name].as_str().unwrap().to_owned();
-        text += &format!(
+        write!(
+            text,
             "\n    {} [{}] {}",
             part("field"),
             part("code"),
             part("detail")
-        );
+        )
+        .unwrap();
     }
     text
+}
+
+/// Makes each call; what they were answered, as one text. Asserts that nothing changed.
+pub(crate) async fn refusals(rig: &Rig, cases: Vec<(&str, Call)>) -> String {
+    let mut text = String::new();
+    let before = rig.everything().await;
+    for (name, call) in cases {
+        let refused = refusal(&call.send().await);
+        writeln!(text, "{name}\n  {refused}").unwrap();
+        assert_eq!(rig.everything().await, before, "{name}");
+    }
+    text
+}
+
+/// Makes a call for each body; what they were answered, as one text. Asserts that nothing changed.
+pub(crate) async fn refusals_of(
+    rig: &Rig,
+    cases: Vec<(&str, Value)>,
+    call: impl Fn(&Value) -> Call,
+) -> String {
+    let cases = cases.into_iter().map(|(name, body)| (name, call(&body)));
+    refusals(rig, cases.collect()).await
 }

@@ -14,7 +14,7 @@ use crate::rig::{PATIENCE, Rig, refusal};
 /// A stream that is read block by block: what stands between two empty lines.
 struct Stream {
     response: Response<Incoming>,
-    buffer: String,
+    buffer: Vec<u8>,
 }
 
 impl Stream {
@@ -28,23 +28,25 @@ impl Stream {
         assert_eq!(response.status(), 200);
         Self {
             response,
-            buffer: String::new(),
+            buffer: Vec::new(),
         }
     }
 
     /// The next block; `None` at the end of the stream.
     async fn block(&mut self) -> Option<String> {
         loop {
-            if let Some((block, rest)) = self.buffer.split_once("\n\n") {
-                let block = block.to_owned();
-                self.buffer = rest.to_owned();
-                return Some(block);
+            let end = self.buffer.windows(2).position(|two| two == b"\n\n");
+            if let Some(end) = end {
+                let block = self.buffer.drain(..end + 2).take(end).collect();
+                return Some(String::from_utf8(block).unwrap());
             }
-            let frame = timeout(PATIENCE, self.response.body_mut().frame())
-                .await
-                .expect("the stream goes on");
-            let data = frame?.unwrap().into_data().unwrap();
-            self.buffer += std::str::from_utf8(&data).unwrap();
+            let frame = timeout(PATIENCE, self.response.body_mut().frame()).await;
+            let data = frame
+                .expect("the stream goes on")?
+                .unwrap()
+                .into_data()
+                .unwrap();
+            self.buffer.extend_from_slice(&data);
         }
     }
 
@@ -64,7 +66,7 @@ impl Stream {
 
     async fn end(&mut self) {
         while self.block().await.is_some() {}
-        assert_eq!(self.buffer, "", "nothing is cut off");
+        assert!(self.buffer.is_empty(), "nothing is cut off");
     }
 }
 
@@ -228,5 +230,20 @@ async fn a_thousand_events_come_whole_and_in_order() {
         }
     };
     tokio::join!(futures_util::future::join_all(senders), reading);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_reader_that_is_slow_holds_up_nobody_and_loses_nothing() {
+    let rig = Rig::start().await;
+    // Not read until all is sent; more than what sockets hold.
+    let mut slow = Stream::open(&rig, "alice-token", "", None).await;
+    let text = "\u{4e2d}".repeat(4000);
+    for _ in 0..600 {
+        rig.send(&["alice"], &text).await;
+    }
+    for seq in 1..=600 {
+        assert_eq!(slow.event().await.0, seq);
+    }
     rig.stop().await;
 }

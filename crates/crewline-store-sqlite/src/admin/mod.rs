@@ -19,14 +19,16 @@ use crate::file::{Found, look};
 
 /// Opens a store that must exist. What is in it stays as it is; only the pages of a WAL that was left behind may move.
 fn open_existing(path: &Path, doing: &str) -> Result<(Place, Connection), StoreError> {
-    if look(path)? == Found::Nothing {
+    let place = Place::enter(path, || {
+        if look(path)? == Found::Store {
+            return Ok(());
+        }
         let detail = format!(
             "{doing}: there is no store at {}. Name the store's file with --store",
             path.display()
         );
-        return Err(StoreError::new(StoreErrorKind::Unavailable, detail));
-    }
-    let place = Place::resolve(path)?;
+        Err(StoreError::new(StoreErrorKind::Unavailable, detail))
+    })?;
     let open = || {
         // On a disk that cannot be written SQLite opens it for reading. Where it can be, the last one to leave must be
         // able to tidy up.

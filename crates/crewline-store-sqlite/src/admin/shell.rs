@@ -1,5 +1,6 @@
 //! Shell: statements typed by an administrator, on the SQLite that is built in.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use crewline_core::StoreError;
@@ -8,6 +9,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Batch, Connection, Statement};
 
 use super::open_existing;
+use crate::error::Place;
 
 /// Most rows that one statement gives.
 const ROWS_MAX: usize = 10_000;
@@ -27,6 +29,8 @@ pub struct Table {
 pub struct Shell {
     sql: Connection,
     writable: bool,
+    /// Dropped after the connection.
+    _place: Place,
 }
 
 /// Opens a store for statements. Unless `writable`, nothing can be changed by them. A server may run on it: then it
@@ -39,7 +43,11 @@ pub fn open_shell(path: &Path, writable: bool) -> Result<Shell, StoreError> {
     let (place, sql) = open_existing(path, doing)?;
     sql.pragma_update(None, "query_only", !writable)
         .map_err(|error| place.error(doing, error))?;
-    Ok(Shell { sql, writable })
+    Ok(Shell {
+        sql,
+        writable,
+        _place: place,
+    })
 }
 
 impl Shell {
@@ -66,7 +74,6 @@ impl Shell {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 fn say(error: rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqlInputError {
@@ -89,11 +96,7 @@ fn say(error: rusqlite::Error) -> String {
 }
 
 fn run(statement: &mut Statement<'_>) -> Result<Option<Table>, rusqlite::Error> {
-    let columns: Vec<String> = statement
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let width = columns.len();
     let mut rows = statement.query([])?;
     let mut table = Table {
@@ -122,8 +125,12 @@ fn show(value: ValueRef<'_>) -> String {
         ValueRef::Real(number) => number.to_string(),
         ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
         ValueRef::Blob(bytes) => {
-            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("x'{digits}'")
+            let mut text = String::from("x'");
+            for byte in bytes {
+                // Writing into a String cannot fail.
+                let _ = write!(text, "{byte:02x}");
+            }
+            text + "'"
         }
     }
 }

@@ -132,6 +132,11 @@ fn recipients(
     viewer: ParticipantNo,
     message: &MessageRow,
 ) -> Result<Vec<RecipientView>> {
+    const SQL: &str = concat!(
+        "SELECT r.participant, ",
+        recipient_columns!(),
+        " FROM recipient r WHERE r.message = ?1"
+    );
     if viewer != message.sender {
         let own = row::load_recipient(sql, message.no, viewer)?;
         return Ok(chat
@@ -140,11 +145,6 @@ fn recipients(
             .into_iter()
             .collect());
     }
-    const SQL: &str = concat!(
-        "SELECT r.participant, ",
-        recipient_columns!(),
-        " FROM recipient r WHERE r.message = ?1"
-    );
     let mut known = BTreeMap::new();
     let mut statement = sql.prepare_cached(SQL)?;
     let mut rows = statement.query([message.no.0])?;

@@ -116,3 +116,29 @@ fn a_lock_that_is_held_too_long_is_a_conflict_and_then_all_is_well() {
     desk.writer.probe().unwrap();
     desk.send("scada", &["bob"], "on again").unwrap();
 }
+
+/// Closing any handle on a file lets all locks of the process on it go, also those that SQLite holds.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_done_beside_in_one_process_takes_no_lock_away() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let folder = Folder::new();
+    let desk = talked(&folder.options());
+    let inode = format!(":{} ", std::fs::metadata(folder.store()).unwrap().ino());
+    let is_locked = || {
+        let locks = std::fs::read_to_string("/proc/locks").unwrap();
+        locks.lines().any(|line| line.contains(&inode))
+    };
+    assert!(is_locked());
+    drop(open_beside(&folder.options()).unwrap());
+    assert!(is_locked());
+    assert!(open(&folder.options()).is_err());
+    assert!(is_locked());
+    admin::check(&folder.store()).unwrap();
+    admin::backup(&folder.store(), &folder.path().join("copy.db")).unwrap();
+    drop(admin::open_shell(&folder.store(), true).unwrap());
+    assert!(is_locked());
+    drop(desk);
+    assert!(!is_locked());
+}

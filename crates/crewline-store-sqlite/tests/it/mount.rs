@@ -26,7 +26,7 @@ impl Mount {
             "mount",
             &["-t", "tmpfs", "-o", options, "crewline-test", &path],
         )
-        .then_some(Self { folder })
+        .then(|| Self { folder })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -37,7 +37,7 @@ impl Mount {
     pub(crate) fn make_read_only(&self) {
         assert!(run(
             "mount",
-            &["-o", "remount,ro", self.path().to_str().unwrap()]
+            &["-o", "remount,bind,ro", self.path().to_str().unwrap()]
         ));
     }
 }

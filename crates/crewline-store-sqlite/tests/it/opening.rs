@@ -101,9 +101,12 @@ fn a_link_to_a_store_is_the_same_store() {
     let folder = Folder::new();
     let link = folder.path().join("link.db");
     std::os::unix::fs::symlink(folder.store(), &link).unwrap();
-    let _first = open(&folder.options()).unwrap();
-    let error = open(&Options::new(&link)).err().unwrap();
-    assert!(error.detail.contains("served already"), "{}", error.detail);
+    // Whichever is opened first; at first the link points to nothing.
+    for (first, second) in [(&link, &folder.store()), (&folder.store(), &link)] {
+        let _first = open(&Options::new(first)).unwrap();
+        let error = open(&Options::new(second)).err().unwrap();
+        assert!(error.detail.contains("served already"), "{}", error.detail);
+    }
 }
 
 #[test]
@@ -127,6 +130,30 @@ fn two_who_make_a_store_at_once_make_one() {
             .collect()
     });
     assert!(epochs.iter().all(|epoch| *epoch == epochs[0]), "{epochs:?}");
+}
+
+#[test]
+fn a_store_that_was_half_made_is_made_anew() {
+    let folder = Folder::new();
+    // As a kill would leave it: pages are in the file, and the journal says that it was empty before.
+    let half = rusqlite::Connection::open(folder.store()).unwrap();
+    half.execute_batch(
+        "PRAGMA cache_size = 1; BEGIN; CREATE TABLE half (made BLOB); PRAGMA application_id = 1129469772",
+    )
+    .unwrap();
+    half.execute("INSERT INTO half VALUES (zeroblob(100000))", [])
+        .unwrap();
+    let (file, journal) = (
+        folder.bytes("crewline.db"),
+        folder.bytes("crewline.db-journal"),
+    );
+    assert!(!file.is_empty() && !journal.is_empty());
+    let after = Folder::new();
+    fs::write(after.store(), file).unwrap();
+    fs::write(after.path().join("crewline.db-journal"), journal).unwrap();
+    drop(talked(&after.options()));
+    assert_eq!(after.names(), ["crewline.db", "crewline.db-lock"]);
+    assert!(admin::check(&after.store()).unwrap().is_ok());
 }
 
 #[test]

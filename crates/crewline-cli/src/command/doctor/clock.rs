@@ -1,10 +1,11 @@
 //! The clock: everything that is told carries the server's time.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crewline_api::Timestamp;
 use crewline_engine::{Clock as _, SystemClock};
+use tokio::process::Command;
 
 use super::finding::Finding;
 
@@ -16,10 +17,13 @@ const WATCHED: Duration = Duration::from_millis(200);
 /// The wall clock may be slewed; it must not jump.
 const JUMP_MS: i64 = 50;
 
+/// The system may ask a service that does not answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// Looks at the clock.
-pub(crate) fn look() -> Vec<Finding> {
+pub(crate) async fn look() -> Vec<Finding> {
     let (before, start) = (SystemClock.now(), Instant::now());
-    std::thread::sleep(WATCHED);
+    tokio::time::sleep(WATCHED).await;
     let (passed, after) = (start.elapsed(), SystemClock.now());
     let wall = after.as_millis() - before.as_millis();
     let jump = wall - i64::try_from(passed.as_millis()).unwrap_or(i64::MAX);
@@ -43,7 +47,7 @@ pub(crate) fn look() -> Vec<Finding> {
             format!("it says {before}, and runs evenly"),
         ));
     }
-    findings.push(match synchronized() {
+    findings.push(match synchronized().await {
         Some(true) => Finding::ok("time source", "the clock is synchronized"),
         Some(false) => Finding::warn("time source", "the clock is not synchronized", set),
         None => Finding::ok(
@@ -55,13 +59,14 @@ pub(crate) fn look() -> Vec<Finding> {
 }
 
 /// What the system says of itself, where it says anything.
-fn synchronized() -> Option<bool> {
-    let output = Command::new("timedatectl")
+async fn synchronized() -> Option<bool> {
+    let asked = Command::new("timedatectl")
         .args(["show", "--property=NTPSynchronized", "--value"])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
-        .output()
-        .ok()?;
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(PATIENCE, asked).await.ok()?.ok()?;
     match String::from_utf8(output.stdout).ok()?.trim() {
         "yes" => Some(true),
         "no" => Some(false),

@@ -35,8 +35,8 @@ pub(crate) fn run(args: &DoctorArgs, context: &mut Context) -> Result<(), Failur
     findings.extend(store::look(context));
     findings.extend(disk::look(context.store_path()));
     findings.extend(files::look(context));
-    findings.extend(clock::look());
     block_on(async {
+        findings.extend(clock::look().await);
         findings.push(port::look(context.config.http.listen).await);
         Ok(())
     })?;

@@ -151,6 +151,50 @@ impl Client {
         Some(Answer { status, body })
     }
 
+    /// Gets something as somebody; returns the status and the body.
+    pub(crate) async fn get(&self, who: &str, path: &str) -> (u16, Value) {
+        let response = self
+            .http
+            .get(format!("{}{path}", self.address))
+            .bearer_auth(self.token(who))
+            .send()
+            .await
+            .unwrap();
+        (
+            response.status().as_u16(),
+            serde_json::from_slice(&response.bytes().await.unwrap()).unwrap(),
+        )
+    }
+
+    /// Posts something as somebody; returns the status and the body.
+    pub(crate) async fn post(&self, who: &str, path: &str, body: &Value) -> (u16, Value) {
+        let request = self
+            .http
+            .post(format!("{}{path}", self.address))
+            .bearer_auth(self.token(who))
+            .json(body);
+        let response = request.send().await.unwrap();
+        (
+            response.status().as_u16(),
+            serde_json::from_slice(&response.bytes().await.unwrap()).unwrap(),
+        )
+    }
+
+    /// Opens a stream of events as somebody.
+    pub(crate) async fn stream(&self, who: &str, path: &str) -> reqwest::Response {
+        let request = self
+            .http
+            .get(format!("{}{path}", self.address))
+            .bearer_auth(self.token(who));
+        let response = request
+            .header("Accept", "text/event-stream")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.status(), 200);
+        response
+    }
+
     /// The whole log of a participant.
     pub(crate) async fn log(&self, who: &str) -> Vec<Value> {
         let id: String = who.bytes().map(|byte| format!("%{byte:02X}")).collect();

@@ -8,20 +8,15 @@
 //!
 //! What counts as failure: an act that was answered and is not in the logs, a gap, an event or payload twice, wrong bytes, a
 //! second message for one key, a message nobody sent. What does not: which interrupted acts had been stored.
-#![expect(clippy::unwrap_used, reason = "tests")]
-
-mod act;
-mod ledger;
-mod server;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use act::{Act, Client};
 use crewline_testkit::Random;
-use ledger::Ledger;
-use server::Server;
+
+use crate::act::{self, Act, Client};
+use crate::ledger::Ledger;
+use crate::server::{self, Server};
 
 const CLIENTS: usize = 128;
 

@@ -1,0 +1,8 @@
+//! The whole: the real program on a real file, over real HTTP.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod act;
+mod better;
+mod kill;
+mod ledger;
+mod server;
