@@ -64,8 +64,8 @@ fn check_actor(state: &State, actor: &Actor) -> Result<(), ApiError> {
     };
     let fits = match row.standing {
         Standing::User => !actor.external,
-        Standing::External => actor.external,
-        Standing::Expected => actor.external,
+        // Whom nobody knows yet becomes what it first acts as; users come from the directory only.
+        Standing::External | Standing::Expected => actor.external,
     };
     if !fits {
         let what = if actor.external {
@@ -176,20 +176,20 @@ fn expect_recipients(
 ) -> Result<Vec<ParticipantNo>, ApiError> {
     recipients
         .iter()
-        .map(|recipient| match state.participant(&recipient.id) {
-            Some(row) => Ok(row.no),
-            None => {
-                let no = next_participant(state)?;
-                let id = recipient.id.clone();
-                let row = ParticipantRow {
-                    no,
-                    id,
-                    standing: Standing::Expected,
-                    name: None,
-                    disabled: false,
-                };
-                Ok(put_participant(state, row))
+        .map(|recipient| {
+            if let Some(row) = state.participant(&recipient.id) {
+                return Ok(row.no);
             }
+            let no = next_participant(state)?;
+            let id = recipient.id.clone();
+            let row = ParticipantRow {
+                no,
+                id,
+                standing: Standing::Expected,
+                name: None,
+                disabled: false,
+            };
+            Ok(put_participant(state, row))
         })
         .collect()
 }

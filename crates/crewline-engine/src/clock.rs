@@ -25,6 +25,10 @@ static FETCHED: Mutex<Vec<u64>> = Mutex::new(Vec::new());
 const PIECE: usize = 64;
 
 impl Clock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that everyone else takes the time from"
+    )]
     fn now(&self) -> Timestamp {
         let since = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)

@@ -90,7 +90,7 @@ impl Hub {
             return;
         };
         // Who began to follow after the events were put together has a gap here, and begins with an empty ring.
-        if events.last().map(|event| event.seq()) == Some(head) {
+        if events.last().map(EncodedEvent::seq) == Some(head) {
             for event in events {
                 self.bytes.fetch_add(event.bytes(), Ordering::Relaxed);
                 followed.ring.push_back(event);

@@ -21,6 +21,8 @@ use crate::tell::tell;
 
 /// How often a batch is repeated when someone else wrote what it was decided on.
 const CONFLICTS_MAX: u32 = 20;
+/// After this long nobody waits for one more repetition: someone else holds the store.
+const CONFLICTS_TIME_MAX: Duration = Duration::from_secs(5);
 /// Most rounds of loading. The needs are satisfied in five at most; more is a fault of the house.
 const ROUNDS_MAX: u32 = 12;
 /// How long the writer waits for work before it looks at the health of the store.
@@ -99,7 +101,11 @@ impl WriterLoop {
     }
 
     fn run_batch(&mut self, commands: &[&Command]) -> Results {
+        let begun = Instant::now();
         for _ in 0..CONFLICTS_MAX {
+            if begun.elapsed() > CONFLICTS_TIME_MAX {
+                break;
+            }
             if self.health.is_lost() {
                 return commands.iter().map(|_| Err(stopped())).collect();
             }
@@ -119,7 +125,7 @@ impl WriterLoop {
             self.state = State::default();
             match failure.kind {
                 StoreErrorKind::Conflict => {
-                    debug!(error = %failure, "someone else wrote in the meantime; the batch is repeated")
+                    debug!(error = %failure, "someone else wrote in the meantime; the batch is repeated");
                 }
                 StoreErrorKind::Refused => return self.one_by_one(commands, &failure),
                 _ => return self.fail(commands, &failure),

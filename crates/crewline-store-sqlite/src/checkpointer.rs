@@ -24,6 +24,8 @@ use crate::options::Options;
 const TICK: Duration = Duration::from_secs(2);
 /// From how many steps' worth of pages on the writer must give way for a moment.
 const STEPS_UNTIL_TURN: u32 = 4;
+/// How often pages are moved beside the writer before it must wait for the rest.
+const PASSES_BEFORE_TURN: usize = 4;
 /// How long the writer waits at most in one turn of the checkpointer.
 const TURN_MAX: Duration = Duration::from_millis(500);
 /// How long the checkpointer waits in its turn for readers to end.
@@ -114,6 +116,13 @@ impl Wal {
         }
     }
 
+    fn end_turn(&self) {
+        // Under the lock, so that the writer is not between looking and waiting.
+        let _pages = self.lock();
+        self.turn.store(false, Ordering::Release);
+        self.turn_over.notify_all();
+    }
+
     /// Says that nobody knows what of the WAL is on the disk.
     pub(crate) fn lose(&self) {
         self.lost.store(true, Ordering::Release);
@@ -155,14 +164,7 @@ impl Checkpointer {
             .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
             .map_err(|error| place.error(doing, error))?;
         poll_for_locks(&mut connection, READERS_MAX).map_err(|fault| place.error(doing, fault))?;
-        let noted = Arc::clone(&wal);
-        let note = move |_: &mut rusqlite::hooks::Wal, pages: i32| {
-            noted.note(pages.unsigned_abs());
-            Ok(())
-        };
-        writer
-            .wal_hook(Some(note))
-            .map_err(|error| place.error(doing, error))?;
+        watch(writer, &wal).map_err(|error| place.error(doing, error))?;
         let (shared, place_of_thread) = (Arc::clone(&wal), place.clone());
         let thread = std::thread::Builder::new()
             .name("crewline-checkpointer".to_owned())
@@ -199,6 +201,16 @@ impl Drop for Checkpointer {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Has every commit on the writer's connection tell how many pages the WAL has.
+fn watch(writer: &mut Connection, wal: &Arc<Wal>) -> Result<(), rusqlite::Error> {
+    let wal = Arc::clone(wal);
+    let note = move |_: &mut rusqlite::hooks::Wal, pages: i32| {
+        wal.note(pages.unsigned_abs());
+        Ok(())
+    };
+    writer.wal_hook(Some(note))
 }
 
 fn run(wal: &Wal, connection: &Connection, place: &Place) {
@@ -247,22 +259,27 @@ fn wait(wal: &Wal) -> bool {
 /// Moves what can be moved, and makes the WAL begin anew where it has grown large.
 fn step(wal: &Wal, connection: &Connection, turn_from: &mut u32) -> Result<(), rusqlite::Error> {
     let first = wal.step.saturating_mul(STEPS_UNTIL_TURN);
-    let (written, moved) = checkpoint(wal, connection, CheckpointMode::PASSIVE)?;
-    if written < first {
-        *turn_from = first;
+    let mut written = 0;
+    for _ in 0..PASSES_BEFORE_TURN {
+        let before = wal.lock().written;
+        let moved;
+        (written, moved) = checkpoint(wal, connection, CheckpointMode::PASSIVE)?;
+        if written < first {
+            *turn_from = first;
+        }
+        // Where a long reading keeps pages from being moved, a turn would only make the writer wait.
+        let is_held = before.min(written).saturating_sub(moved) >= wal.step;
+        if written < *turn_from || is_held {
+            return Ok(());
+        }
+        // What the writer wrote meanwhile is moved in the next pass, so that little is left for the turn.
+        if written.saturating_sub(moved) < wal.step / 8 {
+            break;
+        }
     }
-    // Where a long reading keeps pages from being moved, a turn would only make the writer wait.
-    if written < *turn_from || written - moved.min(written) >= wal.step {
-        return Ok(());
-    }
-    // Nearly all is moved: the rest takes as long as one commit or two.
     wal.turn.store(true, Ordering::Release);
     let done = checkpoint(wal, connection, CheckpointMode::RESTART);
-    {
-        let _pages = wal.lock();
-        wal.turn.store(false, Ordering::Release);
-        wal.turn_over.notify_all();
-    }
+    wal.end_turn();
     match done {
         // A reading has kept it from that: the next turn is when the WAL is twice as large.
         Err(error) if crate::error::is_busy(&error) => *turn_from = written.saturating_mul(2),
@@ -299,4 +316,103 @@ fn checkpoint(
         pages.moved = moved;
     }
     Ok((written, moved))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::use_wal;
+
+    /// A file with a WAL of its own, without the thread: the tests take the steps.
+    struct Bench {
+        wal: Arc<Wal>,
+        writer: Connection,
+        mover: Connection,
+        place: Place,
+        options: Options,
+        _folder: tempfile::TempDir,
+    }
+
+    fn bench() -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options {
+            checkpoint_pages: 10,
+            ..Options::new(folder.path().join("crewline.db"))
+        };
+        std::fs::write(&options.path, "").unwrap();
+        let place = Place::new(&options.path);
+        let mut writer = connect(&place, &options).unwrap();
+        use_wal(&writer, &place).unwrap();
+        writer
+            .execute_batch("CREATE TABLE rows (bytes BLOB)")
+            .unwrap();
+        let mover = connect(&place, &options).unwrap();
+        let wal = Arc::new(Wal::new(options.checkpoint_pages));
+        watch(&mut writer, &wal).unwrap();
+        Bench {
+            wal,
+            writer,
+            mover,
+            place,
+            options,
+            _folder: folder,
+        }
+    }
+
+    impl Bench {
+        fn write_pages(&self, count: usize) {
+            let sql = "INSERT INTO rows VALUES (zeroblob(?1 * 4096))";
+            self.writer.execute(sql, [count]).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_large_wal_begins_anew_after_a_turn() {
+        let bench = bench();
+        bench.write_pages(50);
+        assert!(bench.wal.bytes() >= 50 * FRAME_BYTES);
+        assert!(bench.wal.poked.load(Ordering::Relaxed));
+        let mut turn_from = 0;
+        step(&bench.wal, &bench.mover, &mut turn_from).unwrap();
+        assert_eq!((turn_from, bench.wal.bytes()), (40, 0));
+        assert!(!bench.wal.turn.load(Ordering::Relaxed));
+        bench.write_pages(1);
+        let pages = *bench.wal.lock();
+        assert_eq!(pages.restarts, 1);
+        assert!(pages.written < 10 && pages.moved == 0, "{pages:?}");
+    }
+
+    #[test]
+    fn no_turn_is_taken_while_a_reading_holds_the_pages() {
+        let bench = bench();
+        let reader = connect(&bench.place, &bench.options).unwrap();
+        bench.write_pages(1);
+        reader
+            .execute_batch("BEGIN; SELECT count(*) FROM rows")
+            .unwrap();
+        bench.write_pages(50);
+        // With a turn this would wait for the reading, and be refused.
+        let mut turn_from = 0;
+        step(&bench.wal, &bench.mover, &mut turn_from).unwrap();
+        assert_eq!(turn_from, 0);
+        assert!(bench.wal.bytes() > 0);
+        reader.execute_batch("COMMIT").unwrap();
+        step(&bench.wal, &bench.mover, &mut turn_from).unwrap();
+        assert_eq!((turn_from, bench.wal.bytes()), (40, 0));
+    }
+
+    #[test]
+    fn the_writer_waits_for_the_end_of_a_turn() {
+        let wal = Wal::new(10);
+        wal.give_way();
+        wal.turn.store(true, Ordering::Release);
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                wal.give_way();
+                wal.turn.load(Ordering::Acquire)
+            });
+            wal.end_turn();
+            assert!(!writer.join().unwrap());
+        });
+    }
 }

@@ -46,7 +46,7 @@ async fn measure(engine: &Engine, to: &str) -> Turn {
     Turn {
         messages: SENDS as u64,
         time: begun.elapsed(),
-        cpu: cpu("self") - used,
+        cpu: cpu("self").saturating_sub(used),
     }
 }
 

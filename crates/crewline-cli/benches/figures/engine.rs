@@ -85,7 +85,7 @@ pub(crate) fn run(path: &Path, in_flight: usize, time: Duration) -> Turn {
         let turn = Turn {
             messages: next.load(Ordering::Relaxed),
             time: begun.elapsed(),
-            cpu: cpu("self") - used,
+            cpu: cpu("self").saturating_sub(used),
         };
         engine.stop().await;
         turn

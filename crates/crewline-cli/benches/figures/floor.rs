@@ -121,7 +121,7 @@ pub(crate) fn run(path: &Path, in_flight: usize, time: Duration) -> Turn {
     let turn = Turn {
         messages,
         time: begun.elapsed(),
-        cpu: cpu("self") - used,
+        cpu: cpu("self").saturating_sub(used),
     };
     stop.store(true, Ordering::Relaxed);
     checkpointer.join().unwrap();

@@ -46,14 +46,14 @@ fn start(folder: &Path, turn: usize) -> Server {
         "sqlite://{}",
         folder.join(format!("http-{turn}.db")).display()
     );
-    let mut rows = String::from("id,name,role,password\n");
+    let mut rows = b"id,name,role,password\n".to_vec();
     for no in 1..=PEOPLE {
-        rows.push_str(&format!("user-{no},User {no},crew,\n"));
+        writeln!(rows, "user-{no},User {no},crew,").unwrap();
     }
     let file = folder.join("people.csv");
     std::fs::File::create(&file)
         .unwrap()
-        .write_all(rows.as_bytes())
+        .write_all(&rows)
         .unwrap();
     let imported = crewline(&store)
         .args(["user", "import"])
@@ -187,7 +187,7 @@ pub(crate) fn run(folder: &Path, turn: usize, time: Duration) -> HttpTurn {
     let turn = Turn {
         messages: times.len() as u64,
         time: begun.elapsed(),
-        cpu: cpu(&process) - used,
+        cpu: cpu(&process).saturating_sub(used),
     };
     times.sort_unstable();
     let ms = |at: usize| times[at.min(times.len() - 1)].as_secs_f64() * 1e3;

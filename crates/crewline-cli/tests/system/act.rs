@@ -197,7 +197,8 @@ impl Client {
 
     /// The whole log of a participant.
     pub(crate) async fn log(&self, who: &str) -> Vec<Value> {
-        let id: String = who.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let id = percent_encoding::utf8_percent_encode(who, percent_encoding::NON_ALPHANUMERIC)
+            .to_string();
         let (mut events, mut after) = (Vec::new(), 0);
         loop {
             let url = format!(

@@ -78,9 +78,15 @@ async fn better_10_the_sender_is_who_the_server_knows_and_nobody_reads_or_marks_
     ] {
         assert_eq!(client.get("bob", &path).await.0, 404, "{path}");
     }
-    let (status, seen) = client.get("scada", &format!("/api/v1/messages/{message}")).await;
+    let (status, seen) = client
+        .get("scada", &format!("/api/v1/messages/{message}"))
+        .await;
     let state = seen["recipients"][0]["state"].as_str();
-    assert_eq!((status, state), (200, Some("accepted")), "its sender sees it, and nothing was marked: {seen}");
+    assert_eq!(
+        (status, state),
+        (200, Some("accepted")),
+        "its sender sees it, and nothing was marked: {seen}"
+    );
     assert_eq!(client.log("alice").await.len(), 1);
     assert!(
         client.log("scada:1").await.is_empty(),

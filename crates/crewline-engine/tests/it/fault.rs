@@ -87,10 +87,10 @@ impl Writer for FaultyWriter {
         if let Some(kind) = self.faults.commits.lock().unwrap().pop_front() {
             return Err(StoreError::new(kind, "as told"));
         }
-        if let Some((text, kind)) = &*self.faults.poison.lock().unwrap() {
-            if changes.messages.iter().any(|row| &*row.text == text) {
-                return Err(StoreError::new(*kind, "SELECT secret FROM poison"));
-            }
+        if let Some((text, kind)) = &*self.faults.poison.lock().unwrap()
+            && changes.messages.iter().any(|row| &*row.text == text)
+        {
+            return Err(StoreError::new(*kind, "SELECT secret FROM poison"));
         }
         *self.faults.committed.lock().unwrap() += 1;
         self.inner.commit(changes, batch)

@@ -73,6 +73,12 @@ fn say(desk: &mut Desk, messages: &[MessageId], chat: crewline_api::ChatId, fact
         .unwrap();
 }
 
+fn say_all(desk: &mut Desk, messages: &[MessageId], chat: crewline_api::ChatId, facts: &[Fact]) {
+    for fact in facts {
+        say(desk, messages, chat, *fact);
+    }
+}
+
 fn state(desk: &Desk, message: MessageId) -> RecipientView {
     let scada = desk.no("scada").unwrap();
     desk.reader
@@ -94,9 +100,12 @@ fn states(desk: &Desk, messages: &[MessageId]) -> Vec<ReceiptState> {
 fn expected(facts: &[Fact]) -> Vec<ReceiptState> {
     (0..4)
         .map(|message| {
-            let of = facts.iter().filter_map(|fact| match fact.up_to {
-                true => (fact.message >= message && message != 1).then_some(ReceiptState::Read),
-                false => (fact.message == message).then_some(fact.state),
+            let of = facts.iter().filter_map(|fact| {
+                if fact.up_to {
+                    (fact.message >= message && message != 1).then_some(ReceiptState::Read)
+                } else {
+                    (fact.message == message).then_some(fact.state)
+                }
             });
             of.max().unwrap_or_default()
         })
@@ -114,9 +123,9 @@ proptest! {
         })
     ) {
         let (mut one, messages, chat) = begin();
-        facts.iter().for_each(|fact| say(&mut one, &messages, chat, *fact));
+        say_all(&mut one, &messages, chat, &facts);
         let (mut other, messages, chat) = begin();
-        shuffled.iter().for_each(|fact| say(&mut other, &messages, chat, *fact));
+        say_all(&mut other, &messages, chat, &shuffled);
         prop_assert_eq!(states(&one, &messages), states(&other, &messages));
         prop_assert_eq!(states(&one, &messages), expected(&facts));
     }
@@ -140,7 +149,7 @@ proptest! {
     #[test]
     fn each_event_is_told_once_in_the_order_of_proof_with_its_payload(facts in facts()) {
         let (mut desk, messages, chat) = begin();
-        facts.iter().for_each(|fact| say(&mut desk, &messages, chat, *fact));
+        say_all(&mut desk, &messages, chat, &facts);
         for (at, message) in messages.iter().enumerate() {
             let told: Vec<(EventKind, Option<Vec<u8>>)> = desk.log("scada").iter().filter_map(|event| {
                 let (EventData::MessageDelivered(data) | EventData::MessageRead(data) | EventData::MessageAcknowledged(data)) = &event.data else { return None };
