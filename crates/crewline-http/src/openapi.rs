@@ -15,8 +15,8 @@ Systems act by a token (`Authorization: Bearer …`), people by a session. A pag
 cookie, and then every write needs a matching `Origin`.
 
 JSON in UTF-8; times are RFC 3339 in UTC; payloads are base64. `null` for an optional field is as if left out; a field \
-or a query parameter that a call does not know is refused by name. A body may be sent without a `Content-Type`; one that \
-says something else than JSON is refused. Every error is `application/problem+json`, and its `code` stays. Every answer \
+or a query parameter that a call does not know is refused by name. What the `Content-Type` of a body says \
+is not looked at. Every error is `application/problem+json`, and its `code` stays. Every answer \
 has an `X-Request-Id`: the caller's own, where the request had one of at most 64 visible characters of ASCII.
 
 Whatever a participant is ever told is an event in their log: follow it, keep the number of the last event you have \
