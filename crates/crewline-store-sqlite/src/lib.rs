@@ -1,6 +1,6 @@
 //! Crewline's embedded store: one SQLite file, one writer, a checkpointer and a few readers.
 //!
-//! [`open`] gives a server its store: it takes the serve lock, so that two servers never write to one file.
+//! [`open()`] gives a server its store: it takes the serve lock, so that two servers never write to one file.
 //! [`open_beside`] is for the administrator's commands, which work whether a server runs or not. [`admin`] holds what
 //! works on the file as a whole: backup, check, shell.
 //!
@@ -29,6 +29,7 @@ mod options;
 mod reader;
 mod row;
 mod save;
+mod wal;
 mod writer;
 
 pub use beside::Beside;

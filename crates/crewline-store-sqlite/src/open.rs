@@ -47,7 +47,7 @@ pub fn open(options: &Options) -> Result<Opened, StoreError> {
 /// Opens a store beside a server, for a short act or a few; makes the store where there is none.
 ///
 /// # Errors
-/// As [`open`], but for the serve lock, which it neither takes nor minds.
+/// As [`open()`], but for the serve lock, which it neither takes nor minds.
 pub fn open_beside(options: &Options) -> Result<Beside, StoreError> {
     let place = find(options)?;
     let main = open_file(&place, options)?;

@@ -19,11 +19,11 @@ use crewline_core::{
 };
 use rusqlite::Connection;
 
-use crate::checkpointer::Wal;
 use crate::connection::{connect_reader, leave_wal};
 use crate::error::{Fault, Place};
 use crate::file::beside;
 use crate::options::Options;
+use crate::wal::Wal;
 use crate::{load, meta};
 
 use chat::ChatCache;
