@@ -108,6 +108,10 @@ pub(super) fn reply(
     context: &mut Context<'_>,
 ) -> Result<Answer, ApiError> {
     check_actor(state, &command.actor)?;
+    if command.actor.external {
+        let detail = "An external does not reply; it sends a message to the people of the chat.";
+        return Err(ApiError::new(ErrorCode::NotAllowed, detail));
+    }
     if let Some(again) = sent_before(state, &command.actor, command.key.as_ref())? {
         return Ok(again);
     }

@@ -405,3 +405,16 @@ fn nobody_sends_in_the_name_of_a_user() {
     );
     assert!(desk.log("bob").is_empty());
 }
+
+#[test]
+fn an_external_does_not_reply() {
+    use crewline_core::{Command, ReplyCommand};
+    let mut desk = desk();
+    let chat = desk.send("scada", &["alice"], "x").unwrap().chat_id;
+    let reply = ReplyCommand::new(external("scada"), chat, NewReply::new("y"), None).unwrap();
+    let refused = desk.run(Command::Reply(reply)).unwrap_err();
+    assert_eq!(
+        (refused.code, desk.log("alice").len()),
+        (ErrorCode::NotAllowed, 1)
+    );
+}
