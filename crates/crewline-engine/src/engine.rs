@@ -123,6 +123,7 @@ impl Engine {
             clock: Arc::clone(&clock),
             settings: options.settings,
             state: State::default(),
+            batch: 0,
         };
         let thread = std::thread::Builder::new()
             .name("crewline-writer".to_owned())

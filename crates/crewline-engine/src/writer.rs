@@ -38,6 +38,8 @@ pub(crate) struct WriterLoop {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
     pub(crate) state: State,
+    /// Counts batches, so that the log can tell which commands went together.
+    pub(crate) batch: u64,
 }
 
 impl WriterLoop {
@@ -90,8 +92,8 @@ impl WriterLoop {
         let results = self.run_batch(&commands);
         let tell = Instant::now();
         for (pending, result) in batch.into_iter().zip(results) {
-            if let Err(error) = &result {
-                pending.span.in_scope(|| log_refusal(error));
+            if result.is_err() || tracing::enabled!(tracing::Level::DEBUG) {
+                pending.span.in_scope(|| log_outcome(self.batch, &result));
             }
             // Who does not wait any more does not want to know.
             let _ = pending.answer.send(result.map_err(hide_internal));
@@ -176,6 +178,7 @@ impl WriterLoop {
 
     fn try_batch(&mut self, commands: &[&Command]) -> Result<Results, StoreError> {
         let begun = Instant::now();
+        self.batch += 1;
         if !self.writer.begin()? {
             self.state = State::default();
         }
@@ -190,6 +193,14 @@ impl WriterLoop {
             self.writer.commit(&self.state.changes, BatchId(batch))?;
         }
         let written = Instant::now();
+        debug!(
+            batch = self.batch,
+            commands = commands.len(),
+            load_us = (loaded - begun).as_micros() as u64,
+            decide_us = (decided - loaded).as_micros() as u64,
+            commit_us = (written - decided).as_micros() as u64,
+            "a batch is durable"
+        );
         tell(&self.state, &self.hub);
         count(&self.state.end_batch());
         for (step, time) in [
@@ -238,11 +249,13 @@ impl WriterLoop {
 }
 
 /// A fault of the house is logged with what is known, and told to the caller without it.
-fn log_refusal(error: &ApiError) {
-    if error.code == ErrorCode::Internal {
-        error!(detail = %error.detail, "a command failed by a fault of the server");
-    } else {
-        debug!(code = %error.code, "a command was refused");
+fn log_outcome(batch: u64, result: &Result<Answer, ApiError>) {
+    match result {
+        Ok(_) => debug!(batch, "a command was carried out"),
+        Err(error) if error.code == ErrorCode::Internal => {
+            error!(batch, detail = %error.detail, "a command failed by a fault of the server");
+        }
+        Err(error) => debug!(batch, code = %error.code, "a command was refused"),
     }
 }
 
