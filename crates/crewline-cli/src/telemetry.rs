@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::failure::Failure;
@@ -22,12 +23,47 @@ pub(crate) const UPKEEP: Duration = Duration::from_secs(5);
 /// Collects metrics from here on.
 pub(crate) fn start() -> Result<PrometheusHandle, Failure> {
     let fault = |error| Failure::new(format!("cannot start metrics: {error}"));
-    PrometheusBuilder::new()
+    let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
         .and_then(|builder| builder.set_buckets(&COUNTS))
         .map_err(fault)?
         .install_recorder()
-        .map_err(fault)
+        .map_err(fault)?;
+    describe();
+    Ok(handle)
+}
+
+/// What the engine and the store count. The HTTP edge describes its own.
+fn describe() {
+    describe_counter!(
+        "crewline_messages_accepted_total",
+        "Messages that were stored"
+    );
+    describe_counter!(
+        "crewline_messages_delivered_total",
+        "Recipients whom a message has reached, implied ones too"
+    );
+    describe_counter!(
+        "crewline_messages_read_total",
+        "Recipients who have read a message, implied ones too"
+    );
+    describe_counter!(
+        "crewline_messages_acknowledged_total",
+        "Recipients who have acknowledged a message"
+    );
+    describe_counter!("crewline_events_total", "Events that were put into logs");
+    describe_gauge!("crewline_queue_rows", "Rows that wait for the writer");
+    describe_histogram!("crewline_batch_commands", "Commands in a batch");
+    describe_histogram!(
+        "crewline_step_seconds",
+        Unit::Seconds,
+        "Time of each step of a batch in the writer; of the step queue, the time that a command has waited"
+    );
+    describe_gauge!(
+        "crewline_wal_bytes",
+        Unit::Bytes,
+        "Size of the write-ahead log beside the store"
+    );
 }
 
 /// What renders the metrics of this process.

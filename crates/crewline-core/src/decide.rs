@@ -12,8 +12,9 @@ use crewline_api::{ApiError, ErrorCode, EventKind, FieldCode, FieldError, Timest
 
 use crate::changes::{LogDetail, LogRow};
 use crate::command::{Actor, Answer, Command, Recipient};
+use crate::set::{self, Set};
 use crate::state::{LogHead, ParticipantRow, Settings, Standing, State, UnknownRecipients};
-use crate::{MessageNo, ParticipantNo};
+use crate::{ChatNo, MessageNo, ParticipantNo};
 
 /// What a decision may use beside the state.
 pub struct Context<'a> {
@@ -93,21 +94,23 @@ fn appear(
     actor: &Actor,
     name: Option<&std::sync::Arc<str>>,
 ) -> Result<ParticipantNo, ApiError> {
-    let known = state.participant(&actor.id).cloned();
     let standing = if actor.external {
         Standing::External
     } else {
         Standing::User
     };
-    let row = match known {
+    let row = match state.participant(&actor.id) {
         Some(row) if row.standing == standing && (name.is_none() || row.name.as_ref() == name) => {
             return Ok(row.no);
         }
-        Some(row) => ParticipantRow {
-            standing,
-            name: name.cloned().or(row.name),
-            ..row
-        },
+        Some(row) => {
+            let name = name.cloned().or_else(|| row.name.clone());
+            ParticipantRow {
+                standing,
+                name,
+                ..row.clone()
+            }
+        }
         None => ParticipantRow {
             no: next_participant(state)?,
             id: actor.id.clone(),
@@ -177,8 +180,8 @@ fn expect_recipients(
     recipients
         .iter()
         .map(|recipient| {
-            if let Some(row) = state.participant(&recipient.id) {
-                return Ok(row.no);
+            if let Some(no) = state.no(&recipient.id) {
+                return Ok(no);
             }
             let no = next_participant(state)?;
             let id = recipient.id.clone();
@@ -215,8 +218,26 @@ fn known<'a>(
 ) -> impl Iterator<Item = ParticipantNo> + 'a {
     recipients
         .iter()
-        .filter_map(|recipient| state.participant(&recipient.id))
-        .map(|row| row.no)
+        .filter_map(|recipient| state.no(&recipient.id))
+}
+
+/// The chat of an actor and others, where they have one; with its rows at hand.
+fn find_chat(
+    state: &mut State,
+    actor: &Actor,
+    others: &[Recipient],
+) -> Result<Option<ChatNo>, ApiError> {
+    match set::find(state, &actor.id, others) {
+        // Whom an earlier command of this batch made known has no chat in the store: it need not be asked.
+        Set::OfNew | Set::NotAsked(_) | Set::Known(None) => Ok(None),
+        Set::Known(Some(no)) => {
+            if !matches!(state.chats.get(&no), Some(Some(_))) {
+                return Err(not_loaded("the chat"));
+            }
+            set::remember(state, &actor.id, others, no);
+            Ok(Some(no))
+        }
+    }
 }
 
 /// What an event tells, beside where it stands.

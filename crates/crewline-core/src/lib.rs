@@ -19,6 +19,7 @@ mod memory;
 pub mod needs;
 mod no;
 mod port;
+mod set;
 mod state;
 
 pub use changes::{Changes, CursorRow, LogRow, NewChatRow, NewMessageRow, PayloadRow, ReceiptFact};

@@ -1,13 +1,14 @@
 //! What must be known to decide a batch: asked for in rounds, until nothing is missing.
 //!
 //! [`to_resolve`] asks for what never changes; it may take three rounds, since who is in a set is known only when the
-//! ids are. [`to_read`] asks for what changes, after the chats and participants of [`to_lock`] are locked.
+//! ids are. [`to_lock`] says what the batch will change. [`to_read`] asks for what changes, once that is locked.
 
 use std::collections::BTreeSet;
 
 use crewline_api::{ChatId, CursorName, IdempotencyKey, MessageId, ParticipantId, Seq};
 
 use crate::command::{Command, CursorCommand, ReceiptCommand, Recipient};
+use crate::set::{self, Set};
 use crate::state::{Fingerprint, KeyRow, MembersKey, State};
 use crate::{ChatNo, MessageNo, ParticipantNo};
 
@@ -182,60 +183,60 @@ fn resolve_key(
 }
 
 fn resolve_set(wanted: &mut Wanted, state: &State, actor: &ParticipantId, others: &[Recipient]) {
-    let mut all_known = state.participant(actor).is_some();
     for other in others {
         wanted.id(state, &other.id);
-        all_known &= state.participant(&other.id).is_some();
     }
-    // A set with someone who is new to the store has no chat yet.
-    if !all_known {
-        return;
-    }
-    let key = set_key(state, actor, others);
-    match state.sets.get(&key) {
-        None => {
+    match set::find(state, actor, others) {
+        Set::OfNew | Set::Known(None) => {}
+        Set::NotAsked(key) => {
             wanted.sets.insert(key);
         }
-        Some(None) => {}
-        Some(Some(chat)) => wanted.chat(state, *chat),
+        Set::Known(Some(chat)) => wanted.chat(state, chat),
     }
 }
 
-/// The set of an actor and others, of those who are known.
-pub(crate) fn set_key(state: &State, actor: &ParticipantId, others: &[Recipient]) -> MembersKey {
-    let ids = std::iter::once(actor).chain(others.iter().map(|other| &other.id));
-    MembersKey::of(ids.filter_map(|id| state.participant(id)).map(|row| row.no))
+/// What a batch will change, to be locked in this order before it is read: by stores that have several writers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Locks {
+    /// Chats: their heads, members and recipients.
+    pub chats: BTreeSet<ChatNo>,
+    /// Participants: their logs and cursors.
+    pub participants: BTreeSet<ParticipantNo>,
 }
 
-/// The chats and participants that the batch will write to, to be locked in this order by stores that have several
-/// writers. Ask when nothing is left to resolve.
-pub fn to_lock(
-    commands: &[&Command],
-    state: &State,
-) -> (BTreeSet<ChatNo>, BTreeSet<ParticipantNo>) {
-    let mut chats = BTreeSet::new();
-    let mut participants = BTreeSet::new();
+/// What the batch will change of what is stored. Ask when nothing is left to resolve.
+///
+/// The senders of what a cursor confirms are not in it: they are known only when its part of the log is read. Events in
+/// their logs are guarded by their numbers, which are unique.
+pub fn to_lock(commands: &[&Command], state: &State) -> Locks {
+    let mut locks = Locks::default();
     for command in commands {
-        if let Some(actor) = state.participant(&command.actor().id) {
-            participants.insert(actor.no);
-        }
+        locks.participants.extend(state.no(&command.actor().id));
         for chat in chats_of(command, state) {
             if let Some(Some(row)) = state.chats.get(&chat) {
-                participants.extend(row.members.iter().copied());
+                locks.participants.extend(row.members.iter().copied());
             }
-            chats.insert(chat);
+            locks.chats.insert(chat);
         }
+        // The people of a set that has no chat yet.
+        let others = match command {
+            Command::Send(send) => send.recipients.as_slice(),
+            Command::Chat(chat) => chat.others.as_slice(),
+            Command::Reply(_) | Command::Receipts(_) | Command::Cursor(_) | Command::Appear(_) => {
+                &[]
+            }
+        };
+        locks
+            .participants
+            .extend(others.iter().filter_map(|other| state.no(&other.id)));
     }
-    (chats, participants)
+    locks
 }
 
 fn chats_of(command: &Command, state: &State) -> Vec<ChatNo> {
-    let of_set = |actor, others| {
-        state
-            .sets
-            .get(&set_key(state, actor, others))
-            .copied()
-            .flatten()
+    let of_set = |actor, others| match set::find(state, actor, others) {
+        Set::Known(chat) => chat,
+        Set::OfNew | Set::NotAsked(_) => None,
     };
     match command {
         Command::Send(send) => of_set(&send.actor.id, &send.recipients)
@@ -267,7 +268,7 @@ fn chats_of(command: &Command, state: &State) -> Vec<ChatNo> {
 pub fn to_read(commands: &[&Command], state: &State) -> Wanted {
     let mut wanted = Wanted::default();
     for command in commands {
-        let Some(actor) = state.participant(&command.actor().id).map(|row| row.no) else {
+        let Some(actor) = state.no(&command.actor().id) else {
             // An external that is new: nothing of it is stored. The heads of its recipients are still needed.
             if let Command::Send(send) = command {
                 read_recipients(&mut wanted, state, &send.recipients);
@@ -310,8 +311,8 @@ pub fn to_read(commands: &[&Command], state: &State) -> Wanted {
 
 fn read_recipients(wanted: &mut Wanted, state: &State, recipients: &[Recipient]) {
     for recipient in recipients {
-        if let Some(row) = state.participant(&recipient.id) {
-            wanted.head(state, row.no);
+        if let Some(no) = state.no(&recipient.id) {
+            wanted.head(state, no);
         }
     }
 }

@@ -14,7 +14,7 @@ use crewline_api::{
 use crate::changes::{Changes, CursorRow};
 use crate::credential::{Credential, SecretHash};
 use crate::directory::{Directory, PasswordRow, TokenRow, UserRow};
-use crate::needs::Wanted;
+use crate::needs::{Locks, Wanted};
 use crate::state::{ParticipantRow, State};
 use crate::{ChatNo, ParticipantNo, SessionNo};
 
@@ -74,8 +74,9 @@ pub struct Opened {
     pub reader: Arc<dyn Reader>,
 }
 
-/// The one that writes. One batch is: [`begin`](Writer::begin), any number of [`load`](Writer::load), then
-/// [`commit`](Writer::commit) or [`abort`](Writer::abort).
+/// The one that writes. One batch is: [`begin`](Writer::begin), [`load`](Writer::load) of what never changes in rounds,
+/// [`lock`](Writer::lock), [`load`](Writer::load) of what changes in rounds, then [`commit`](Writer::commit) or
+/// [`abort`](Writer::abort).
 ///
 /// After an error of any of them the transaction is gone, nothing of it was written, and the writer can begin anew
 /// (but after [`StoreErrorKind::Lost`]).
@@ -89,6 +90,12 @@ pub trait Writer: Send {
     /// Loads what is wanted into the state: for each thing wanted, its entry in the maps, or `None` where it does not
     /// exist. See [`Wanted`] for which map.
     fn load(&mut self, wanted: &Wanted, state: &mut State) -> Result<(), StoreError>;
+
+    /// Locks what the batch will change, in the order of numbers: between what never changes and what does. A store whose
+    /// one writer holds the whole lock from [`begin`](Writer::begin) on has nothing to do, and does not ask what it is.
+    fn lock(&mut self, _locks: &mut dyn FnMut() -> Locks) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Writes all changes of the batch. When it returns `Ok`, they are durable and readers see them.
     fn commit(&mut self, changes: &Changes, batch: BatchId) -> Result<(), StoreError>;

@@ -300,6 +300,8 @@ pub struct State {
     pub chats: Lookup<ChatNo, Option<ChatRow>>,
     /// Chats by their people.
     pub sets: Lookup<MembersKey, Option<ChatNo>>,
+    /// Chats of two people, of those in `sets` that were used: the lower number first.
+    pub pairs: Lookup<(ParticipantNo, ParticipantNo), ChatNo>,
     /// Messages by number.
     pub messages: BTreeMap<MessageNo, Option<MessageRow>>,
     /// The numbers to give out next; `None` until loaded.
@@ -334,6 +336,11 @@ pub struct State {
 const KEPT_MAX: usize = 100_000;
 
 impl State {
+    /// The number of an id, if it is known to exist.
+    pub fn no(&self, id: &ParticipantId) -> Option<ParticipantNo> {
+        self.ids.get(id).copied().flatten()
+    }
+
     /// The participant of an id, if it is known to exist.
     pub fn participant(&self, id: &ParticipantId) -> Option<&ParticipantRow> {
         self.ids
@@ -392,6 +399,7 @@ impl State {
         if self.chats.len() > KEPT_MAX || self.sets.len() > KEPT_MAX || members > 10 * KEPT_MAX {
             self.chats.clear();
             self.sets.clear();
+            self.pairs.clear();
             self.chat_heads.clear();
             self.members.clear();
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crewline_api::{ApiError, ErrorCode, ReceiptState};
 use crewline_core::decide::{Context, decide};
-use crewline_core::needs::{to_read, to_resolve};
+use crewline_core::needs::{Wanted, to_lock, to_read, to_resolve};
 use crewline_core::{
     Answer, BatchId, Changes, Command, Settings, State, StoreError, StoreErrorKind, Writer,
 };
@@ -214,23 +214,28 @@ impl WriterLoop {
         Ok(results)
     }
 
+    /// Loads in three steps: what never changes, the locks, what changes.
     fn load(&mut self, commands: &[&Command]) -> Result<(), StoreError> {
-        for needs in [to_resolve, to_read] {
-            for round in 0.. {
-                let wanted = needs(commands, &self.state);
-                if wanted.is_empty() {
-                    break;
-                }
-                if round == ROUNDS_MAX {
-                    return Err(StoreError::new(
-                        StoreErrorKind::Corrupt,
-                        format!("the store does not give {wanted:?}"),
-                    ));
-                }
-                self.writer.load(&wanted, &mut self.state)?;
+        self.load_all(commands, to_resolve)?;
+        self.writer.lock(&mut || to_lock(commands, &self.state))?;
+        self.load_all(commands, to_read)
+    }
+
+    /// Loads in rounds until nothing is missing.
+    fn load_all(
+        &mut self,
+        commands: &[&Command],
+        needs: fn(&[&Command], &State) -> Wanted,
+    ) -> Result<(), StoreError> {
+        for _ in 0..ROUNDS_MAX {
+            let wanted = needs(commands, &self.state);
+            if wanted.is_empty() {
+                return Ok(());
             }
+            self.writer.load(&wanted, &mut self.state)?;
         }
-        Ok(())
+        let detail = "the store does not give what a batch needs, however often it is asked";
+        Err(StoreError::new(StoreErrorKind::Corrupt, detail))
     }
 
     fn decide(&mut self, commands: &[&Command]) -> Results {

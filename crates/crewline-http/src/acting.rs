@@ -32,6 +32,15 @@ fn administration() -> ApiError {
     )
 }
 
+/// What administration may not see does not exist for it, as for everybody.
+fn hidden_from_administration() -> ApiError {
+    ApiError::new(
+        ErrorCode::NotFound,
+        "A token of administration keeps the directory; it sees nobody's log, cursors, chats or messages. Use a token of \
+         that participant.",
+    )
+}
+
 fn not_covered(id: &ParticipantId) -> ApiError {
     let id = quoted(id.as_str());
     not_allowed(format!(
@@ -148,7 +157,7 @@ impl Caller {
     /// The participant of a path, if the caller may read its log. What the caller may not read does not exist.
     pub(crate) async fn owner(&self, edge: &Edge, in_path: &str) -> Result<Owner, ApiError> {
         if matches!(self.credential().scope, Scope::Administration) {
-            return Err(administration());
+            return Err(hidden_from_administration());
         }
         let id = match in_path {
             "me" => self.me().cloned().ok_or_else(|| {
@@ -195,7 +204,7 @@ impl Caller {
         named: Option<&ParticipantId>,
     ) -> Result<Viewers, ApiError> {
         match (&self.credential().scope, named) {
-            (Scope::Administration, _) => Err(administration()),
+            (Scope::Administration, _) => Err(hidden_from_administration()),
             (_, Some(named)) => {
                 let actor = self.participant(edge, Some(named)).await?;
                 Ok(Viewers::Named(actor.id))

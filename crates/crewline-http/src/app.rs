@@ -7,6 +7,7 @@ use crewline_engine::Engine;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Credentials;
+use crate::proxy::Network;
 use crate::request::RequestIds;
 use crate::seen::Sightings;
 use crate::session::SignIn;
@@ -25,6 +26,8 @@ pub struct Settings {
     pub secure_cookie: bool,
     /// Origins beside the server's own from which pages may write with a cookie, such as `https://chat.example.org`.
     pub origins: Vec<String>,
+    /// Proxies whose header `X-Forwarded-For` is believed, so that wrong passwords count for who sent them.
+    pub trusted_proxies: Vec<Network>,
     /// Time between two heartbeats of an event stream.
     pub heartbeat: Duration,
 }
@@ -36,6 +39,7 @@ impl Default for Settings {
             wrong_passwords_per_minute: 10,
             secure_cookie: false,
             origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             heartbeat: Duration::from_secs(15),
         }
     }

@@ -47,10 +47,19 @@ impl JsonBody {
                 "The body is not UTF-8: see line {line}, column {column}."
             ))
         })?;
-        let json: Json<'b> = serde_json::from_str(text)
-            .map_err(|error| not_json(format!("The body is not JSON: {error}.")))?;
+        let json: Json<'b> = serde_json::from_str(text).map_err(|error| not_read(&error))?;
         Fields::of_body(json, faults)
             .map_err(|detail| ApiError::field("body", FieldCode::WrongType, detail))
+    }
+}
+
+/// Why a body cannot be read. A number that is too large is still JSON: its value is at fault, not the body.
+fn not_read(error: &serde_json::Error) -> ApiError {
+    let detail = error.to_string();
+    if detail.starts_with("number out of range") {
+        ApiError::field("body", FieldCode::OutOfRange, format!("holds a {detail}"))
+    } else {
+        not_json(format!("The body is not JSON: {detail}."))
     }
 }
 

@@ -96,6 +96,16 @@ pub(crate) async fn get_docs(_: NoQuery) -> Answered {
     Ok(response)
 }
 
+/// The page by a path with a slash too many.
+pub(crate) async fn get_docs_elsewhere() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    response
+        .headers_mut()
+        .insert(header::LOCATION, HeaderValue::from_static("../docs"));
+    response
+}
+
 /// A file of the page.
 pub(crate) async fn get_docs_file(PathIds(name): PathIds<String>) -> Answered {
     let mut response = match name.as_str() {

@@ -30,6 +30,7 @@ pub mod password;
 mod path;
 mod people;
 mod problem;
+mod proxy;
 mod query;
 mod receipt;
 mod refusals;
@@ -43,5 +44,6 @@ mod throttle;
 
 pub use app::{App, MetricsRenderer, Settings};
 pub use openapi::openapi;
+pub use proxy::{Network, NotANetwork};
 pub use router::router;
 pub use serve::serve;

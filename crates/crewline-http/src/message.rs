@@ -27,7 +27,7 @@ use crate::refusals::{BODY, CALLER, READ, WRITE, refusals};
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 refusals!(SendRefusals: BODY, CALLER, WRITE, [NotAllowed, UnknownRecipient, IdempotencyMismatch]);
-refusals!(ReplyRefusals: BODY, CALLER, WRITE, [NotAllowed, NotFound, UnknownRecipient, IdempotencyMismatch]);
+refusals!(ReplyRefusals: BODY, CALLER, WRITE, [NotAllowed, NotFound, IdempotencyMismatch]);
 refusals!(MessageRefusals: READ, [NotAllowed, NotFound]);
 
 /// An id of a participant, as a fault tells what is wrong with it.

@@ -39,6 +39,8 @@ pub fn router(app: App) -> Router {
     let (calls, _) = calls().split_for_parts();
     calls
         .route("/api/docs/{file}", get(docs::get_docs_file))
+        // What the page loads stands relative to its path, so that it works behind a proxy with a prefix.
+        .route("/api/docs/", get(docs::get_docs_elsewhere))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state(app.edge.clone(), request::handle))

@@ -22,7 +22,7 @@ use crate::problem::{Answered, internal};
 use crate::query::NoQuery;
 use crate::refusals::{BODY, CALLER, WRITE, refusals};
 use crate::throttle::{Throttle, Tried};
-use crate::{Settings, origin, password};
+use crate::{Settings, origin, password, proxy};
 
 refusals!(SignInRefusals: BODY, WRITE, [SignInFailed, WrongOrigin, TooManyAttempts]);
 refusals!(SignOutRefusals: CALLER, WRITE, [NotAllowed]);
@@ -75,6 +75,8 @@ pub(crate) async fn post_session(
         .get::<ConnectInfo<SocketAddr>>()
         .map(|info| info.0.ip());
     let (parts, body) = request.into_parts();
+    let address =
+        address.map(|peer| proxy::client(peer, &parts.headers, &edge.settings.trusted_proxies));
     // A program has no Origin. A page that has another one must not sign its visitors in.
     origin::check_if_given(&parts, &edge.settings)?;
     let body = JsonBody::from_request(Request::from_parts(parts, body), &edge).await?;

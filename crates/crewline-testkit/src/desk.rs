@@ -8,7 +8,7 @@ use crewline_api::{
     SentMessage, Seq, Timestamp,
 };
 use crewline_core::decide::{Context, decide};
-use crewline_core::needs::{Wanted, to_read, to_resolve};
+use crewline_core::needs::{Locks, Wanted, to_lock, to_read, to_resolve};
 use crewline_core::{
     Actor, Answer, BatchId, Changes, ChatCommand, Command, CursorCommand, DeviceNo, DirectoryError,
     NewUser, Opened, ParticipantNo, Reader, ReceiptsCommand, ReplyCommand, SendCommand, Settings,
@@ -81,16 +81,10 @@ impl Desk {
         if !self.writer.begin()? {
             self.state = State::default();
         }
-        for needs in [to_resolve, to_read] {
-            loop {
-                let wanted = needs(commands, &self.state);
-                if wanted.is_empty() {
-                    break;
-                }
-                self.wanted += count(&wanted);
-                self.writer.load(&wanted, &mut self.state)?;
-            }
-        }
+        self.load(commands, to_resolve)?;
+        let locks = to_lock(commands, &self.state);
+        self.writer.lock(&mut || locks.clone())?;
+        self.load(commands, to_read)?;
         let salts = &mut self.salts;
         let mut salt = || {
             *salts += 1;
@@ -108,7 +102,23 @@ impl Desk {
         self.writer
             .commit(&self.state.changes, BatchId(self.batches))?;
         self.changes = self.state.end_batch();
+        check_locks(&locks, &self.changes, commands);
         Ok(results)
+    }
+
+    fn load(
+        &mut self,
+        commands: &[&Command],
+        needs: fn(&[&Command], &State) -> Wanted,
+    ) -> Result<(), StoreError> {
+        loop {
+            let wanted = needs(commands, &self.state);
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            self.wanted += count(&wanted);
+            self.writer.load(&wanted, &mut self.state)?;
+        }
     }
 
     /// Runs one batch on a store that works.
@@ -292,6 +302,34 @@ impl Desk {
     /// The log of a participant in short: `message.read(bob)` and the like.
     pub fn story(&self, who: &str) -> Vec<String> {
         self.log(who).iter().map(short).collect()
+    }
+}
+
+/// Whatever a batch changed of what was stored before was locked (but the senders of what cursors confirm).
+fn check_locks(locks: &Locks, changes: &Changes, commands: &[&Command]) {
+    let made: Vec<_> = changes.chats.iter().map(|row| row.chat.no).collect();
+    for chat in changes
+        .chat_heads
+        .keys()
+        .chain(changes.members.keys().map(|(chat, _)| chat))
+    {
+        assert!(
+            locks.chats.contains(chat) || made.contains(chat),
+            "{chat:?} was changed and not locked"
+        );
+    }
+    if commands
+        .iter()
+        .any(|command| matches!(command, Command::Cursor(_)))
+    {
+        return;
+    }
+    for no in changes.touched() {
+        let new = changes.participants.contains_key(&no);
+        assert!(
+            locks.participants.contains(&no) || new,
+            "the log of {no:?} was written and not locked"
+        );
     }
 }
 

@@ -171,15 +171,17 @@ fn settings(config: &Config) -> Settings {
         wrong_passwords_per_minute: config.auth.wrong_passwords_per_minute as u32,
         secure_cookie: config.http.behind_tls,
         origins: config.http.origins.clone(),
+        trusted_proxies: config.http.trusted_proxies.clone(),
         heartbeat: Duration::from_secs(config.http.heartbeat_s),
     }
 }
 
 fn warn_of_exposure(address: SocketAddr, config: &Config) {
-    if !address.ip().is_loopback() && !config.http.behind_tls {
+    let proxied = config.http.behind_tls || !config.http.trusted_proxies.is_empty();
+    if !address.ip().is_loopback() && !proxied {
         tracing::warn!(
             "listening on {address} WITHOUT TLS: passwords, tokens and messages can be read on the way. \
-             Listen on 127.0.0.1 behind a proxy that speaks TLS, and set http.behindTls = true"
+             Listen on 127.0.0.1 behind a proxy that speaks TLS, and set http.behindTls = true and http.trustedProxies"
         );
     }
 }

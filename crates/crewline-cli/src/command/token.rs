@@ -149,7 +149,7 @@ fn list(args: &ListArgs, context: &mut Context) -> Result<(), Failure> {
             if owners.is_empty() {
                 "-".to_owned()
             } else {
-                owners.join(" ")
+                owners.join(", ")
             },
             local_time(created),
             used.map_or_else(|| "never".to_owned(), local_time),

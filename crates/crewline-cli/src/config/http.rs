@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use crewline_http::Network;
+
 use super::Layers;
 use crate::failure::Failure;
 
@@ -14,6 +16,8 @@ pub(crate) struct Http {
     pub(crate) heartbeat_s: u64,
     /// Origins that may write by cookie, beside the server's own.
     pub(crate) origins: Vec<String>,
+    /// Proxies that are believed when they say from where they were called.
+    pub(crate) trusted_proxies: Vec<Network>,
     /// Whether a proxy that speaks TLS stands before this server.
     pub(crate) behind_tls: bool,
 }
@@ -38,10 +42,17 @@ impl Http {
                 "a list of scheme and host without a path, such as https://crew.example.org",
             ));
         }
+        let proxies = layers.list("http.trustedProxies")?;
+        let trusted_proxies = proxies.iter().map(|text| text.parse()).collect();
+        let trusted_proxies: Result<_, crewline_http::NotANetwork> = trusted_proxies;
         Ok(Self {
             listen,
             heartbeat_s: layers.number("http.heartbeatSeconds", 1..=60)?,
             origins,
+            trusted_proxies: trusted_proxies.map_err(|_| {
+                let expected = "a list of addresses or networks, such as 10.0.0.5 or 10.0.0.0/8";
+                layers.wrong("http.trustedProxies", expected)
+            })?,
             behind_tls: layers.flag("http.behindTls")?,
         })
     }

@@ -134,10 +134,10 @@ impl Layers {
                 continue;
             }
             let Some(key) = names.get(name) else {
-                let near = nearest(name, names.keys().map(String::as_str).chain([TOKEN]));
+                let near = variable_near(name, &names);
                 self.warnings.push(format!(
                     "the environment sets {name}, which is not known{}",
-                    did_you_mean(near)
+                    did_you_mean(near.as_deref())
                 ));
                 continue;
             };
@@ -257,7 +257,8 @@ impl Layers {
         Failure::new(format!(
             "{key} is {value} (from {origin}); it must be {expected}"
         ))
-        .remedy("crewline config show, or docs/configuration.md")
+        .remedy("set it right there, or take it away: without it the default holds")
+        .remedy("docs/configuration.md lists every key with its range and its default")
     }
 
     fn value(&self, key: &str) -> Result<&Value, Failure> {
@@ -306,6 +307,24 @@ impl Layers {
 
 fn did_you_mean(near: Option<&str>) -> String {
     near.map_or_else(String::new, |near| format!("; did you mean {near}?"))
+}
+
+/// The variable that was probably meant: the one that a part of its name tells (`CREWLINE_STORE`, `CREWLINE_LISTEN`),
+/// or one that is written nearly so. The prefix is the same for all, and says nothing.
+fn variable_near(name: &str, names: &BTreeMap<String, String>) -> Option<String> {
+    let part = name.strip_prefix(PREFIX)?;
+    let known = || {
+        let names = names.keys().map(String::as_str).chain([TOKEN]);
+        names.filter_map(|name| name.strip_prefix(PREFIX))
+    };
+    let (first, last) = (format!("{part}_"), format!("_{part}"));
+    let mut whole = known().filter(|name| name.starts_with(&first) || name.ends_with(&last));
+    // Where a part fits several, nobody knows.
+    let near = match (whole.next(), whole.next()) {
+        (Some(only), None) => Some(only),
+        _ => nearest(part, known()),
+    };
+    near.map(|near| format!("{PREFIX}{near}"))
 }
 
 /// The variables of a key: `http.heartbeatSeconds` is `CREWLINE_HTTP_HEARTBEATSECONDS` and
@@ -394,6 +413,28 @@ mod tests {
         assert_eq!(
             layers.text("directory.unknownRecipients").unwrap(),
             "accept"
+        );
+    }
+
+    #[test]
+    fn a_part_of_a_variable_tells_which_was_meant() {
+        let mut layers = Layers::defaults().unwrap();
+        let variables = environment(&[
+            ("CREWLINE_LISTEN", "x"),
+            ("CREWLINE_LOG", "x"),
+            ("CREWLINE_STORE", "x"),
+        ]);
+        layers.add_environment(variables).unwrap();
+        let warning =
+            |name: &str, end: &str| format!("the environment sets {name}, which is not known{end}");
+        let meant = |name: &str| format!("; did you mean {name}?");
+        assert_eq!(
+            layers.warnings(),
+            [
+                warning("CREWLINE_LISTEN", &meant("CREWLINE_HTTP_LISTEN")),
+                warning("CREWLINE_LOG", ""),
+                warning("CREWLINE_STORE", &meant("CREWLINE_STORE_URL")),
+            ]
         );
     }
 

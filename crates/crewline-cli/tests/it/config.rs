@@ -127,6 +127,11 @@ fn a_wrong_value_is_refused_with_its_key_and_where_it_came_from() {
         ),
         ("CREWLINE_HTTP_ORIGINS", "crew.example.org", "http.origins"),
         (
+            "CREWLINE_HTTP_TRUSTED_PROXIES",
+            "10.0.0.5,proxy",
+            "http.trustedProxies",
+        ),
+        (
             "CREWLINE_DIRECTORY_UNKNOWNRECIPIENTS",
             "maybe",
             "directory.unknownRecipients",

@@ -103,3 +103,24 @@ fn a_missing_folder_and_an_open_file_are_found() {
         (Some("warn"), Some("chmod 600 crewline.db"))
     );
 }
+
+#[test]
+fn a_backup_is_advised_for_a_damaged_store_alone() {
+    let world = World::with_users(&["alice"]);
+    let advised = |store: &str| {
+        let env = [("CREWLINE_HTTP_LISTEN", "127.0.0.1:0")];
+        let done = world
+            .run_env(&["doctor", "--json", "--store", store], &env)
+            .failed(1);
+        let found = finding(&done.json(), "store");
+        assert_eq!(found["status"], "fail", "{found}");
+        found["remedy"].as_str().unwrap().contains("backup")
+    };
+    std::fs::create_dir(world.path("folder")).unwrap();
+    assert!(!advised("sqlite://folder"), "what is there is no file");
+    let mut bytes = std::fs::read(world.path("crewline.db")).unwrap();
+    // The first page stays, so that it is still a store; the others do not.
+    bytes[4096..].fill(0x5a);
+    std::fs::write(world.path("damaged.db"), bytes).unwrap();
+    assert!(advised("sqlite://damaged.db"));
+}

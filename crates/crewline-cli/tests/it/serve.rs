@@ -1,5 +1,6 @@
 //! The server as a process.
 
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -36,6 +37,29 @@ fn it_says_one_line_when_it_is_ready_and_stops_in_good_order() {
     listener.signal("-INT");
     assert_eq!(listener.end().code, 0);
     world.run(&["db", "check"]).ok();
+}
+
+#[test]
+fn every_metric_says_what_it_is() {
+    let world = World::with_users(&["alice"]);
+    let token = world.external("scada");
+    let server = world.serve();
+    let mut send = world.talk(&server.url, &token, &["send", "--to", "alice", "Hello"]);
+    assert!(send.status().unwrap().success());
+    let metrics = server.get("/metrics", "").1;
+    let metrics = metrics.as_str().unwrap();
+    let names = |kind: &str| -> BTreeSet<String> {
+        let lines = metrics.lines().filter_map(|line| line.strip_prefix(kind));
+        lines
+            .filter_map(|line| line.split_whitespace().next())
+            .map(str::to_owned)
+            .collect()
+    };
+    let (kinds, helps) = (names("# TYPE "), names("# HELP "));
+    assert!(kinds.contains("crewline_messages_accepted_total"));
+    let silent: Vec<_> = kinds.difference(&helps).collect();
+    assert!(silent.is_empty(), "{silent:?}");
+    server.stop().ok();
 }
 
 #[test]
@@ -103,8 +127,13 @@ fn listening_elsewhere_than_on_loopback_warns_loudly() {
         loud.contains("WARN") && loud.contains("WITHOUT TLS"),
         "{loud}"
     );
-    let quiet = start(&[("CREWLINE_HTTP_BEHINDTLS", "true")]);
-    assert!(!quiet.contains("WITHOUT TLS"), "{quiet}");
+    for (name, value) in [
+        ("CREWLINE_HTTP_BEHINDTLS", "true"),
+        ("CREWLINE_HTTP_TRUSTED_PROXIES", "10.0.0.5,fd00::/8"),
+    ] {
+        let quiet = start(&[(name, value)]);
+        assert!(!quiet.contains("WITHOUT TLS"), "{name}: {quiet}");
+    }
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn a_token_stands_alone_on_standard_output_and_is_listed_without_its_secret() {
     assert_eq!(tokens["tokens"][0]["lastUsedAt"], serde_json::Value::Null);
     let table = world.run(&["token", "list"]).ok().out;
     assert!(
-        table.contains("scada:* desk") && table.contains("never"),
+        table.contains("scada:*, desk") && table.contains("never"),
         "{table}"
     );
 }

@@ -4,11 +4,10 @@ use crewline_api::{ApiError, Chat, EventKind};
 
 use super::{
     Context, Told, appear, append, check_actor, check_heads, check_recipients, expect_recipients,
-    known, not_loaded,
+    find_chat, known, not_loaded,
 };
 use crate::changes::{LogDetail, NewChatRow};
-use crate::command::{Answer, ChatCommand, Recipient};
-use crate::needs::set_key;
+use crate::command::{Answer, ChatCommand};
 use crate::state::{ChatHead, ChatRow, MembersKey, State};
 use crate::{ChatNo, ParticipantNo};
 
@@ -20,10 +19,10 @@ pub(super) fn create(
 ) -> Result<Answer, ApiError> {
     check_actor(state, &command.actor)?;
     check_recipients(state, &command.others, context.settings)?;
-    let found = find(state, command)?;
+    let found = find_chat(state, &command.actor, &command.others)?;
     check_heads(
         state,
-        known(state, &command.others).chain(state.participant(&command.actor.id).map(|row| row.no)),
+        known(state, &command.others).chain(state.no(&command.actor.id)),
     )?;
     let actor = appear(state, &command.actor, None)?;
     let others = expect_recipients(state, &command.others)?;
@@ -55,26 +54,6 @@ pub(super) fn create(
         },
         new,
     })
-}
-
-fn find(state: &State, command: &ChatCommand) -> Result<Option<ChatNo>, ApiError> {
-    let all_known = |others: &[Recipient]| {
-        others
-            .iter()
-            .all(|other| state.participant(&other.id).is_some())
-    };
-    if state.participant(&command.actor.id).is_none() || !all_known(&command.others) {
-        return Ok(None);
-    }
-    let found = state
-        .sets
-        .get(&set_key(state, &command.actor.id, &command.others))
-        .copied()
-        .flatten();
-    match found {
-        Some(no) if !matches!(state.chats.get(&no), Some(Some(_))) => Err(not_loaded("the chat")),
-        found => Ok(found),
-    }
 }
 
 /// Makes the chat of an actor and others. Their participants and heads are there; the chat is not.

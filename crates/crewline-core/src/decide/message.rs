@@ -11,11 +11,10 @@ use super::chat::{SALT_MASK, make};
 use super::receipt::{Reading, read_up_to, tell_self};
 use super::{
     Context, Told, appear, append, check_actor, check_heads, check_recipients, expect_recipients,
-    known, not_loaded,
+    find_chat, known, not_loaded,
 };
 use crate::changes::{NewMessageRow, PayloadRow};
 use crate::command::{Actor, Answer, ReplyCommand, SendCommand};
-use crate::needs::set_key;
 use crate::state::{Fingerprint, KeyRow, MessageRow, State};
 use crate::{ChatNo, MessageNo, ParticipantNo};
 
@@ -30,7 +29,10 @@ pub(super) fn send(
         return Ok(again);
     }
     check_recipients(state, &command.recipients, context.settings)?;
-    let chat = find_chat(state, command)?;
+    let chat = find_chat(state, &command.actor, &command.recipients)?;
+    if chat.is_some_and(|chat| !state.chat_heads.contains_key(&chat)) {
+        return Err(not_loaded("the head of the chat"));
+    }
     // An external's own log is not written by its own send.
     check_heads(state, known(state, &command.recipients))?;
     let sender = appear(state, &command.actor, Some(&command.from_name))?;
@@ -74,31 +76,6 @@ pub(super) fn send(
         }
     }
     Ok(Answer::Sent { sent, again: false })
-}
-
-fn find_chat(state: &State, command: &SendCommand) -> Result<Option<ChatNo>, ApiError> {
-    let all_known = state.participant(&command.actor.id).is_some()
-        && command
-            .recipients
-            .iter()
-            .all(|recipient| state.participant(&recipient.id).is_some());
-    if !all_known {
-        return Ok(None);
-    }
-    match state
-        .sets
-        .get(&set_key(state, &command.actor.id, &command.recipients))
-        .copied()
-        .flatten()
-    {
-        Some(no)
-            if !matches!(state.chats.get(&no), Some(Some(_)))
-                || !state.chat_heads.contains_key(&no) =>
-        {
-            Err(not_loaded("the chat"))
-        }
-        found => Ok(found),
-    }
 }
 
 /// A user sends into a chat, and has read what was on the screen.

@@ -44,6 +44,10 @@ async fn bodies_that_are_not_json_are_refused_with_the_place() {
             "lists in lists, too deep",
             post(&[b"[".repeat(200), b"]".repeat(200)].concat()),
         ),
+        (
+            "a number that is too large for any field",
+            post(b"{\"priority\": 1e400}"),
+        ),
         ("a list", post(b"[]")),
         ("null", post(b"null")),
         ("a number", post(b"7")),

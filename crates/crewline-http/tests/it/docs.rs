@@ -20,6 +20,17 @@ fn the_description_is_what_it_was() {
     );
 }
 
+#[tokio::test]
+async fn the_page_is_found_with_a_slash_too_many() {
+    let rig = Rig::start().await;
+    let moved = rig.call(Method::GET, "/api/docs/").send().await;
+    assert_eq!(
+        (moved.status, moved.header("location")),
+        (308, Some("../docs"))
+    );
+    rig.stop().await;
+}
+
 #[test]
 fn every_call_is_described_with_its_refusals() {
     let description = description();

@@ -109,7 +109,7 @@ async fn nobody_acts_as_somebody_else() {
             get.clone(),
             chat,
             Value::Null,
-            "403 not_allowed",
+            "404 not_found: A token of administration",
         ),
         Refused(
             "desk-token",
@@ -179,7 +179,28 @@ async fn nobody_acts_as_somebody_else() {
             get.clone(),
             events("me"),
             Value::Null,
-            "403 not_allowed",
+            "404 not_found: A token of administration",
+        ),
+        Refused(
+            "admin-token",
+            get.clone(),
+            events("alice"),
+            Value::Null,
+            "404 not_found: A token of administration",
+        ),
+        Refused(
+            "admin-token",
+            put.clone(),
+            cursor("alice"),
+            json!({"seq": 0}),
+            "404 not_found: A token of administration",
+        ),
+        Refused(
+            "admin-token",
+            get.clone(),
+            format!("/api/v1/messages/{}", sent["messageId"].as_str().unwrap()),
+            Value::Null,
+            "404 not_found: A token of administration",
         ),
         Refused(
             "bob-token",

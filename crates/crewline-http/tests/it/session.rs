@@ -1,5 +1,6 @@
 //! Signing in and out.
 
+use hyper::Method;
 use serde_json::json;
 
 use crate::call::Reply;
@@ -9,7 +10,7 @@ const DEVICE: &str = "4b4f6a52-0c5b-4c41-9d2c-7f6a3f0a4f57";
 
 async fn sign_in(rig: &Rig, user: &str, password: &str) -> Reply {
     let body = json!({"userId": user, "password": password});
-    rig.call(hyper::Method::POST, "/api/v1/session")
+    rig.call(Method::POST, "/api/v1/session")
         .json(&body)
         .send()
         .await
@@ -30,7 +31,7 @@ async fn signing_in_gives_a_token_and_a_cookie_and_signing_out_ends_both() {
     let rig = Rig::start().await;
     let body = json!({"userId": "alice", "password": "secret of alice", "deviceId": DEVICE.to_uppercase(), "deviceName": "Phone"});
     let opened = rig
-        .call(hyper::Method::POST, "/api/v1/session")
+        .call(Method::POST, "/api/v1/session")
         .json(&body)
         .send()
         .await;
@@ -56,7 +57,7 @@ async fn signing_in_gives_a_token_and_a_cookie_and_signing_out_ends_both() {
     );
 
     let out = rig
-        .call(hyper::Method::DELETE, "/api/v1/session")
+        .call(Method::DELETE, "/api/v1/session")
         .token(&token)
         .send()
         .await;
@@ -162,10 +163,55 @@ async fn ten_wrong_passwords_in_a_minute_and_signing_in_rests() {
 }
 
 #[tokio::test]
+async fn behind_a_trusted_proxy_wrong_passwords_count_for_who_sent_them() {
+    let settings = crewline_http::Settings {
+        wrong_passwords_per_minute: 1,
+        trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
+        ..Default::default()
+    };
+    let rig = Rig::with(settings).await;
+    let from = |user: &str, password: &str, address: &str| {
+        rig.call(Method::POST, "/api/v1/session")
+            .header("x-forwarded-for", address)
+            .json(&json!({"userId": user, "password": password}))
+    };
+    let wrong = from("bob", "wrong", "192.0.2.1").send().await;
+    assert_eq!(wrong.status, 401);
+    let same = from("alice", "secret of alice", "192.0.2.1").send().await;
+    assert!(refusal(&same).starts_with("429 too_many_attempts"));
+    let pretended = from("alice", "secret of alice", "192.0.2.2, 192.0.2.1");
+    assert_eq!(
+        pretended.send().await.status,
+        429,
+        "what stands before was said by the caller, and is not believed"
+    );
+    let other = from("alice", "secret of alice", "192.0.2.2").send().await;
+    assert_eq!(other.status, 201);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_header_that_anybody_can_send_gives_no_more_attempts() {
+    let settings = crewline_http::Settings {
+        wrong_passwords_per_minute: 1,
+        ..Default::default()
+    };
+    let rig = Rig::with(settings).await;
+    let from = |user: &str, address: &str| {
+        rig.call(Method::POST, "/api/v1/session")
+            .header("x-forwarded-for", address)
+            .json(&json!({"userId": user, "password": "wrong"}))
+    };
+    assert_eq!(from("bob", "192.0.2.1").send().await.status, 401);
+    assert_eq!(from("alice", "192.0.2.2").send().await.status, 429);
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn a_token_is_not_signed_out() {
     let rig = Rig::start().await;
     let refused = rig
-        .call(hyper::Method::DELETE, "/api/v1/session")
+        .call(Method::DELETE, "/api/v1/session")
         .token("alice-token")
         .send()
         .await;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crewline_core::StoreErrorKind;
 use crewline_store_sqlite::admin;
 
 use super::finding::Finding;
@@ -42,9 +43,18 @@ pub(crate) fn look(context: &Context) -> Vec<Finding> {
 /// Opens it for reading and lets SQLite look over it; the whole check is `crewline db check`.
 fn contents(path: &Path) -> Finding {
     let damaged = "restore a backup; crewline db check says more";
+    // Nobody should put an old backup in the place of what is whole.
+    let out_of_reach = "set that right and ask again; nothing says that the data is damaged";
     let mut shell = match admin::open_shell(path, false) {
         Ok(shell) => shell,
-        Err(error) => return Finding::fail("store", error.to_string(), damaged),
+        Err(error) => {
+            let remedy = if error.kind == StoreErrorKind::Corrupt {
+                damaged
+            } else {
+                out_of_reach
+            };
+            return Finding::fail("store", error.to_string(), remedy);
+        }
     };
     let mut ask = |sql: &str| -> Result<String, String> {
         let tables = shell.run(sql)?;
@@ -57,6 +67,11 @@ fn contents(path: &Path) -> Finding {
         (Ok(check), Ok(version)) if check == "ok" => Finding::ok(
             "store",
             format!("{} is whole (schema {version})", path.display()),
+        ),
+        (Err(fault), _) | (Ok(_), Err(fault)) if !fault.contains("malformed") => Finding::fail(
+            "store",
+            format!("{} cannot be read: {fault}", path.display()),
+            out_of_reach,
         ),
         (Ok(fault) | Err(fault), _) => Finding::fail(
             "store",

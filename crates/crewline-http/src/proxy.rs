@@ -1,0 +1,173 @@
+//! Where a request came from: the address at the other end of the connection, or, where that is a proxy that the
+//! settings trust, the one that the proxy names.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use axum::http::HeaderMap;
+
+/// Each proxy on the way adds the address that it was called from, at the end.
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// Addresses of proxies: one, such as `10.0.0.5`, or a network, such as `10.0.0.0/8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+impl Network {
+    fn contains(self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.bits));
+                (own.to_bits() ^ other.to_bits()) & mask.unwrap_or(0) == 0
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.bits));
+                (own.to_bits() ^ other.to_bits()) & mask.unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A text is neither an address nor a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotANetwork;
+
+impl fmt::Display for NotANetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("must be an address or a network, such as 10.0.0.5 or 10.0.0.0/8")
+    }
+}
+
+impl std::error::Error for NotANetwork {}
+
+impl FromStr for Network {
+    type Err = NotANetwork;
+
+    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        let (address, bits) = match text.split_once('/') {
+            None => (text, None),
+            Some((address, bits)) => (address, Some(bits.parse().map_err(|_| NotANetwork)?)),
+        };
+        let address: IpAddr = address.parse().map_err(|_| NotANetwork)?;
+        let all = if address.is_ipv4() { 32 } else { 128 };
+        let bits: u8 = bits.unwrap_or(all);
+        if bits <= all {
+            Ok(Self { address, bits })
+        } else {
+            Err(NotANetwork)
+        }
+    }
+}
+
+/// Who called. What a proxy that is not trusted says is not believed: anybody can send that header.
+pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
+    let is_trusted = |address| trusted.iter().any(|network| network.contains(address));
+    let mut client = peer;
+    if !is_trusted(client) {
+        return client;
+    }
+    let named: Vec<&str> = headers
+        .get_all(FORWARDED_FOR)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .collect();
+    // The last was written by the proxy that called here, those before it by whoever called that one.
+    for text in named.into_iter().rev() {
+        let Some(address) = address(text.trim()) else {
+            break;
+        };
+        client = address;
+        if !is_trusted(client) {
+            break;
+        }
+    }
+    client
+}
+
+/// An address, perhaps with a port, as some proxies write it.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(text);
+    let address = bare.parse::<IpAddr>();
+    address
+        .or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn client_of(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append(FORWARDED_FOR, HeaderValue::from_str(value).unwrap());
+        }
+        let trusted: Vec<Network> = trusted.iter().map(|text| text.parse().unwrap()).collect();
+        client(peer.parse().unwrap(), &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_is_believed_and_only_what_it_wrote_itself() {
+        let said = ["203.0.113.9, 198.51.100.7"];
+        assert_eq!(client_of("192.0.2.1", &said, &[]), "192.0.2.1");
+        assert_eq!(client_of("192.0.2.1", &said, &["10.0.0.1"]), "192.0.2.1");
+        assert_eq!(client_of("10.0.0.1", &said, &["10.0.0.1"]), "198.51.100.7");
+        assert_eq!(client_of("10.0.0.1", &[], &["10.0.0.1"]), "10.0.0.1");
+        assert_eq!(
+            client_of("10.0.0.1", &["unknown"], &["10.0.0.1"]),
+            "10.0.0.1"
+        );
+    }
+
+    #[test]
+    fn proxies_behind_each_other_are_passed_when_all_are_trusted() {
+        let said = ["203.0.113.9, 198.51.100.7", "10.9.9.9"];
+        assert_eq!(
+            client_of("10.0.0.1", &said, &["10.0.0.0/8"]),
+            "198.51.100.7"
+        );
+        assert_eq!(client_of("10.0.0.1", &said, &["10.0.0.0/16"]), "10.9.9.9");
+        assert_eq!(
+            client_of("::ffff:10.0.0.1", &said, &["10.0.0.1"]),
+            "10.9.9.9"
+        );
+    }
+
+    #[test]
+    fn addresses_may_have_a_port() {
+        let behind = |said: &str| client_of("::1", &[said], &["::1"]);
+        assert_eq!(behind("192.0.2.1:4711"), "192.0.2.1");
+        assert_eq!(behind("[2001:db8::1]:4711"), "2001:db8::1");
+        assert_eq!(behind("[2001:db8::1]"), "2001:db8::1");
+    }
+
+    #[test]
+    fn what_is_no_network_is_refused() {
+        for bad in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "proxy",
+            "10.0.0.0/",
+            "::/129",
+            "10.0.0.0/-1",
+        ] {
+            assert_eq!(bad.parse::<Network>(), Err(NotANetwork), "{bad}");
+        }
+        let all: Network = "0.0.0.0/0".parse().unwrap();
+        assert!(
+            all.contains("192.0.2.1".parse().unwrap()) && !all.contains("::1".parse().unwrap())
+        );
+    }
+}
