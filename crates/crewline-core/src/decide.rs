@@ -149,7 +149,7 @@ fn check_recipients(
     settings: Settings,
 ) -> Result<(), ApiError> {
     let accept = settings.unknown_recipients == UnknownRecipients::Accept;
-    let errors: Vec<FieldError> = recipients
+    let mut errors: Vec<FieldError> = recipients
         .iter()
         .filter_map(|recipient| {
             let detail = match state.participant(&recipient.id) {
@@ -165,6 +165,8 @@ fn check_recipients(
             ))
         })
         .collect();
+    // In the order in which they were named: what differs is a number between two equal texts.
+    errors.sort_by_key(|error| (error.field.len(), error.field.clone()));
     if errors.is_empty() {
         Ok(())
     } else {

@@ -15,7 +15,7 @@ use crate::changes::{Changes, CursorRow};
 use crate::credential::{Credential, SecretHash};
 use crate::directory::{Directory, PasswordRow, TokenRow, UserRow};
 use crate::needs::{Locks, Wanted};
-use crate::state::{ParticipantRow, State};
+use crate::state::{ChatRow, ParticipantRow, State};
 use crate::{ChatNo, ParticipantNo, SessionNo};
 
 /// What kind of trouble a store is in; it decides what the engine does.
@@ -189,6 +189,12 @@ pub trait Reader: Send + Sync {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Option<MessagesPage>, StoreError>;
+
+    /// Who is in a chat: for edges that act for several participants at once. It judges nobody's right to know.
+    fn members_of_chat(&self, chat: ChatId) -> Result<Option<ChatRow>, StoreError>;
+
+    /// Who is in the chat of a message. It judges nobody's right to know either.
+    fn members_of_message(&self, message: MessageId) -> Result<Option<ChatRow>, StoreError>;
 
     /// A participant's chats, newest activity first (of equals the higher number first). `next` is
     /// `<lastActivity in ms>.<chat number>`.

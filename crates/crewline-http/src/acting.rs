@@ -1,19 +1,16 @@
 //! As whom a caller may act, and whose log, chats and messages a caller may see.
 
 use crewline_api::{
-    ApiError, ErrorCode, FieldCode, MessageId, MessageView, ParticipantId, ParticipantKind,
+    ApiError, ChatId, ErrorCode, FieldCode, MessageId, MessageView, MessagesPage, ParticipantId,
 };
 use crewline_core::{
-    Actor, Answer, Command, CredentialSource, ExternalPattern, ParticipantNo, Reader, Scope,
-    Standing, StoreError,
+    Actor, Answer, ChatRow, Command, CredentialSource, ExternalPattern, ParticipantNo, Reader,
+    Scope, Standing, StoreError,
 };
 
 use crate::app::Edge;
 use crate::auth::{Caller, participant};
 use crate::fault::quoted;
-
-/// Most externals of a prefix that are tried, to find the one that sees a message or a chat.
-const VIEWERS_MAX: usize = 1_000;
 
 /// A participant whose log, cursors, chats and messages the caller may use.
 #[derive(Debug, Clone)]
@@ -235,40 +232,60 @@ pub(crate) enum Viewers {
 }
 
 impl Viewers {
-    /// Everyone with whose eyes the caller may look.
-    fn all(
+    /// Those of a chat with whose eyes the caller may look.
+    fn among(
         &self,
         reader: &dyn Reader,
+        chat: Option<ChatRow>,
     ) -> Result<Vec<(ParticipantNo, Option<ParticipantId>)>, StoreError> {
-        let patterns = match self {
-            Self::User(no) => return Ok(vec![(*no, None)]),
-            Self::Named(id) => &vec![ExternalPattern::Exact(id.clone())],
-            Self::Externals(patterns) => patterns,
+        let covers = |id: &ParticipantId| match self {
+            Self::User(_) => false,
+            Self::Named(named) => named == id,
+            Self::Externals(patterns) => patterns.iter().any(|pattern| pattern.covers(id)),
+        };
+        if let Self::User(no) = self {
+            return Ok(vec![(*no, None)]);
+        }
+        let Some(chat) = chat else {
+            return Ok(Vec::new());
         };
         let mut found = Vec::new();
-        for pattern in patterns {
-            match pattern {
-                ExternalPattern::Exact(id) => {
-                    found.extend(reader.participant(id)?.map(|row| (row.no, Some(row.id))));
-                }
-                ExternalPattern::Prefix(prefix) => of_prefix(reader, prefix, &mut found)?,
+        for (no, id) in chat.members.iter().zip(chat.member_ids.iter()) {
+            // A prefix covers no user.
+            if covers(id)
+                && let Some(row) = reader.participant(id)?
+                && row.standing != Standing::User
+            {
+                found.push((*no, Some(id.clone())));
             }
         }
         Ok(found)
     }
 
-    /// The first thing that any of them sees.
-    pub(crate) fn first<T>(
+    /// A page of a chat, as the first of them sees it.
+    pub(crate) fn history(
         &self,
         reader: &dyn Reader,
-        see: impl Fn(ParticipantNo) -> Result<Option<T>, StoreError>,
-    ) -> Result<Option<T>, StoreError> {
-        for (viewer, _) in self.all(reader)? {
-            if let Some(seen) = see(viewer)? {
-                return Ok(Some(seen));
-            }
+        chat: ChatId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<MessagesPage>, StoreError> {
+        let members = self.members(|| reader.members_of_chat(chat))?;
+        match self.among(reader, members)?.first() {
+            Some((viewer, _)) => reader.history(*viewer, chat, before, limit),
+            None => Ok(None),
         }
-        Ok(None)
+    }
+
+    /// Who is in a chat; a user needs not be looked for.
+    fn members(
+        &self,
+        read: impl Fn() -> Result<Option<ChatRow>, StoreError>,
+    ) -> Result<Option<ChatRow>, StoreError> {
+        match self {
+            Self::User(_) => Ok(None),
+            Self::Named(_) | Self::Externals(_) => read(),
+        }
     }
 
     /// A message with all that they see of it together: the sender sees every recipient, each recipient itself.
@@ -278,7 +295,8 @@ impl Viewers {
         id: MessageId,
     ) -> Result<Option<MessageView>, StoreError> {
         let mut whole: Option<MessageView> = None;
-        for (viewer, viewer_id) in self.all(reader)? {
+        let members = self.members(|| reader.members_of_message(id))?;
+        for (viewer, viewer_id) in self.among(reader, members)? {
             let Some(view) = reader.message(viewer, id)? else {
                 continue;
             };
@@ -295,31 +313,4 @@ impl Viewers {
         }
         Ok(whole)
     }
-}
-
-/// Adds the externals whose ids begin with `prefix`, as far as there is room for them.
-fn of_prefix(
-    reader: &dyn Reader,
-    prefix: &str,
-    found: &mut Vec<(ParticipantNo, Option<ParticipantId>)>,
-) -> Result<(), StoreError> {
-    let mut after: Option<String> = None;
-    while found.len() < VIEWERS_MAX {
-        let page = reader.people(prefix, after.as_deref(), VIEWERS_MAX)?;
-        let of_prefix = page.people.into_iter().filter(|person| {
-            person.kind == ParticipantKind::External && person.user_id.as_str().starts_with(prefix)
-        });
-        for person in of_prefix {
-            if found.len() < VIEWERS_MAX
-                && let Some(row) = reader.participant(&person.user_id)?
-            {
-                found.push((row.no, Some(row.id)));
-            }
-        }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => break,
-        }
-    }
-    Ok(())
 }

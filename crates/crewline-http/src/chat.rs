@@ -117,9 +117,7 @@ pub(crate) async fn get_history(
     let chat: ChatId = chat.parse().map_err(|_| ApiError::not_found())?;
     let page = edge
         .engine
-        .read(move |reader| {
-            viewers.first(reader, |viewer| reader.history(viewer, chat, before, limit))
-        })
+        .read(move |reader| viewers.history(reader, chat, before, limit))
         .await?;
     Ok(json(StatusCode::OK, &page.ok_or_else(ApiError::not_found)?))
 }

@@ -14,8 +14,9 @@ use crewline_api::{
     PeoplePage, Seq, Timestamp,
 };
 use crewline_core::{
-    ChatsBefore, Credential, CursorRow, LogPage, MeRows, MessageBodies, ParticipantNo,
-    ParticipantRow, PasswordRow, Reader, SecretHash, StoreError, StoreInfo, TokenRow, UserRow,
+    ChatRow, ChatsBefore, Credential, CursorRow, LogPage, MeRows, MessageBodies, MessageNo,
+    ParticipantNo, ParticipantRow, PasswordRow, Reader, SecretHash, StoreError, StoreInfo,
+    TokenRow, UserRow,
 };
 use rusqlite::Connection;
 
@@ -189,6 +190,22 @@ impl Reader for SqliteReader {
     ) -> Result<Option<MessageView>, StoreError> {
         self.read("reading a message", |reading| {
             message::view(&reading.sql, &self.chats, viewer, id)
+        })
+    }
+
+    fn members_of_chat(&self, chat: ChatId) -> Result<Option<ChatRow>, StoreError> {
+        self.read("reading a chat", |reading| {
+            self.chats.of_id(&reading.sql, chat)
+        })
+    }
+
+    fn members_of_message(&self, message: MessageId) -> Result<Option<ChatRow>, StoreError> {
+        self.read("reading a message", |reading| {
+            let no = MessageNo(as_integer(message.no()));
+            let row = crate::row::load_message(&reading.sql, no)?;
+            let row = row.filter(|row| row.salt == message.salt());
+            row.map(|row| self.chats.of_row(&reading.sql, row.chat))
+                .transpose()
         })
     }
 

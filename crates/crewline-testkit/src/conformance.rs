@@ -48,6 +48,7 @@ cases! {
     cases::history_pages_backwards;
     cases::chats_come_newest_activity_first_and_page;
     cases::a_message_is_seen_by_its_sender_and_its_recipients_only;
+    cases::members_are_told_of_a_chat_and_of_a_message;
     cases::the_first_fact_of_a_device_counts;
     cases::payloads_come_back_byte_for_byte;
     cases::a_key_is_unique_for_its_sender;

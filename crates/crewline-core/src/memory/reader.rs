@@ -203,6 +203,25 @@ impl Reader for MemoryStore {
         }))
     }
 
+    fn members_of_chat(&self, chat: ChatId) -> Result<Option<ChatRow>, StoreError> {
+        let data = self.lock();
+        let row = i64::try_from(chat.no())
+            .ok()
+            .and_then(|no| data.chats.get(&ChatNo(no)));
+        Ok(row.filter(|row| row.salt == chat.salt()).cloned())
+    }
+
+    fn members_of_message(&self, message: MessageId) -> Result<Option<ChatRow>, StoreError> {
+        let data = self.lock();
+        let row = i64::try_from(message.no())
+            .ok()
+            .and_then(|no| data.messages.get(&MessageNo(no)));
+        let row = row.filter(|row| row.message.salt == message.salt());
+        Ok(row
+            .and_then(|row| data.chats.get(&row.message.chat))
+            .cloned())
+    }
+
     fn chats(
         &self,
         viewer: ParticipantNo,

@@ -54,8 +54,13 @@ impl ChatCache {
         viewer: ParticipantNo,
         id: ChatId,
     ) -> Result<Option<ChatRow>> {
+        Ok(self.of_id(sql, id)?.filter(|chat| chat.has(viewer)))
+    }
+
+    /// The chat of an id.
+    pub(super) fn of_id(&self, sql: &Connection, id: ChatId) -> Result<Option<ChatRow>> {
         let chat = self.get(sql, ChatNo(as_integer(id.no())))?;
-        Ok(chat.filter(|chat| chat.salt == id.salt() && chat.has(viewer)))
+        Ok(chat.filter(|chat| chat.salt == id.salt()))
     }
 
     /// The chat of a row that names one.

@@ -563,3 +563,20 @@ pub(super) fn readers_see_whole_batches_while_the_writer_writes(make: Make<'_>) 
     );
     assert_eq!(desk.log("alice").len(), 151);
 }
+
+pub(super) fn members_are_told_of_a_chat_and_of_a_message(make: Make<'_>) {
+    let (mut desk, _guard) = desk(make);
+    people(&mut desk);
+    let sent = desk.send("scada", &["alice", "bob"], "one").unwrap();
+    let of_chat = desk.reader.members_of_chat(sent.chat_id).unwrap().unwrap();
+    let ids: Vec<_> = of_chat.member_ids.iter().map(|id| id.as_str()).collect();
+    assert_eq!(ids, ["alice", "bob", "scada"]);
+    assert_eq!(
+        desk.reader.members_of_message(sent.message_id).unwrap(),
+        Some(of_chat)
+    );
+    let other = crewline_api::ChatId::from_parts(sent.chat_id.no(), sent.chat_id.salt() ^ 1);
+    assert_eq!(desk.reader.members_of_chat(other).unwrap(), None);
+    let other = crewline_api::MessageId::from_parts(sent.message_id.no() + 1, 7);
+    assert_eq!(desk.reader.members_of_message(other).unwrap(), None);
+}

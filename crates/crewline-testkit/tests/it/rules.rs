@@ -380,8 +380,8 @@ fn the_unknown_and_the_disabled_are_refused_together_by_name() {
     assert_eq!(
         fields,
         [
-            ("toUsers[2].toUserId", "bob is disabled"),
-            ("toUsers[0].toUserId", "nobody is not known")
+            ("toUsers[0].toUserId", "nobody is not known"),
+            ("toUsers[2].toUserId", "bob is disabled")
         ]
     );
     desk.settings.unknown_recipients = UnknownRecipients::Accept;
