@@ -52,7 +52,7 @@ async fn measure(engine: &Engine, to: &str) -> Turn {
 
 /// For each round, what sends into the small chat cost, and into the large one.
 pub(crate) fn run(path: &Path) -> Vec<(Turn, Turn)> {
-    runtime().block_on(async {
+    runtime(IN_FLIGHT).block_on(async {
         let engine = start(path, None);
         send(&engine, "large", LARGE, 1_024).await;
         let mut rounds = Vec::new();

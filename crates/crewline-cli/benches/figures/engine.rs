@@ -36,9 +36,11 @@ pub(crate) fn start(path: &Path, checkpoint_pages: Option<u32>) -> Engine {
     .unwrap()
 }
 
-pub(crate) fn runtime() -> tokio::runtime::Runtime {
+/// A runtime with a thread for each message in flight, at most two: a second thread that has nothing to do is woken all
+/// the same, and looks for work at the expense of the one that has.
+pub(crate) fn runtime(in_flight: usize) -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(in_flight.min(2))
         .enable_all()
         .build()
         .unwrap()
@@ -77,7 +79,7 @@ pub(crate) async fn warm_up(engine: &Engine) {
 }
 
 pub(crate) fn run(path: &Path, in_flight: usize, time: Duration) -> Turn {
-    runtime().block_on(async {
+    runtime(in_flight).block_on(async {
         let engine = start(path, None);
         warm_up(&engine).await;
         let (begun, used, next) = (Instant::now(), cpu("self"), Arc::new(AtomicU64::new(0)));
@@ -94,7 +96,7 @@ pub(crate) fn run(path: &Path, in_flight: usize, time: Duration) -> Turn {
 
 /// Bytes of WAL for each message.
 pub(crate) fn wal_bytes(path: &Path, in_flight: usize) -> f64 {
-    runtime().block_on(async {
+    runtime(in_flight).block_on(async {
         let engine = start(path, Some(u32::MAX));
         warm_up(&engine).await;
         let wal = || {

@@ -569,7 +569,11 @@ pub(super) fn members_are_told_of_a_chat_and_of_a_message(make: Make<'_>) {
     people(&mut desk);
     let sent = desk.send("scada", &["alice", "bob"], "one").unwrap();
     let of_chat = desk.reader.members_of_chat(sent.chat_id).unwrap().unwrap();
-    let ids: Vec<_> = of_chat.member_ids.iter().map(|id| id.as_str()).collect();
+    let ids: Vec<_> = of_chat
+        .member_ids
+        .iter()
+        .map(crewline_api::ParticipantId::as_str)
+        .collect();
     assert_eq!(ids, ["alice", "bob", "scada"]);
     assert_eq!(
         desk.reader.members_of_message(sent.message_id).unwrap(),
