@@ -5,7 +5,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 
-.PHONY: help run build test bench lint fmt docs clean tools
+ROUNDS ?= 100
+
+.PHONY: help run build test kill bench lint fmt docs clean tools
 
 help: ## List the commands
 	@echo 'Crewline: make COMMAND'
@@ -47,6 +49,9 @@ test: tools ## Run every test and the rules of the house
 	phase 'examples-in-docs' $(CARGO) test --workspace --doc; \
 	phase 'rules-of-the-house' $(CARGO) xtask tidy
 	@echo 'make test: all is well'
+
+kill: tools ## Kill the server under load, ROUNDS times (100), and look for what is lost
+	CREWLINE_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --workspace --test system -- --nocapture kill
 
 bench: tools ## Measure, and print one table
 	$(CARGO) bench --package crewline-cli --bench figures
