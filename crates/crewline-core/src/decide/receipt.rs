@@ -300,13 +300,14 @@ fn count_read(state: &mut State, chat: ChatNo, reader: ParticipantNo) {
     state.changes.members.insert((chat, reader), *member);
 }
 
-/// The messages of a chat up to a position that `reader` has not read, oldest first, but no emergencies.
+/// The messages of a chat up to a position that `reader` has not read, oldest first, but no emergencies; and what is
+/// known of each.
 fn unread_up_to(
     state: &State,
     chat: ChatNo,
     position: u64,
     reader: ParticipantNo,
-) -> Result<Vec<MessageRow>, ApiError> {
+) -> Result<Vec<(MessageRow, RecipientRow)>, ApiError> {
     let head = state
         .chat_heads
         .get(&chat)
@@ -349,7 +350,7 @@ fn unread_up_to(
             if !payloads || !state.heads.contains_key(&row.message.sender) {
                 return Err(not_loaded("a sender or a payload"));
             }
-            unread.push(row.message);
+            unread.push((row.message, *known));
         }
     }
     for no in state
@@ -357,19 +358,15 @@ fn unread_up_to(
         .range((chat, after + 1)..=(chat, position))
         .map(|(_, no)| no)
     {
-        let message = state
-            .messages
-            .get(no)
+        let message = state.messages.get(no).copied().flatten();
+        let message = message.ok_or_else(|| not_loaded("the message"))?;
+        let known = state
+            .recipients
+            .get(&(*no, reader))
             .copied()
-            .flatten()
-            .ok_or_else(|| not_loaded("the message"))?;
-        if open(&message)
-            && state
-                .recipients
-                .get(&(*no, reader))
-                .is_none_or(|row| row.read.is_none())
-        {
-            unread.push(message);
+            .unwrap_or_default();
+        if open(&message) && known.read.is_none() {
+            unread.push((message, known));
         }
     }
     Ok(unread)
@@ -385,11 +382,11 @@ pub(super) fn read_up_to(
 ) -> Result<Done, ApiError> {
     let unread = unread_up_to(state, chat, position, reading.reader)?;
     let mut done = Done::default();
-    for message in &unread {
-        if !state.recipients.contains_key(&(message.no, reading.reader)) {
-            let row = window_row(state, chat, message.no, reading.reader);
-            state.recipients.insert((message.no, reading.reader), row);
-        }
+    for (message, known) in &unread {
+        state
+            .recipients
+            .entry((message.no, reading.reader))
+            .or_insert(*known);
         advance(state, message, ReceiptState::Read, reading, context);
         done.add(*message);
     }
@@ -408,23 +405,6 @@ pub(super) fn read_up_to(
             .insert((chat, reading.reader), *member);
     }
     Ok(done)
-}
-
-fn window_row(
-    state: &State,
-    chat: ChatNo,
-    message: MessageNo,
-    reader: ParticipantNo,
-) -> RecipientRow {
-    let window = state
-        .windows
-        .get(&(chat, reader))
-        .map_or(&[][..], Vec::as_slice);
-    window
-        .iter()
-        .find(|row| row.message.no == message)
-        .map(|row| row.recipient)
-        .unwrap_or_default()
 }
 
 fn tell_both(
