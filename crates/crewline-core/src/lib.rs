@@ -44,5 +44,5 @@ pub use port::{
 pub use state::{
     ChatHead, ChatRow, Fingerprint, KeyRow, LogHead, Lookup, Mark, MemberRow, MembersKey,
     MessageRow, Numbers, ParticipantRow, Payloads, RecipientRow, Settings, Standing, State,
-    UnknownRecipients, WindowRow,
+    UnknownRecipients, Window, WindowRow,
 };

@@ -21,7 +21,7 @@ use crate::needs::Wanted;
 use crate::port::{BatchId, Opened, StoreError, StoreErrorKind, Writer};
 use crate::state::{
     ChatHead, ChatRow, KeyRow, LogHead, MemberRow, MembersKey, Numbers, ParticipantRow, Payloads,
-    RecipientRow, State, WindowRow,
+    RecipientRow, State, Window, WindowRow,
 };
 use crate::{ChatNo, DeviceNo, MessageNo, ParticipantNo, SessionNo, TokenNo};
 
@@ -277,8 +277,8 @@ fn load_changing(data: &Data, wanted: &Wanted, state: &mut State) {
             .entry(*key)
             .or_insert_with(|| data.payloads(key.0, key.1));
     }
-    for (chat, member, after) in &wanted.windows {
-        let range = data.positions.range((*chat, after + 1)..=(*chat, u64::MAX));
+    for ((chat, member), (after, up_to)) in &wanted.windows {
+        let range = data.positions.range((*chat, after + 1)..=(*chat, *up_to));
         let messages = range
             .filter_map(|(_, no)| data.messages.get(no))
             .map(|row| row.message);
@@ -287,7 +287,11 @@ fn load_changing(data: &Data, wanted: &Wanted, state: &mut State) {
             message,
             recipient: data.recipient(message.no, *member),
         });
-        state.windows.insert((*chat, *member), rows.collect());
+        let window = Window {
+            up_to: *up_to,
+            rows: rows.collect(),
+        };
+        state.windows.insert((*chat, *member), window);
     }
     for (no, after, up_to) in &wanted.received {
         let range = data.log.range((*no, after + 1)..=(*no, *up_to));

@@ -3,7 +3,7 @@
 //! [`to_resolve`] asks for what never changes; it may take three rounds, since who is in a set is known only when the
 //! ids are. [`to_lock`] says what the batch will change. [`to_read`] asks for what changes, once that is locked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crewline_api::{ChatId, CursorName, IdempotencyKey, MessageId, ParticipantId, Seq};
 
@@ -41,9 +41,9 @@ pub struct Wanted {
     pub recipients: BTreeSet<(MessageNo, ParticipantNo)>,
     /// → `payloads`
     pub payloads: BTreeSet<(MessageNo, ParticipantNo)>,
-    /// → `windows`: every message of the chat with a position above this one that the member did not send, in the
-    /// order of position
-    pub windows: BTreeSet<(ChatNo, ParticipantNo, u64)>,
+    /// → `windows`, in the place of one that is there: every message of the chat that the member did not send, with a
+    /// position above the one and up to the other, in the order of position
+    pub windows: BTreeMap<(ChatNo, ParticipantNo), (u64, u64)>,
     /// → `received`: the messages of `message.received` in the log of the participant, after the one seq, up to the other
     pub received: BTreeSet<(ParticipantNo, Seq, Seq)>,
     /// → `cursors`
@@ -293,7 +293,10 @@ pub fn to_read(commands: &[&Command], state: &State) -> Wanted {
                     for member in chat.members.iter() {
                         wanted.head(state, *member);
                     }
-                    read_window(&mut wanted, state, chat.no, actor);
+                    // Left out, it is everything; one that is not known is refused.
+                    let up_to = reply.read_up_to.and_then(|id| state.message(id));
+                    let up_to = up_to.map_or(u64::MAX, |message| message.position);
+                    read_window(&mut wanted, state, chat.no, actor, up_to);
                 }
             }
             Command::Receipts(receipts) => {
@@ -353,42 +356,54 @@ fn read_receipt(
             wanted.member(state, message.chat, actor);
         }
         ReceiptCommand::UpTo { place, .. } => {
-            let Some(chat) = place.and_then(|(chat, _)| state.chat(chat)) else {
+            let Some((chat, message)) = *place else {
                 return;
             };
-            if chat.has(actor) {
-                read_window(wanted, state, chat.no, actor);
+            let (Some(chat), Some(message)) = (state.chat(chat), state.message(message)) else {
+                return;
+            };
+            if chat.has(actor) && message.chat == chat.no {
+                read_window(wanted, state, chat.no, actor, message.position);
             }
         }
     }
 }
 
 /// What reading up to a message needs: what the member has not read yet, and the logs of those who sent it.
-fn read_window(wanted: &mut Wanted, state: &State, chat: ChatNo, member: ParticipantNo) {
+fn read_window(
+    wanted: &mut Wanted,
+    state: &State,
+    chat: ChatNo,
+    member: ParticipantNo,
+    up_to: u64,
+) {
     wanted.chat_head(state, chat);
     wanted.member(state, chat, member);
-    let (Some(head), Some(row)) = (
-        state.chat_heads.get(&chat),
-        state.members.get(&(chat, member)),
-    ) else {
+    let head = state.chat_heads.get(&chat);
+    let (Some(head), Some(row)) = (head, state.members.get(&(chat, member))) else {
         return;
     };
-    match state.windows.get(&(chat, member)) {
-        None if head.last_position > row.read_position => {
-            wanted.windows.insert((chat, member, row.read_position));
-        }
-        None => {}
-        Some(window) => {
-            for row in window {
-                wanted.head(state, row.message.sender);
-                let unread = row.recipient.read.is_none();
-                if unread
-                    && row.message.has_payloads
-                    && !state.payloads.contains_key(&(row.message.no, member))
-                {
-                    wanted.payloads.insert((row.message.no, member));
-                }
-            }
+    let up_to = up_to.min(head.last_position);
+    if up_to <= row.read_position {
+        return;
+    }
+    let window = state
+        .windows
+        .get(&(chat, member))
+        .filter(|window| window.up_to >= up_to);
+    let Some(window) = window else {
+        let range = wanted
+            .windows
+            .entry((chat, member))
+            .or_insert((row.read_position, up_to));
+        range.1 = range.1.max(up_to);
+        return;
+    };
+    for row in &window.rows {
+        wanted.head(state, row.message.sender);
+        let payloads = row.recipient.read.is_none() && row.message.has_payloads;
+        if payloads && !state.payloads.contains_key(&(row.message.no, member)) {
+            wanted.payloads.insert((row.message.no, member));
         }
     }
 }

@@ -272,6 +272,15 @@ pub struct WindowRow {
     pub recipient: RecipientRow,
 }
 
+/// Messages of a chat as a member has them, in the order of position; those that the member sent are left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Window {
+    /// It holds every message up to this position.
+    pub up_to: u64,
+    /// The messages.
+    pub rows: Vec<WindowRow>,
+}
+
 /// The next number of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Numbers {
@@ -320,8 +329,8 @@ pub struct State {
     pub keys: BTreeMap<(ParticipantNo, IdempotencyKey), Option<KeyRow>>,
     /// Payloads of recipients, of messages that have any.
     pub payloads: BTreeMap<(MessageNo, ParticipantNo), Payloads>,
-    /// Of a chat and a member, the messages after the member's `read_position`, as they were before the batch.
-    pub windows: BTreeMap<(ChatNo, ParticipantNo), Vec<WindowRow>>,
+    /// Of a chat and a member, messages after the member's `read_position`, as they were before the batch.
+    pub windows: BTreeMap<(ChatNo, ParticipantNo), Window>,
     /// Messages sent in this batch, by chat and position: they are in no window.
     pub fresh: BTreeMap<(ChatNo, u64), MessageNo>,
     /// Messages received by a participant between two seqs (after, up to), with their seqs, as they were before the batch.

@@ -6,7 +6,7 @@ use crewline_api::{EventKind, EventKinds, ReceiptState, Timestamp};
 use crewline_core::needs::Wanted;
 use crewline_core::{
     ChatHead, ChatNo, CursorRow, Fingerprint, KeyRow, LogHead, MemberRow, MembersKey, MessageNo,
-    Numbers, ParticipantNo, ParticipantRow, Payloads, State, WindowRow,
+    Numbers, ParticipantNo, ParticipantRow, Payloads, State, Window, WindowRow,
 };
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -216,9 +216,13 @@ fn load_receipts(sql: &Connection, wanted: &Wanted, state: &mut State) -> Result
 
 /// Rows of chats and logs from a place on.
 fn load_ranges(sql: &Connection, wanted: &Wanted, state: &mut State) -> Result<()> {
-    for (chat, member, after) in &wanted.windows {
-        let row = window(sql, *chat, *member, *after)?;
-        state.windows.entry((*chat, *member)).or_insert(row);
+    for ((chat, member), (after, up_to)) in &wanted.windows {
+        let rows = window(sql, *chat, *member, *after, *up_to)?;
+        let window = Window {
+            up_to: *up_to,
+            rows,
+        };
+        state.windows.insert((*chat, *member), window);
     }
     for key in &wanted.received {
         let row = received(sql, key.0, key.1, key.2)?;
@@ -227,14 +231,14 @@ fn load_ranges(sql: &Connection, wanted: &Wanted, state: &mut State) -> Result<(
     Ok(())
 }
 
-/// A chat's messages after a position that others sent, each with what became of it.
+/// A chat's messages between two positions that others sent, each with what became of it.
 pub(crate) const WINDOW: &str = concat!(
     "SELECT ",
     message_columns!(),
     ", ",
     recipient_columns!(),
     " FROM message m LEFT JOIN recipient r ON r.message = m.no AND r.participant = ?2",
-    " WHERE m.chat = ?1 AND m.position > ?3 AND m.sender <> ?2 ORDER BY m.position"
+    " WHERE m.chat = ?1 AND m.position > ?3 AND m.position <= ?4 AND m.sender <> ?2 ORDER BY m.position"
 );
 
 fn window(
@@ -242,9 +246,10 @@ fn window(
     chat: ChatNo,
     member: ParticipantNo,
     after: u64,
+    up_to: u64,
 ) -> Result<Vec<WindowRow>> {
     let mut statement = sql.prepare_cached(WINDOW)?;
-    let mut rows = statement.query((chat.0, member.0, after as i64))?;
+    let mut rows = statement.query((chat.0, member.0, after as i64, up_to as i64))?;
     let mut window = Vec::new();
     while let Some(row) = rows.next()? {
         window.push(WindowRow {

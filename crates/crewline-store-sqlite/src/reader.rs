@@ -361,7 +361,7 @@ mod plans {
     fn what_decisions_are_made_on_is_found_by_keys_and_needs_no_sorting() {
         assert_eq!(
             plan(load::WINDOW),
-            "SEARCH m USING INDEX message_by_chat (chat=? AND position>?)\n\
+            "SEARCH m USING INDEX message_by_chat (chat=? AND position>? AND position<?)\n\
              SEARCH r USING PRIMARY KEY (message=? AND participant=?) LEFT-JOIN"
         );
         assert_eq!(

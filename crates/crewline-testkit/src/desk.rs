@@ -25,7 +25,7 @@ pub struct Desk {
     pub settings: Settings,
     /// The time; each batch moves it on by a millisecond.
     pub now: Timestamp,
-    /// How much the last batch asked the store for: things wanted, over all rounds.
+    /// How much the last batch asked the store for: things wanted, and rows of windows, over all rounds.
     pub wanted: usize,
     /// What the last batch changed.
     pub changes: Changes,
@@ -118,6 +118,11 @@ impl Desk {
             }
             self.wanted += count(&wanted);
             self.writer.load(&wanted, &mut self.state)?;
+            let rows = wanted
+                .windows
+                .keys()
+                .filter_map(|key| self.state.windows.get(key));
+            self.wanted += rows.map(|window| window.rows.len()).sum::<usize>();
         }
     }
 

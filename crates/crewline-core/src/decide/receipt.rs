@@ -332,11 +332,12 @@ fn unread_up_to(
         .range((chat, 0)..=(chat, u64::MAX))
         .next()
         .map_or(head.last_position + 1, |((_, at), _)| *at);
+    // What was sent in this batch is in no window.
+    let stored_up_to = position.min(first_fresh - 1);
     let stored = match state.windows.get(&(chat, reader)) {
-        Some(window) => window.as_slice(),
-        // Everything behind the read mark was sent in this batch.
-        None if after + 1 >= first_fresh => &[],
-        None => return Err(not_loaded("the window of unread messages")),
+        _ if after >= stored_up_to => &[],
+        Some(window) if window.up_to >= stored_up_to => window.rows.as_slice(),
+        _ => return Err(not_loaded("the window of unread messages")),
     };
     let mut unread = Vec::new();
     for row in stored.iter().filter(|row| open(&row.message)) {

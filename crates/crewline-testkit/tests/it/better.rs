@@ -165,6 +165,32 @@ fn better_11_the_cost_of_a_send_a_reply_and_a_receipt_does_not_grow_with_the_his
 }
 
 #[test]
+fn better_11_reading_a_little_of_a_long_backlog_costs_a_little() {
+    let mut desk = desk();
+    let sent: Vec<_> = (0..1_000)
+        .map(|_| desk.send("scada", &["alice"], "x").unwrap())
+        .collect();
+    let mut cost = |at: usize| {
+        let up_to = up_to(sent[at].chat_id, sent[at].message_id);
+        desk.receipts(person("alice", 1), vec![up_to]).unwrap();
+        (desk.wanted, desk.changes.log.len())
+    };
+    cost(0);
+    let ten = cost(10);
+    assert_eq!(
+        (cost(20), ten.1),
+        (ten, 21),
+        "ten messages delivered and read, and one event for oneself"
+    );
+    cost(900);
+    assert_eq!(
+        cost(910),
+        ten,
+        "with little left behind it, it costs the same"
+    );
+}
+
+#[test]
 fn better_12_the_very_first_message_of_a_chat_is_unread() {
     let mut desk = desk();
     desk.send("scada", &["alice"], "one").unwrap();
