@@ -180,6 +180,26 @@ impl Client {
         )
     }
 
+    /// Posts something with an idempotency key; returns the status and the body.
+    pub(crate) async fn post_with_key(
+        &self,
+        who: &str,
+        path: &str,
+        key: &str,
+        body: &Value,
+    ) -> (u16, Value) {
+        let request = self
+            .http
+            .post(format!("{}{path}", self.address))
+            .bearer_auth(self.token(who))
+            .json(body);
+        let response = request.header("Idempotency-Key", key).send().await.unwrap();
+        (
+            response.status().as_u16(),
+            serde_json::from_slice(&response.bytes().await.unwrap()).unwrap(),
+        )
+    }
+
     /// Opens a stream of events as somebody.
     pub(crate) async fn stream(&self, who: &str, path: &str) -> reqwest::Response {
         let request = self

@@ -3,6 +3,8 @@
 
 mod act;
 mod better;
+#[cfg(target_os = "linux")]
+mod fsync;
 mod kill;
 mod ledger;
 mod server;

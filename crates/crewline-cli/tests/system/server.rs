@@ -1,7 +1,7 @@
 //! The server under test: the real program, on a real file.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
@@ -48,6 +48,10 @@ impl Store {
         store
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     fn url(&self) -> String {
         format!(
             "sqlite://{}",
@@ -85,9 +89,15 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(store: &Store) -> Self {
+        Self::start_with(store, &[]).await
+    }
+
+    /// Starts it with variables in its environment.
+    pub(crate) async fn start_with(store: &Store, environment: &[(&str, &Path)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_crewline"))
             .current_dir(store.folder.path())
             .args(["--store", &store.url(), "serve", "--listen", "127.0.0.1:0"])
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)
@@ -115,6 +125,11 @@ impl Server {
             self.address.clone(),
             Arc::clone(&self.tokens),
         )
+    }
+
+    /// Waits until it ends by itself; returns its exit code.
+    pub(crate) async fn ended(mut self) -> Option<i32> {
+        self.child.wait().await.unwrap().code()
     }
 
     /// SIGKILL: no handler, no farewell.
