@@ -72,10 +72,27 @@ impl Engine {
     }
 }
 
+/// Notes a version that was read. Two readings may end in the other order than they began: an older one must not take a
+/// newer one back, or whoever remembers what held before it would take it for what holds now.
 fn note(sender: &watch::Sender<u64>, version: u64) {
     sender.send_if_modified(|known| {
-        let news = *known != version;
-        *known = version;
+        let news = version > *known;
+        *known = version.max(*known);
         news
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_reading_that_ends_later_takes_nothing_back() {
+        let (sender, mut receiver) = watch::channel(7);
+        note(&sender, 9);
+        assert_eq!(*receiver.borrow_and_update(), 9);
+        note(&sender, 8);
+        assert!(!receiver.has_changed().unwrap());
+        assert_eq!(*receiver.borrow(), 9);
+    }
 }
