@@ -41,7 +41,7 @@ fn crewline(store: &str) -> Command {
     command
 }
 
-fn start(folder: &Path, turn: usize) -> Server {
+fn start(folder: &Path, turn: usize, checkpoint_pages: u32) -> Server {
     let store = format!(
         "sqlite://{}",
         folder.join(format!("http-{turn}.db")).display()
@@ -76,6 +76,10 @@ fn start(folder: &Path, turn: usize) -> Server {
     );
     let token = String::from_utf8(token.stdout).unwrap().trim().to_owned();
     let mut child = crewline(&store)
+        .env(
+            "CREWLINE_SQLITE_CHECKPOINT_PAGES",
+            checkpoint_pages.to_string(),
+        )
         .args(["serve", "--listen", "127.0.0.1:0"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -153,37 +157,35 @@ fn is_whole(answer: &[u8]) -> bool {
     answer.len() >= head + 4 + length.trim().parse::<usize>().unwrap()
 }
 
-pub(crate) fn run(folder: &Path, turn: usize, time: Duration) -> HttpTurn {
-    let server = start(folder, turn);
+/// Loads a server from all connections for a time; returns how long each answer took.
+fn load(server: &Server, time: Duration) -> Vec<Duration> {
     // The load generator takes one thread, and leaves the server the rest.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let process = server.child.id().to_string();
-    let load = |time: Duration| {
-        let (next, end) = (Arc::<AtomicU64>::default(), Instant::now() + time);
-        let tasks: Vec<_> = (0..CONNECTIONS)
-            .map(|_| {
-                runtime.spawn(connection(
-                    server.address.clone(),
-                    server.token.clone(),
-                    Arc::clone(&next),
-                    end,
-                ))
-            })
-            .collect();
-        runtime.block_on(async {
-            let mut times = Vec::new();
-            for task in tasks {
-                times.extend(task.await.unwrap());
-            }
-            times
+    let (next, end) = (Arc::<AtomicU64>::default(), Instant::now() + time);
+    let tasks: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let (address, token) = (server.address.clone(), server.token.clone());
+            runtime.spawn(connection(address, token, Arc::clone(&next), end))
         })
-    };
-    load(Duration::from_millis(500));
+        .collect();
+    runtime.block_on(async {
+        let mut times = Vec::new();
+        for task in tasks {
+            times.extend(task.await.unwrap());
+        }
+        times
+    })
+}
+
+pub(crate) fn run(folder: &Path, turn: usize, time: Duration) -> HttpTurn {
+    let server = start(folder, turn, 16_000);
+    let process = server.child.id().to_string();
+    load(&server, Duration::from_millis(500));
     let (begun, used) = (Instant::now(), cpu(&process));
-    let mut times = load(time);
+    let mut times = load(&server, time);
     let turn = Turn {
         messages: times.len() as u64,
         time: begun.elapsed(),
@@ -196,4 +198,21 @@ pub(crate) fn run(folder: &Path, turn: usize, time: Duration) -> HttpTurn {
         median_ms: ms(times.len() / 2),
         p99_ms: ms(times.len() * 99 / 100),
     }
+}
+
+/// Bytes of WAL for each message: from a short load, before any page is moved.
+pub(crate) fn wal_bytes(folder: &Path) -> f64 {
+    const TURN: usize = 1_000;
+    let server = start(folder, TURN, 1_000_000);
+    let wal = || {
+        std::fs::metadata(folder.join(format!("http-{TURN}.db-wal")))
+            .unwrap()
+            .len()
+    };
+    load(&server, Duration::from_millis(500));
+    let before = wal();
+    let messages = load(&server, Duration::from_millis(500)).len();
+    let after = wal();
+    assert!(after > before, "pages were moved while this was measured");
+    (after - before) as f64 / messages as f64
 }

@@ -98,7 +98,7 @@ fn main() {
         let turns: Vec<_> = (0..TURNS)
             .map(|turn| http::run(folder.path(), turn, time))
             .collect();
-        table.http(&turns);
+        table.http(&turns, http::wal_bytes(folder.path()));
     }
     if wanted("chat") {
         eprintln!("a chat of 100,000 messages beside a chat of 10 …");

@@ -92,7 +92,7 @@ impl Table {
         }
     }
 
-    pub(crate) fn http(&mut self, turns: &[HttpTurn]) {
+    pub(crate) fn http(&mut self, turns: &[HttpTurn], wal: f64) {
         let all: Vec<Turn> = turns.iter().map(|turn| turn.turn).collect();
         let answers = (
             median(turns.iter().map(|turn| turn.median_ms)),
@@ -102,7 +102,7 @@ impl Table {
             "answered in {:.1} ms, p99 {:.1} ms; CPU is the server's",
             answers.0, answers.1
         );
-        self.row("HTTP", 64, &all, None, note);
+        self.row("HTTP", 64, &all, Some(wal), note);
         let cpu = median(all.iter().map(Turn::cpu_us));
         self.aim(
             "HTTP: below 80 µs of server CPU a message",

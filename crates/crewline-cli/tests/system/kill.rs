@@ -10,9 +10,9 @@
 //! second message for one key, a message nobody sent. What does not: which interrupted acts had been stored.
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use crewline_testkit::Random;
+use tokio::sync::Semaphore;
 
 use crate::act::{self, Act, Client};
 use crate::ledger::Ledger;
@@ -39,8 +39,8 @@ async fn nothing_answered_is_lost_when_the_server_is_killed_under_load() {
     let mut random = Random::new(seed);
     for round in 1..=rounds {
         let server = Server::start(&store).await;
-        let millis = 250 + random.below(600) as u64;
-        let (in_flight, interrupted) = load(server, &ledger, &mut random, millis).await;
+        let until = 150 + random.below(700) as u32;
+        let (in_flight, interrupted) = load(server, &ledger, &mut random, until).await;
         assert!(in_flight >= 100, "only {in_flight} acts were in flight");
 
         store.check();
@@ -49,7 +49,7 @@ async fn nothing_answered_is_lost_when_the_server_is_killed_under_load() {
         let read = verify(&server, &ledger).await;
         let totals = ledger.lock().unwrap().totals();
         println!(
-            "round {round}: killed after {millis} ms with {in_flight} acts in flight, {repeated} interrupted and said again ({stored} had been \
+            "round {round}: killed after {until} answers with {in_flight} acts in flight, {repeated} interrupted and said again ({stored} had been \
              stored); {totals}; {read} events read"
         );
         server.kill().await;
@@ -62,13 +62,14 @@ async fn load(
     server: Server,
     ledger: &Arc<Mutex<Ledger>>,
     random: &mut Random,
-    millis: u64,
+    until: u32,
 ) -> (usize, Vec<Act>) {
     let under_way = Arc::new(AtomicUsize::new(0));
+    let answered = Arc::new(Semaphore::new(0));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|_| {
-            let (client, ledger, under_way) =
-                (server.client(), Arc::clone(ledger), Arc::clone(&under_way));
+            let (client, ledger) = (server.client(), Arc::clone(ledger));
+            let (under_way, answered) = (Arc::clone(&under_way), Arc::clone(&answered));
             let mut random = Random::new(random.bits());
             tokio::spawn(async move {
                 loop {
@@ -81,11 +82,13 @@ async fn load(
                         None => return act,
                     }
                     under_way.fetch_sub(1, Ordering::SeqCst);
+                    answered.add_permits(1);
                 }
             })
         })
         .collect();
-    tokio::time::sleep(Duration::from_millis(millis)).await;
+    // In the middle of the work, wherever that is: as soon as so many acts were answered.
+    let _ = answered.acquire_many(until).await.unwrap();
     let in_flight = under_way.load(Ordering::SeqCst);
     server.kill().await;
     let mut interrupted = Vec::new();
