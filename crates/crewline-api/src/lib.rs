@@ -26,6 +26,7 @@ mod chat;
 mod chat_api;
 mod error;
 mod event;
+mod frame;
 mod id;
 pub mod limits;
 mod message;
@@ -42,6 +43,9 @@ pub use error::{ApiError, ErrorCode, FieldCode, FieldError, Problem};
 pub use event::{
     ChatEvent, Event, EventData, EventKind, EventKinds, EventsPage, MessageEvent, ReceiptEvent,
     SelfEvent, Seq,
+};
+pub use frame::{
+    ClientFrame, Do, Done, Hello, ServerFrame, SocketReply, SocketSend, Welcome, What, close,
 };
 pub use id::{ChatId, CursorName, IdError, IdempotencyKey, MessageId, ParticipantId};
 pub use message::{
