@@ -131,7 +131,7 @@ CREATE TABLE participant (
     password TEXT,
     -- Of users: when they were added.
     created_at INTEGER,
-    -- Of externals: the messages in the log up to this seq were confirmed by a cursor, and so are delivered.
+    -- The messages in the log up to this seq were confirmed by a device or a cursor, and so are delivered.
     confirmed INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 

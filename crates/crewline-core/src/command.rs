@@ -131,6 +131,20 @@ pub struct CursorCommand {
     pub rewind: bool,
 }
 
+/// A device confirms that it has stored the log up to an event: what acks of a socket come to.
+///
+/// Messages that the session itself was sent are said to be delivered by receipts, each a fact of that device; this
+/// command says it of what came before: nothing that was stored stays undelivered because an ack was lost on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfirmCommand {
+    /// Whose log.
+    pub actor: Actor,
+    /// Everything up to this event is stored on the device.
+    pub seq: Seq,
+    /// Receipts have said `delivered` of every message received after this one, up to `seq`.
+    pub said_after: Seq,
+}
+
 /// What a participant asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -144,6 +158,8 @@ pub enum Command {
     Receipts(ReceiptsCommand),
     /// Somebody moves a named cursor.
     Cursor(CursorCommand),
+    /// A device confirms what it has stored.
+    Confirm(ConfirmCommand),
     /// An external reads its log: it is known from now on.
     Appear(Actor),
 }
@@ -169,6 +185,9 @@ pub enum Answer {
     Receipts(Vec<ReceiptResult>),
     /// A cursor, as it stands now.
     Cursor(Cursor),
+    /// Everything up to this event is confirmed. Below what was asked for, where that would be too much at once: ask
+    /// again.
+    Confirmed(Seq),
     /// A participant that is known now.
     Appeared(ParticipantNo),
 }
@@ -380,6 +399,7 @@ impl Command {
             Self::Chat(command) => &command.actor,
             Self::Receipts(command) => &command.actor,
             Self::Cursor(command) => &command.actor,
+            Self::Confirm(command) => &command.actor,
             Self::Appear(actor) => actor,
         }
     }
@@ -391,7 +411,7 @@ impl Command {
             Self::Reply(_) => 8,
             Self::Chat(command) => 2 + 2 * command.others.len(),
             Self::Receipts(command) => 4 * command.receipts.len(),
-            Self::Cursor(_) | Self::Appear(_) => 2,
+            Self::Cursor(_) | Self::Confirm(_) | Self::Appear(_) => 2,
         }
     }
 
@@ -415,7 +435,7 @@ impl Command {
             Self::Reply(command) => command.text.len(),
             Self::Chat(command) => of(&command.others),
             Self::Receipts(command) => 96 * command.receipts.len(),
-            Self::Cursor(_) | Self::Appear(_) => 0,
+            Self::Cursor(_) | Self::Confirm(_) | Self::Appear(_) => 0,
         }
     }
 }

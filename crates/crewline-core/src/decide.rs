@@ -41,6 +41,7 @@ pub fn decide(
         Command::Chat(chat) => chat::create(state, chat, context),
         Command::Receipts(receipts) => receipt::receipts(state, receipts, context),
         Command::Cursor(cursor) => cursor::put(state, cursor, context),
+        Command::Confirm(confirm) => cursor::confirm(state, confirm, context),
         Command::Appear(actor) => {
             check_actor(state, actor)?;
             Ok(Answer::Appeared(appear(state, actor, None)?))

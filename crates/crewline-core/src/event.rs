@@ -114,6 +114,32 @@ pub fn assemble(
     })
 }
 
+/// Most bytes that the events of one page hold, about: a page that would be larger ends earlier.
+pub const PAGE_BYTES_MAX: usize = 1024 * 1024;
+
+/// About how many bytes an event takes, in memory and on the wire.
+pub fn about_bytes(event: &Event) -> usize {
+    let ids =
+        |ids: &[crewline_api::ParticipantId]| ids.iter().map(|id| id.as_str().len() + 24).sum();
+    256 + match &event.data {
+        EventData::MessageReceived(data) | EventData::MessageSent(data) => {
+            let ids: usize = ids(&data.all_user_ids);
+            data.message.len() + ids
+        }
+        EventData::MessageDelivered(data)
+        | EventData::MessageRead(data)
+        | EventData::MessageAcknowledged(data) => data
+            .payload
+            .as_ref()
+            .map_or(0, |payload| payload.as_bytes().len() * 4 / 3),
+        EventData::SelfRead(data) | EventData::SelfAcknowledged(data) => {
+            data.message_ids.len() * 16
+        }
+        EventData::ChatCreated(data) => ids(&data.user_ids),
+        _ => 0,
+    }
+}
+
 fn message_body(
     no: MessageNo,
     source: &impl EventSource,

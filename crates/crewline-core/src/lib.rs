@@ -24,8 +24,8 @@ mod state;
 
 pub use changes::{Changes, CursorRow, LogRow, NewChatRow, NewMessageRow, PayloadRow, ReceiptFact};
 pub use command::{
-    Actor, Answer, ChatCommand, Command, CursorCommand, ReceiptCommand, ReceiptsCommand, Recipient,
-    ReplyCommand, SendCommand,
+    Actor, Answer, ChatCommand, Command, ConfirmCommand, CursorCommand, ReceiptCommand,
+    ReceiptsCommand, Recipient, ReplyCommand, SendCommand,
 };
 pub use credential::{
     Credential, CredentialSource, ExternalPattern, PatternError, Scope, Secret, SecretHash,
@@ -34,7 +34,7 @@ pub use directory::{
     Directory, DirectoryError, ImportReport, ImportRow, NewSessionRow, NewToken, NewUser,
     OpenedSession, PasswordRow, Seen, TokenOwner, TokenRow, UserAdded, UserChange, UserRow, fold,
 };
-pub use event::{EventSource, MessageBodies, MessageWords, assemble};
+pub use event::{EventSource, MessageBodies, MessageWords, PAGE_BYTES_MAX, about_bytes, assemble};
 pub use memory::MemoryStore;
 pub use no::{ChatNo, DeviceNo, MessageNo, ParticipantNo, SessionNo, TokenNo};
 pub use port::{

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crewline_api::{ChatId, CursorName, IdempotencyKey, MessageId, ParticipantId, Seq};
 
-use crate::command::{Command, CursorCommand, ReceiptCommand, Recipient};
+use crate::command::{Command, ConfirmCommand, CursorCommand, ReceiptCommand, Recipient};
 use crate::set::{self, Set};
 use crate::state::{Fingerprint, KeyRow, MembersKey, State};
 use crate::{ChatNo, MessageNo, ParticipantNo};
@@ -152,7 +152,7 @@ pub fn to_resolve(commands: &[&Command], state: &State) -> Wanted {
                     }
                 }
             }
-            Command::Cursor(_) | Command::Appear(_) => {}
+            Command::Cursor(_) | Command::Confirm(_) | Command::Appear(_) => {}
         }
     }
     wanted
@@ -222,9 +222,11 @@ pub fn to_lock(commands: &[&Command], state: &State) -> Locks {
         let others = match command {
             Command::Send(send) => send.recipients.as_slice(),
             Command::Chat(chat) => chat.others.as_slice(),
-            Command::Reply(_) | Command::Receipts(_) | Command::Cursor(_) | Command::Appear(_) => {
-                &[]
-            }
+            Command::Reply(_)
+            | Command::Receipts(_)
+            | Command::Cursor(_)
+            | Command::Confirm(_)
+            | Command::Appear(_) => &[],
         };
         locks
             .participants
@@ -260,7 +262,7 @@ fn chats_of(command: &Command, state: &State) -> Vec<ChatNo> {
                     .map(|chat| chat.no),
             })
             .collect(),
-        Command::Cursor(_) | Command::Appear(_) => Vec::new(),
+        Command::Cursor(_) | Command::Confirm(_) | Command::Appear(_) => Vec::new(),
     }
 }
 
@@ -306,6 +308,10 @@ pub fn to_read(commands: &[&Command], state: &State) -> Wanted {
                 }
             }
             Command::Cursor(cursor) => read_cursor(&mut wanted, state, actor, cursor),
+            Command::Confirm(confirm) => {
+                wanted.head(state, actor);
+                read_received(&mut wanted, state, actor, not_said(state, actor, confirm));
+            }
             Command::Appear(_) => {}
         }
     }
@@ -429,7 +435,35 @@ fn read_cursor(wanted: &mut Wanted, state: &State, actor: ParticipantNo, cursor:
     if !state.cursors.contains_key(&key) {
         wanted.cursors.insert(key);
     }
-    let Some((after, up_to)) = newly_confirmed(state, actor, cursor) else {
+    read_received(wanted, state, actor, newly_confirmed(state, actor, cursor));
+}
+
+/// Most events that one command confirms: a long way is gone in steps, so that others are served between them.
+const CONFIRMED_AT_ONCE_MAX: Seq = 1_000;
+
+/// What of a log a device confirms without having said it by receipts, as a range of seqs; a first part of it, where
+/// it is long. The range begins behind everything that any device or cursor confirmed before.
+pub(crate) fn not_said(
+    state: &State,
+    actor: ParticipantNo,
+    confirm: &ConfirmCommand,
+) -> Option<(Seq, Seq)> {
+    let head = state.heads.get(&actor)?;
+    let up_to = confirm.seq.min(confirm.said_after).min(head.head);
+    (up_to > head.confirmed).then(|| {
+        let step = head.confirmed + CONFIRMED_AT_ONCE_MAX;
+        (head.confirmed, up_to.min(step))
+    })
+}
+
+/// What confirming a range of a log needs: the messages received in it, and what their receipts need.
+fn read_received(
+    wanted: &mut Wanted,
+    state: &State,
+    actor: ParticipantNo,
+    range: Option<(Seq, Seq)>,
+) {
+    let Some((after, up_to)) = range else {
         return;
     };
     let Some(messages) = state.received.get(&(actor, after, up_to)) else {

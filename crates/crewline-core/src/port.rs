@@ -160,8 +160,9 @@ pub struct StoreInfo {
 
 /// Those that read. Each call is one short reading of one state of the store.
 pub trait Reader: Send + Sync {
-    /// Events of a log after `after`, of `kinds`, at most `limit`. Looks at no more than 10,000 rows, so that a page may
-    /// be empty and `next` below `head`: then call again. Does not judge `after`; the caller does, by `head` and `oldest`.
+    /// Events of a log after `after`, of `kinds`, at most `limit`, and no more once they hold about
+    /// [`crate::PAGE_BYTES_MAX`]. Looks at no more than 10,000 rows, so that a page may be empty and `next` below `head`:
+    /// then call again. Does not judge `after`; the caller does, by `head` and `oldest`.
     fn log(
         &self,
         participant: ParticipantNo,

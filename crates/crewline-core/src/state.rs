@@ -70,7 +70,8 @@ impl ParticipantRow {
 pub struct LogHead {
     /// The seq of the last event; 0 where there is none.
     pub head: Seq,
-    /// An external's messages up to this seq were confirmed by some cursor, and so are delivered.
+    /// Messages up to this seq were confirmed by some device or cursor, and so are delivered. What is not said here may
+    /// be delivered all the same: receipts say so of each message.
     pub confirmed: Seq,
 }
 

@@ -161,6 +161,21 @@ impl Engine {
     /// # Cancellation
     /// A command that was taken is carried out, whether its caller waits or not.
     pub async fn submit(&self, command: Command) -> Result<Answer, ApiError> {
+        self.enqueue(command)?.await
+    }
+
+    /// Puts a command into the queue now, and returns what becomes its answer: so the commands of one caller are carried
+    /// out in the order in which they came, while many wait for their answers.
+    ///
+    /// # Errors
+    /// 429 and 503 where there is no room; of the future, those of [`Engine::submit`].
+    ///
+    /// # Cancellation
+    /// The command is carried out, whether the future is awaited or not.
+    pub fn enqueue(
+        &self,
+        command: Command,
+    ) -> Result<impl Future<Output = Result<Answer, ApiError>> + Send + 'static, ApiError> {
         let (sender, answer) = oneshot::channel();
         let span = tracing::Span::current();
         self.inner.queue.push(Pending {
@@ -169,7 +184,7 @@ impl Engine {
             entered: Instant::now(),
             span,
         })?;
-        answer.await.unwrap_or_else(|_| Err(stopped()))
+        Ok(async move { answer.await.unwrap_or_else(|_| Err(stopped())) })
     }
 
     /// Reads from the store, on a thread that may block. An error of the store is logged, and told as 503 or 500.
@@ -211,9 +226,7 @@ impl Engine {
         kinds: EventKinds,
         limit: usize,
     ) -> Result<Page, ApiError> {
-        if let Some(page) =
-            after.and_then(|after| self.inner.hub.page(participant, after, kinds, limit))
-        {
+        if let Some(page) = after.and_then(|after| self.newest(participant, after, kinds, limit)) {
             return Ok(page);
         }
         let page = self
@@ -251,15 +264,15 @@ impl Engine {
         }
     }
 
-    /// A page for one who follows: the place was judged before.
-    pub(crate) async fn page_after(
+    /// A page of the newest events from the ring in memory, if the ring reaches back to `after`.
+    pub(crate) fn newest(
         &self,
         participant: ParticipantNo,
         after: Seq,
         kinds: EventKinds,
         limit: usize,
-    ) -> Result<Page, ApiError> {
-        self.page(participant, Some(after), kinds, limit).await
+    ) -> Option<Page> {
+        self.inner.hub.page(participant, after, kinds, limit)
     }
 
     pub(crate) fn subscribe(&self, participant: ParticipantNo) -> Subscription {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crewline_api::{EventKinds, Seq};
-use crewline_core::ParticipantNo;
+use crewline_core::{PAGE_BYTES_MAX, ParticipantNo};
 use tokio::sync::watch;
 
 use crate::page::{EncodedEvent, Page};
@@ -121,13 +121,14 @@ impl Hub {
         if first > after + 1 || after > head {
             return None;
         }
-        let (mut events, mut next) = (Vec::new(), after);
+        let (mut events, mut next, mut bytes) = (Vec::new(), after, 0);
         for event in ring.range((after + 1 - first) as usize..) {
-            if events.len() == limit {
+            if events.len() == limit || bytes >= PAGE_BYTES_MAX {
                 break;
             }
             next = event.seq();
             if kinds.contains(event.kind()) {
+                bytes += event.bytes();
                 events.push(event.clone());
             }
         }

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use bytes::Bytes;
-use crewline_api::{ApiError, Event, EventKind, EventKinds, Seq};
+use crewline_api::{ApiError, BoxFuture, Event, EventKind, EventKinds, Seq};
 use crewline_core::ParticipantNo;
 
 use crate::Engine;
@@ -88,6 +88,9 @@ pub struct Follower {
     subscription: Subscription,
     /// The head that the last page was read at; `None` before the first page.
     read_at: Option<Seq>,
+    /// A reading of the store that is under way. It is kept when a call is dropped: whoever waits for other things too
+    /// would otherwise read the same page again and again.
+    reading: Option<BoxFuture<'static, Result<Page, ApiError>>>,
 }
 
 impl Follower {
@@ -105,6 +108,7 @@ impl Follower {
             kinds,
             subscription,
             read_at: None,
+            reading: None,
         }
     }
 
@@ -122,19 +126,29 @@ impl Follower {
     /// Nothing is lost: a call that was dropped has not moved past an event that it was to give out.
     pub async fn next(&mut self, limit: usize) -> Result<Page, ApiError> {
         loop {
+            if let Some(reading) = &mut self.reading {
+                let page = reading.await;
+                self.reading = None;
+                if let Some(page) = self.take(page?) {
+                    return Ok(page);
+                }
+                continue;
+            }
             let raised = *self.subscription.head.borrow_and_update();
             let behind = self
                 .read_at
                 .is_none_or(|head| self.after < head || raised > head);
             if behind {
-                let page = self
-                    .engine
-                    .page_after(self.participant, self.after, self.kinds, limit)
-                    .await?;
-                self.read_at = Some(page.head);
-                self.after = page.next;
-                if !page.events.is_empty() {
-                    return Ok(page);
+                let (participant, after, kinds) = (self.participant, self.after, self.kinds);
+                if let Some(page) = self.engine.newest(participant, after, kinds, limit) {
+                    if let Some(page) = self.take(page) {
+                        return Ok(page);
+                    }
+                } else {
+                    let engine = self.engine.clone();
+                    self.reading = Some(Box::pin(async move {
+                        engine.page(participant, Some(after), kinds, limit).await
+                    }));
                 }
             } else if self.subscription.head.changed().await.is_err() {
                 // The hub lives as long as the engine, and this follower holds the engine.
@@ -144,5 +158,12 @@ impl Follower {
                 ));
             }
         }
+    }
+
+    /// Moves behind a page; gives it out where anything is in it.
+    fn take(&mut self, page: Page) -> Option<Page> {
+        self.read_at = Some(page.head);
+        self.after = page.next;
+        (!page.events.is_empty()).then_some(page)
     }
 }

@@ -30,8 +30,6 @@ refusals!(EventRefusals: READ, [NotAllowed, NotFound, EpochChanged, AheadOfLog, 
 const LAST_EVENT_ID: &str = "Last-Event-ID";
 /// The header that says whose log it is.
 pub(crate) const PARTICIPANT: HeaderName = HeaderName::from_static("crewline-participant");
-/// About how large a page may get. A page that would be larger ends earlier; `next` says where.
-const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Read or follow a log of events.
 ///
@@ -243,15 +241,9 @@ async fn wait(
 
 fn write_page(page: &Page, epoch: &str) -> Response {
     let mut bytes = Vec::with_capacity(128 + 512 * page.events.len());
-    let mut next = page.next;
     bytes.extend_from_slice(b"{\"events\":[");
     for (index, event) in page.events.iter().enumerate() {
         if index > 0 {
-            if bytes.len() > PAGE_BYTES_MAX {
-                // The rest comes with the next page.
-                next = page.events[index - 1].seq();
-                break;
-            }
             bytes.push(b',');
         }
         event.write_json(&mut bytes);
@@ -259,8 +251,8 @@ fn write_page(page: &Page, epoch: &str) -> Response {
     let epoch = serde_json::to_string(epoch).unwrap_or_default();
     bytes.extend_from_slice(
         format!(
-            "],\"next\":{next},\"epoch\":{epoch},\"head\":{}}}",
-            page.head
+            "],\"next\":{},\"epoch\":{epoch},\"head\":{}}}",
+            page.next, page.head
         )
         .as_bytes(),
     );

@@ -134,7 +134,7 @@ impl Live {
         Bytes::from(piece)
     }
 
-    async fn is_still_allowed(&self) -> Option<()> {
+    async fn is_still_allowed(&mut self) -> Option<()> {
         match self.caller.is_still_known(&self.edge).await {
             Ok(true) => Some(()),
             // When it cannot be found out, the reader has to come again, and be asked.

@@ -325,7 +325,7 @@ fn check_locks(locks: &Locks, changes: &Changes, commands: &[&Command]) {
     }
     if commands
         .iter()
-        .any(|command| matches!(command, Command::Cursor(_)))
+        .any(|command| matches!(command, Command::Cursor(_) | Command::Confirm(_)))
     {
         return;
     }

@@ -5,8 +5,8 @@ use crewline_api::{
     ReceiptSaid, ReceiptState, Timestamp,
 };
 use crewline_core::{
-    Answer, ChatCommand, Command, CursorCommand, DeviceNo, ReceiptsCommand, ReplyCommand,
-    SendCommand,
+    Answer, ChatCommand, Command, ConfirmCommand, CursorCommand, DeviceNo, ReceiptsCommand,
+    ReplyCommand, SendCommand,
 };
 
 use crate::random::Random;
@@ -38,7 +38,10 @@ impl World {
                 self.chats.push(sent.chat_id);
             }
             Answer::Chat { chat, .. } => self.chats.push(chat.chat_id),
-            Answer::Receipts(_) | Answer::Cursor(_) | Answer::Appeared(_) => {}
+            Answer::Receipts(_)
+            | Answer::Cursor(_)
+            | Answer::Confirmed(_)
+            | Answer::Appeared(_) => {}
         }
     }
 }
@@ -49,11 +52,12 @@ impl World {
 /// Never: what is drawn is well formed.
 pub fn draw(random: &mut Random, world: &World) -> Op {
     loop {
-        let op = match random.below(10) {
+        let op = match random.below(11) {
             0..=2 => draw_send(random),
             3..=4 => draw_reply(random, world),
             5..=7 => draw_receipts(random, world),
             8 => draw_cursor(random),
+            9 => Some(draw_confirm(random)),
             _ => draw_chat(random),
         };
         if let Some(op) = op {
@@ -216,6 +220,19 @@ fn draw_cursor(random: &mut Random) -> Option<Op> {
         kinds,
         rewind: random.one_in(4),
     }))
+}
+
+fn draw_confirm(random: &mut Random) -> Op {
+    let actor = if random.one_in(3) {
+        external(random.pick(&EXTERNALS))
+    } else {
+        person(random.pick(&USERS), 1 + random.below(2) as i64)
+    };
+    Command::Confirm(ConfirmCommand {
+        actor,
+        seq: random.below(30) as u64,
+        said_after: random.below(30) as u64,
+    })
 }
 
 fn draw_chat(random: &mut Random) -> Option<Op> {

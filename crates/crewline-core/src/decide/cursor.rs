@@ -1,13 +1,13 @@
-//! Named cursors: a consumer without a memory of its own confirms what it has.
+//! Confirming: a consumer without a memory of its own moves a named cursor; a device says how far it has stored its log.
 
-use crewline_api::{ApiError, Cursor, ErrorCode, ReceiptState};
+use crewline_api::{ApiError, Cursor, ErrorCode, ReceiptState, Seq};
 
 use super::receipt::{Reading, advance, check_message};
 use super::{Context, appear, check_actor, not_loaded};
 use crate::ParticipantNo;
 use crate::changes::CursorRow;
-use crate::command::{Answer, CursorCommand};
-use crate::needs::newly_confirmed;
+use crate::command::{Answer, ConfirmCommand, CursorCommand};
+use crate::needs::{newly_confirmed, not_said};
 use crate::state::{MessageRow, State};
 
 /// Moves a cursor. For an external, one that carries messages past delivers them.
@@ -27,16 +27,10 @@ pub(super) fn put(
                 .head
         }
     };
-    if command.seq > head {
-        let detail = format!(
-            "The log ends at {head}; {} lies beyond. Confirm only what was received.",
-            command.seq
-        );
-        return Err(ApiError::new(ErrorCode::AheadOfLog, detail));
-    }
+    check_within(command.seq, head)?;
     let delivered = match state.participant(&command.actor.id) {
         None => Vec::new(),
-        Some(row) => to_deliver(state, row.no, command)?,
+        Some(row) => to_deliver(state, row.no, newly_confirmed(state, row.no, command))?,
     };
     let actor = appear(state, &command.actor, None)?;
     let key = (actor, command.name.clone());
@@ -52,7 +46,9 @@ pub(super) fn put(
     for message in delivered {
         advance(state, &message, ReceiptState::Delivered, reading, context);
     }
-    confirm(state, actor, command);
+    if let Some((_, up_to)) = newly_confirmed(state, actor, command) {
+        set_confirmed(state, actor, up_to);
+    }
     let row = CursorRow {
         seq: command.seq,
         kinds: command.kinds,
@@ -70,13 +66,13 @@ fn answer(row: CursorRow) -> Answer {
     })
 }
 
-/// The messages that this cursor newly carries past an external: each must be at hand before anything changes.
+/// The messages received in a range of a log: each must be at hand before anything changes.
 fn to_deliver(
     state: &State,
     actor: ParticipantNo,
-    command: &CursorCommand,
+    range: Option<(Seq, Seq)>,
 ) -> Result<Vec<MessageRow>, ApiError> {
-    let Some((after, up_to)) = newly_confirmed(state, actor, command) else {
+    let Some((after, up_to)) = range else {
         return Ok(Vec::new());
     };
     // An earlier command of this batch may have confirmed a part of what was loaded.
@@ -100,10 +96,56 @@ fn to_deliver(
         .collect()
 }
 
-fn confirm(state: &mut State, actor: ParticipantNo, command: &CursorCommand) {
-    if let Some((_, up_to)) = newly_confirmed(state, actor, command) {
-        let head = state.heads.entry(actor).or_default();
-        head.confirmed = up_to;
-        state.changes.confirmed.insert(actor, *head);
+fn set_confirmed(state: &mut State, actor: ParticipantNo, up_to: Seq) {
+    let head = state.heads.entry(actor).or_default();
+    head.confirmed = up_to;
+    state.changes.confirmed.insert(actor, *head);
+}
+
+fn check_within(seq: Seq, head: Seq) -> Result<(), ApiError> {
+    if seq <= head {
+        return Ok(());
     }
+    let detail =
+        format!("The log ends at {head}; {seq} lies beyond. Confirm only what was received.");
+    Err(ApiError::new(ErrorCode::AheadOfLog, detail))
+}
+
+/// A device has stored its log up to an event: whatever was received up to there is delivered.
+pub(super) fn confirm(
+    state: &mut State,
+    command: &ConfirmCommand,
+    context: &mut Context<'_>,
+) -> Result<Answer, ApiError> {
+    check_actor(state, &command.actor)?;
+    let Some(actor) = state.participant(&command.actor.id).map(|row| row.no) else {
+        check_within(command.seq, 0)?;
+        return Ok(Answer::Confirmed(0));
+    };
+    let head = *state
+        .heads
+        .get(&actor)
+        .ok_or_else(|| not_loaded("the head of a log"))?;
+    check_within(command.seq, head.head)?;
+    let range = not_said(state, actor, command);
+    let delivered = to_deliver(state, actor, range)?;
+    let reading = Reading {
+        reader: actor,
+        device: command.actor.device,
+        at: None,
+    };
+    for message in delivered {
+        advance(state, &message, ReceiptState::Delivered, reading, context);
+    }
+    let reached = range.map_or(head.confirmed, |(_, up_to)| up_to);
+    // What follows was said by receipts.
+    let up_to = if reached >= command.said_after {
+        command.seq
+    } else {
+        reached
+    };
+    if up_to > head.confirmed {
+        set_confirmed(state, actor, up_to);
+    }
+    Ok(Answer::Confirmed(up_to.max(head.confirmed)))
 }

@@ -10,7 +10,9 @@ use super::{Data, MemoryStore};
 use crate::changes::CursorRow;
 use crate::credential::{Credential, CredentialSource, Scope, SecretHash};
 use crate::directory::{PasswordRow, TokenOwner, TokenRow, UserRow};
-use crate::event::{EventSource, MessageBodies, MessageWords, assemble};
+use crate::event::{
+    EventSource, MessageBodies, MessageWords, PAGE_BYTES_MAX, about_bytes, assemble,
+};
 use crate::port::{ChatsBefore, LogPage, MeRows, Reader, StoreError, StoreErrorKind, StoreInfo};
 use crate::state::{ChatRow, MessageRow, ParticipantRow, RecipientRow, Standing};
 use crate::{ChatNo, MessageNo, ParticipantNo};
@@ -114,21 +116,22 @@ impl Reader for MemoryStore {
             .next()
             .map_or(head + 1, |((_, seq), _)| *seq);
         let (mut events, mut next): (Vec<Event>, Seq) = (Vec::new(), after);
-        let mut bodies = MessageBodies::new();
+        let (mut bodies, mut bytes) = (MessageBodies::new(), 0);
         if after < head {
             for ((_, seq), row) in data
                 .log
                 .range((participant, after + 1)..=(participant, head))
                 .take(SCAN_MAX)
             {
-                if events.len() == limit {
+                if events.len() == limit || bytes >= PAGE_BYTES_MAX {
                     break;
                 }
                 next = *seq;
                 if kinds.contains(row.kind) {
-                    events.push(
-                        assemble(row, &*data, &mut bodies).ok_or_else(|| damaged("an event"))?,
-                    );
+                    let event = assemble(row, &*data, &mut bodies);
+                    let event = event.ok_or_else(|| damaged("an event"))?;
+                    bytes += about_bytes(&event);
+                    events.push(event);
                 }
             }
         }

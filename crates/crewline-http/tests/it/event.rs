@@ -196,6 +196,7 @@ async fn a_page_that_would_become_very_large_ends_earlier_and_says_so() {
         pages += 1;
     }
     assert_eq!(seen, (1..=220).collect::<Vec<u64>>());
-    assert_eq!(pages, 2);
+    // 110 payloads of 64 KiB are 9.2 MiB as base64, and a page holds about one.
+    assert!((9..=12).contains(&pages), "{pages} pages");
     rig.stop().await;
 }

@@ -6,7 +6,7 @@ use crewline_api::{EventKind, EventKinds, MessageId, Payload, ReceiptState, Seq}
 use crewline_core::changes::LogDetail;
 use crewline_core::{
     ChatNo, ChatRow, EventSource, LogPage, LogRow, MessageNo, MessageRow, MessageWords,
-    ParticipantNo, RecipientRow, assemble,
+    PAGE_BYTES_MAX, ParticipantNo, RecipientRow, about_bytes, assemble,
 };
 use rusqlite::{Connection, Row};
 
@@ -46,7 +46,8 @@ pub(super) fn page(
     };
     let mut statement = sql.prepare_cached(PAGE)?;
     let mut rows = statement.query((participant.0, as_integer(after), SCAN_MAX))?;
-    while page.events.len() < limit {
+    let mut bytes = 0;
+    while page.events.len() < limit && bytes < PAGE_BYTES_MAX {
         let Some(columns) = rows.next()? else { break };
         let row = log_row(participant, columns)?;
         page.next = row.seq;
@@ -54,6 +55,7 @@ pub(super) fn page(
             continue;
         }
         let event = assemble(&row, &source, bodies).ok_or_else(|| source.why(&row))?;
+        bytes += about_bytes(&event);
         page.events.push(event);
         while bodies.len() > BODIES_KEPT {
             bodies.pop_first();

@@ -5,6 +5,7 @@ use crewline_core::MemoryStore;
 use crewline_testkit::Fixture;
 
 mod better;
+mod confirm;
 mod laws;
 mod rules;
 
