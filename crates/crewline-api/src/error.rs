@@ -56,6 +56,8 @@ codes! {
     LogTruncated = "log_truncated", 410, "The log no longer holds this";
     /// The body is larger than 2 MiB.
     TooLarge = "too_large", 413, "The request is too large";
+    /// This path speaks WebSocket, and the request is no handshake of one.
+    UpgradeRequired = "upgrade_required", 426, "A WebSocket is needed here";
     /// One or several fields are wrong; `errors` names them.
     Invalid = "invalid", 422, "A field is wrong";
     /// Recipients that are not known or are disabled; `errors` names them all. Nothing was sent.

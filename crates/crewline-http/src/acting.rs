@@ -80,6 +80,11 @@ impl Caller {
         }
     }
 
+    /// Whether the credential names several participants, so that one has to be chosen.
+    pub(crate) fn names_several(&self) -> bool {
+        matches!(self.credential().scope, Scope::Externals(_)) && self.me().is_none()
+    }
+
     /// What a body names by an id, or by `me`.
     pub(crate) fn named<'t>(&'t self, id: &'t str) -> &'t str {
         if id == "me" {

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use crewline_engine::Engine;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::auth::Credentials;
+use crate::live::{self, Live};
 use crate::proxy::Network;
 use crate::request::RequestIds;
 use crate::seen::Sightings;
@@ -52,7 +54,7 @@ pub struct App {
 }
 
 impl App {
-    /// An edge for an engine. `metrics` renders what `/metrics` shows.
+    /// An edge for an engine. `metrics` renders what `/metrics` shows. Must be called inside of a tokio runtime.
     pub fn new(engine: Engine, settings: Settings, metrics: MetricsRenderer) -> Self {
         crate::request::describe_metrics();
         let credentials = Credentials::new(engine.directory_changes());
@@ -60,6 +62,7 @@ impl App {
         let seen = Sightings::default();
         let request_ids = RequestIds::new(engine.random());
         let stopping = CancellationToken::new();
+        let changes = engine.directory_changes();
         let shared = Shared {
             engine,
             settings,
@@ -69,10 +72,12 @@ impl App {
             sign_in,
             request_ids,
             stopping,
+            live: Live::default(),
+            upgraded: TaskTracker::new(),
         };
-        Self {
-            edge: Edge(Arc::new(shared)),
-        }
+        let shared = Arc::new(shared);
+        live::sweep(Arc::downgrade(&shared), changes);
+        Self { edge: Edge(shared) }
     }
 }
 
@@ -90,6 +95,10 @@ pub(crate) struct Shared {
     pub(crate) request_ids: RequestIds,
     /// Cancelled when the server stops: streams end, long polls answer what they have.
     pub(crate) stopping: CancellationToken,
+    /// Open sessions and streams.
+    pub(crate) live: Live,
+    /// Connections that became sockets.
+    pub(crate) upgraded: TaskTracker,
 }
 
 impl std::ops::Deref for Edge {

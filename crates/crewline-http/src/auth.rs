@@ -62,6 +62,11 @@ impl Caller {
         &self.known.credential
     }
 
+    /// The hash of the secret, by which the credential is found again.
+    pub(crate) fn secret(&self) -> SecretHash {
+        self.secret
+    }
+
     /// Whether the credential still stands.
     pub(crate) async fn is_still_known(&self, edge: &Edge) -> Result<bool, ApiError> {
         let now = find(edge, self.secret).await?;
@@ -75,7 +80,7 @@ impl FromRequestParts<Edge> for Caller {
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Refusal> {
         let (secret, by_cookie) = presented(&parts.headers)?;
         let known = find(edge, secret).await?.ok_or_else(unknown)?;
-        if by_cookie && !origin::is_read(&parts.method) {
+        if by_cookie && origin::is_needed(&parts.method, &parts.headers) {
             origin::check(parts, &edge.settings)?;
         }
         let now = edge.engine.now();

@@ -39,17 +39,20 @@ impl FromRequest<Edge> for JsonBody {
 }
 
 impl JsonBody {
-    /// The fields of the object that the body is. What is wrong with it as a whole is told at once.
-    pub(crate) fn fields<'b, 'f>(&'b self, faults: &'f Faults) -> Result<Fields<'b, 'f>, ApiError> {
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Result<Json<'_>, ApiError> {
         let text = std::str::from_utf8(&self.0).map_err(|error| {
             let (line, column) = place(&self.0, error.valid_up_to());
             not_json(format!(
                 "The body is not UTF-8: see line {line}, column {column}."
             ))
         })?;
-        let json: Json<'b> = serde_json::from_str(text).map_err(|error| not_read(&error))?;
-        Fields::of_body(json, faults)
-            .map_err(|detail| ApiError::field("body", FieldCode::WrongType, detail))
+        serde_json::from_str(text).map_err(|error| not_read(&error))
+    }
+
+    /// The fields of the object that the body is. What is wrong with it as a whole is told at once.
+    pub(crate) fn fields<'b, 'f>(&'b self, faults: &'f Faults) -> Result<Fields<'b, 'f>, ApiError> {
+        Fields::of_body(self.json()?, faults)
     }
 }
 

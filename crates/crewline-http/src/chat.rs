@@ -4,13 +4,15 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use crewline_api::limits::HISTORY_DEFAULT;
 use crewline_api::{ApiError, Chat, ChatId, MessagesPage, NewChat, ParticipantId};
-use crewline_core::{Answer, ChatCommand, Command, Scope};
+use crewline_core::{Actor, Answer, ChatCommand, Command, Scope};
 
 use crate::answer::json;
 use crate::app::Edge;
 use crate::auth::Caller;
 use crate::body::JsonBody;
 use crate::fault::Faults;
+use crate::fields::Fields;
+use crate::json::Json;
 use crate::message::read_id;
 use crate::path::PathIds;
 use crate::problem::{Answered, internal};
@@ -39,20 +41,9 @@ pub(crate) async fn post_chat(
     _: NoQuery,
     body: JsonBody,
 ) -> Answered {
-    let by_user = if let Scope::User { .. } = caller.credential().scope {
-        Some(caller.user()?.1)
-    } else {
-        caller.must_be_external("")?;
-        None
-    };
-    let (from, others) = read_chat(&caller, &body, by_user.is_some())?;
-    let actor = match (by_user, from) {
-        (Some(actor), _) => actor,
-        (None, Some(from)) => caller.external(&edge, &from).await?,
-        (None, None) => return Err(internal().into()),
-    };
-    let command = ChatCommand::new(actor, others)?;
-    match edge.engine.submit(Command::Chat(command)).await? {
+    check_maker(&caller)?;
+    let command = chat_command(&edge, &caller, body.json()?).await?;
+    match edge.engine.submit(command).await? {
         Answer::Chat { chat, new } => Ok(json(
             if new {
                 StatusCode::CREATED
@@ -65,14 +56,39 @@ pub(crate) async fn post_chat(
     }
 }
 
+/// The user who makes a chat; `None` where an external does.
+fn check_maker(caller: &Caller) -> Result<Option<Actor>, ApiError> {
+    if let Scope::User { .. } = caller.credential().scope {
+        return Ok(Some(caller.user()?.1));
+    }
+    caller.must_be_external("")?;
+    Ok(None)
+}
+
+/// The command that makes a chat, once it is known that the caller may act so.
+pub(crate) async fn chat_command(
+    edge: &Edge,
+    caller: &Caller,
+    body: Json<'_>,
+) -> Result<Command, ApiError> {
+    let by_user = check_maker(caller)?;
+    let (from, others) = read_chat(caller, body, by_user.is_some())?;
+    let actor = match (by_user, from) {
+        (Some(actor), _) => actor,
+        (None, Some(from)) => caller.external(edge, &from).await?,
+        (None, None) => return Err(internal()),
+    };
+    Ok(Command::Chat(ChatCommand::new(actor, others)?))
+}
+
 /// Who makes the chat, where an external does; and the others.
 fn read_chat(
     caller: &Caller,
-    body: &JsonBody,
+    body: Json<'_>,
     by_user: bool,
 ) -> Result<(Option<ParticipantId>, Vec<ParticipantId>), ApiError> {
     let faults = Faults::default();
-    let mut fields = body.fields(&faults)?;
+    let mut fields = Fields::of_body(body, &faults)?;
     let from = if by_user {
         None
     } else {

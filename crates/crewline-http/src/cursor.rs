@@ -5,7 +5,8 @@ use axum::http::StatusCode;
 use crewline_api::{
     ApiError, Cursor, CursorName, EventKind, EventKinds, FieldCode, NewCursor, ParticipantId, Seq,
 };
-use crewline_core::{Answer, Command, CursorCommand};
+use crewline_core::{Answer, Command, CursorCommand, ParticipantNo};
+use crewline_engine::Engine;
 
 use crate::acting::Owner;
 use crate::answer::json;
@@ -85,8 +86,20 @@ pub(crate) async fn put_cursor(
 ) -> Answered {
     let owner = caller.owner(&edge, &id).await?;
     let put = read_put(&owner, &name, &body)?;
-    for seq in steps(&edge, &owner, &put).await? {
-        edge.engine
+    Ok(json(
+        StatusCode::OK,
+        &carry(&edge.engine, owner.no, put).await?,
+    ))
+}
+
+/// Moves a cursor, a long way in steps.
+pub(crate) async fn carry(
+    engine: &Engine,
+    owner: ParticipantNo,
+    put: CursorCommand,
+) -> Result<Cursor, ApiError> {
+    for seq in steps(engine, owner, &put).await? {
+        engine
             .submit(Command::Cursor(CursorCommand {
                 seq,
                 rewind: false,
@@ -94,9 +107,9 @@ pub(crate) async fn put_cursor(
             }))
             .await?;
     }
-    match edge.engine.submit(Command::Cursor(put)).await? {
-        Answer::Cursor(cursor) => Ok(json(StatusCode::OK, &cursor)),
-        _ => Err(internal().into()),
+    match engine.submit(Command::Cursor(put)).await? {
+        Answer::Cursor(cursor) => Ok(cursor),
+        _ => Err(internal()),
     }
 }
 
@@ -130,13 +143,16 @@ fn read_put(owner: &Owner, name: &str, body: &JsonBody) -> Result<CursorCommand,
 
 /// Where to pause on the way. Nowhere, where the way is short, delivers nothing, or leads beyond the log: then the one
 /// command is carried out or refused as a whole.
-async fn steps(edge: &Edge, owner: &Owner, put: &CursorCommand) -> Result<Vec<Seq>, ApiError> {
+async fn steps(
+    engine: &Engine,
+    no: ParticipantNo,
+    put: &CursorCommand,
+) -> Result<Vec<Seq>, ApiError> {
     if put.seq <= STEP || !put.actor.external || !put.kinds.contains(EventKind::MessageReceived) {
         return Ok(Vec::new());
     }
-    let (no, name, seq) = (owner.no, put.name.clone(), put.seq);
-    let (kept, head) = edge
-        .engine
+    let (name, seq) = (put.name.clone(), put.seq);
+    let (kept, head) = engine
         .read(move |reader| {
             let kept = reader.cursor(no, &name)?.map_or(0, |row| row.seq);
             Ok((kept, reader.log(no, seq, EventKinds::ALL, 1)?.head))

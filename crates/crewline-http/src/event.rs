@@ -67,13 +67,7 @@ pub(crate) async fn get_events(
     let (parts, _) = request.into_parts();
     let asked = Asked::read(&parts)?;
     let owner = caller.owner(&edge, &id).await?;
-    if asked
-        .epoch
-        .as_ref()
-        .is_some_and(|epoch| epoch != edge.engine.epoch())
-    {
-        return Err(epoch_changed(edge.engine.epoch()).into());
-    }
+    check_epoch(&edge, asked.epoch.as_deref())?;
     let after = asked.place(&edge, owner.no).await?;
     if asked.stream {
         return stream::open(edge, caller, owner, after, asked.kinds).await;
@@ -100,6 +94,15 @@ pub(crate) fn participant_header(owner: &Owner) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
 }
 
+/// Refuses a consumer that knows the log by another epoch.
+pub(crate) fn check_epoch(edge: &Edge, known: Option<&str>) -> Result<(), ApiError> {
+    let epoch = edge.engine.epoch();
+    match known {
+        Some(known) if known != epoch => Err(epoch_changed(epoch)),
+        _ => Ok(()),
+    }
+}
+
 fn epoch_changed(epoch: &str) -> ApiError {
     ApiError::new(
         ErrorCode::EpochChanged,
@@ -110,7 +113,7 @@ fn epoch_changed(epoch: &str) -> ApiError {
     )
 }
 
-fn revoked() -> ApiError {
+pub(crate) fn revoked() -> ApiError {
     let detail = "The token or session was revoked while this call waited.";
     ApiError::new(ErrorCode::Unauthenticated, detail)
 }

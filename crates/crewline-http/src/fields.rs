@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crewline_api::{FieldCode, Payload, Timestamp};
+use crewline_api::{ApiError, FieldCode, Payload, Timestamp};
 
 use crate::fault::{Faults, Place, QUOTED_CHARS_MAX, quoted};
 use crate::json::Json;
@@ -31,10 +31,13 @@ impl<'a, 'f> Fields<'a, 'f> {
     }
 
     /// Starts to read a body; where it is no object, says so.
-    pub(crate) fn of_body(json: Json<'a>, faults: &'f Faults) -> Result<Self, String> {
+    pub(crate) fn of_body(json: Json<'a>, faults: &'f Faults) -> Result<Self, ApiError> {
         match json {
             Json::Object(entries) => Ok(Self::new(entries, Place::Body, faults)),
-            other => Err(format!("{}, and must be an object", other.what())),
+            other => {
+                let detail = format!("{}, and must be an object", other.what());
+                Err(ApiError::field("body", FieldCode::WrongType, detail))
+            }
         }
     }
 

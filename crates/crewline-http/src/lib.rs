@@ -21,6 +21,7 @@ mod event;
 mod fault;
 mod fields;
 mod json;
+mod live;
 mod me;
 mod message;
 mod openapi;
@@ -39,6 +40,7 @@ mod router;
 mod seen;
 mod serve;
 mod session;
+mod socket;
 mod stream;
 mod throttle;
 

@@ -10,7 +10,7 @@ use crewline_api::{
     ApiError, ChatId, FieldCode, IdError, IdempotencyKey, MessageId, MessageView, NewMessage,
     NewMessageUser, NewReply, ParticipantId, Priority, SentMessage,
 };
-use crewline_core::{Answer, Command, ReplyCommand, SendCommand};
+use crewline_core::{Actor, Answer, Command, ReplyCommand, SendCommand};
 
 use crate::answer::json;
 use crate::app::Edge;
@@ -66,18 +66,33 @@ pub(crate) async fn post_message(
     key: KeyHeader,
     body: JsonBody,
 ) -> Answered {
-    caller
-        .must_be_external("A user sends into a chat, by POST /api/v1/chats/{chatId}/messages.")?;
-    let message = read_message(&caller, key, &body)?;
-    let actor = caller.external(&edge, &message.from_ext_user_id).await?;
-    let command = SendCommand::new(message, actor.device)?;
-    sent(edge.engine.submit(Command::Send(command)).await?)
+    check_sender(&caller)?;
+    let command = send_command(&edge, &caller, body.json()?, Key::Header(key)).await?;
+    sent(edge.engine.submit(command).await?)
 }
 
-fn read_message(caller: &Caller, key: KeyHeader, body: &JsonBody) -> Result<NewMessage, ApiError> {
+/// Only externals send so.
+fn check_sender(caller: &Caller) -> Result<(), ApiError> {
+    caller.must_be_external("A user sends into a chat, by POST /api/v1/chats/{chatId}/messages.")
+}
+
+/// The command of a send, once it is known that the caller may act so.
+pub(crate) async fn send_command(
+    edge: &Edge,
+    caller: &Caller,
+    body: Json<'_>,
+    key: Key,
+) -> Result<Command, ApiError> {
+    check_sender(caller)?;
+    let message = read_message(caller, body, key)?;
+    let actor = caller.external(edge, &message.from_ext_user_id).await?;
+    Ok(Command::Send(SendCommand::new(message, actor.device)?))
+}
+
+fn read_message(caller: &Caller, body: Json<'_>, key: Key) -> Result<NewMessage, ApiError> {
     let faults = Faults::default();
-    let key = key.read(&faults);
-    let mut fields = body.fields(&faults)?;
+    let mut fields = Fields::of_body(body, &faults)?;
+    let key = key.read(&mut fields, &faults);
     let from = fields.text("fromExtUserId").unwrap_or_default();
     let name = fields.text("fromExtUserName").unwrap_or_default();
     let users = fields.list("toUsers").unwrap_or_default();
@@ -138,13 +153,24 @@ impl<S: Sync> FromRequestParts<S> for KeyHeader {
     }
 }
 
-impl KeyHeader {
-    /// The key; what is wrong with the header is a fault of the request.
-    fn read(self, faults: &Faults) -> Option<IdempotencyKey> {
-        self.0.unwrap_or_else(|(code, detail)| {
-            faults.add(IDEMPOTENCY_KEY, code, detail);
-            None
-        })
+/// Where the idempotency key of a command stands.
+pub(crate) enum Key {
+    /// In a header of the request.
+    Header(KeyHeader),
+    /// In the field `idempotencyKey` of the command.
+    Inside,
+}
+
+impl Key {
+    /// The key; what is wrong with it is a fault of the request.
+    fn read(self, fields: &mut Fields<'_, '_>, faults: &Faults) -> Option<IdempotencyKey> {
+        match self {
+            Self::Inside => fields.optional_parsed("idempotencyKey", read_id),
+            Self::Header(KeyHeader(key)) => key.unwrap_or_else(|(code, detail)| {
+                faults.add(IDEMPOTENCY_KEY, code, detail);
+                None
+            }),
+        }
     }
 }
 
@@ -176,23 +202,42 @@ pub(crate) async fn post_reply(
     key: KeyHeader,
     body: JsonBody,
 ) -> Answered {
-    let (_, actor) = caller.user_or(
-        "An external sends by POST /api/v1/messages; the same people have the same chat.",
-    )?;
-    let (reply, key) = read_reply(key, &body)?;
+    let actor = replier(&caller)?;
+    let (_, reply, key) = read_reply(body.json()?, Key::Header(key))?;
     let chat: ChatId = chat.parse().map_err(|_| ApiError::not_found())?;
     let command = ReplyCommand::new(actor, chat, reply, key)?;
     sent(edge.engine.submit(Command::Reply(command)).await?)
 }
 
+/// Only users reply.
+fn replier(caller: &Caller) -> Result<Actor, ApiError> {
+    let (_, actor) = caller.user_or(
+        "An external sends by POST /api/v1/messages; the same people have the same chat.",
+    )?;
+    Ok(actor)
+}
+
+/// The command of a reply that names its chat and its idempotency key inside.
+pub(crate) fn reply_command(caller: &Caller, body: Json<'_>) -> Result<Command, ApiError> {
+    let actor = replier(caller)?;
+    let (chat, reply, key) = read_reply(body, Key::Inside)?;
+    let chat: ChatId = chat.parse().map_err(|_| ApiError::not_found())?;
+    Ok(Command::Reply(ReplyCommand::new(actor, chat, reply, key)?))
+}
+
+/// A reply, with its chat where that stands inside.
 fn read_reply(
-    key: KeyHeader,
-    body: &JsonBody,
-) -> Result<(NewReply, Option<IdempotencyKey>), ApiError> {
+    body: Json<'_>,
+    key: Key,
+) -> Result<(String, NewReply, Option<IdempotencyKey>), ApiError> {
     let faults = Faults::default();
-    let key = key.read(&faults);
     let mut reply = NewReply::new("");
-    let mut fields = body.fields(&faults)?;
+    let mut fields = Fields::of_body(body, &faults)?;
+    let chat = match key {
+        Key::Header(_) => None,
+        Key::Inside => fields.text("chatId"),
+    };
+    let key = key.read(&mut fields, &faults);
     reply.message = fields.text("message").unwrap_or_default().into_owned();
     reply.priority = read_priority(&mut fields, &faults);
     let message_of_chat = |text: &str| {
@@ -207,7 +252,8 @@ fn read_reply(
     reply.reply_to = fields.optional_parsed("replyTo", message_of_chat);
     reply.read_up_to = fields.optional_parsed("readUpTo", message_of_chat);
     fields.end();
-    faults.finish(|| reply.check().map(|()| (reply, key)))
+    let chat = chat.unwrap_or_default().into_owned();
+    faults.finish(|| reply.check().map(|()| (chat, reply, key)))
 }
 
 fn sent(answer: Answer) -> Answered {

@@ -6,9 +6,10 @@ use crewline_api::{ApiError, ErrorCode};
 
 use crate::Settings;
 
-/// Whether a request changes nothing, and needs no `Origin`.
-pub(crate) fn is_read(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD)
+/// Whether a request with a cookie needs an `Origin`: one that may change something, and one that opens a socket, by
+/// which anything may be said later.
+pub(crate) fn is_needed(method: &Method, headers: &HeaderMap) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD) || headers.contains_key(header::UPGRADE)
 }
 
 /// Refuses a request whose `Origin` is missing, or is not this server's own and not one of the settings.

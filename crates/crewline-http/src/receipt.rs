@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use crewline_api::{
     ApiError, FieldCode, NewReceipts, ParticipantId, ReceiptSaid, ReceiptState, ReceiptsDone,
 };
-use crewline_core::{Answer, Command, ReceiptsCommand};
+use crewline_core::{Actor, Answer, Command, ReceiptsCommand};
 
 use crate::answer::json;
 use crate::app::Edge;
@@ -58,17 +58,32 @@ fn read_receipts(caller: &Caller, body: &JsonBody) -> Result<NewReceipts, ApiErr
     });
     let list = fields.list("receipts").unwrap_or_default();
     fields.end();
-    let receipts = list
-        .into_iter()
-        .enumerate()
-        .map(|(index, item)| read_receipt(item, index, &faults))
-        .collect();
+    let receipts = read_list(list, &faults);
     faults.finish(|| {
         Ok(NewReceipts {
             participant,
             receipts,
         })
     })
+}
+
+/// The command of receipts that stand by themselves in a list.
+pub(crate) fn receipts_command(actor: Actor, list: Json<'_>) -> Result<Command, ApiError> {
+    let faults = Faults::default();
+    let Json::List(list) = list else {
+        let detail = format!("{}, and must be a list", list.what());
+        return Err(ApiError::field("receipts", FieldCode::WrongType, detail));
+    };
+    let receipts = read_list(list, &faults);
+    let receipts = faults.finish(|| Ok(receipts))?;
+    Ok(Command::Receipts(ReceiptsCommand::new(actor, receipts)?))
+}
+
+fn read_list(list: Vec<Json<'_>>, faults: &Faults) -> Vec<ReceiptSaid> {
+    let items = list.into_iter().enumerate();
+    items
+        .map(|(index, item)| read_receipt(item, index, faults))
+        .collect()
 }
 
 /// A receipt; where it is at fault, one that stands in for it.

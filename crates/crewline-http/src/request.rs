@@ -17,6 +17,10 @@ use crate::app::Edge;
 use crate::problem::{self, Refusal};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The id of a request, for handlers that outlive their answer.
+#[derive(Clone)]
+pub(crate) struct RequestId(pub(crate) String);
+
 /// A request id of a caller is taken up to this length, so that it fits into a line of a log.
 const REQUEST_ID_BYTES_MAX: usize = 64;
 
@@ -34,9 +38,13 @@ pub(crate) fn describe_metrics() {
 }
 
 /// Wraps every call, and what is no call.
-pub(crate) async fn handle(State(edge): State<Edge>, request: Request, next: Next) -> Response {
+pub(crate) async fn handle(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers(), &edge);
+    if request.headers().contains_key(header::UPGRADE) {
+        // A session says it in its problem documents.
+        request.extensions_mut().insert(RequestId(id.clone()));
+    }
     let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("", MatchedPath::as_str);

@@ -11,6 +11,7 @@ use crate::app::Edge;
 use crate::problem::Refusal;
 use crate::{
     App, chat, cursor, docs, event, me, message, openapi, ops, people, receipt, request, session,
+    socket,
 };
 
 /// The calls, with their descriptions.
@@ -21,6 +22,7 @@ pub(crate) fn calls() -> OpenApiRouter<Edge> {
         .routes(routes!(message::get_message))
         .routes(routes!(chat::post_chat))
         .routes(routes!(event::get_events))
+        .routes(routes!(socket::get_socket))
         .routes(routes!(cursor::get_cursor, cursor::put_cursor))
         .routes(routes!(receipt::post_receipts))
         .routes(routes!(session::post_session, session::delete_session))

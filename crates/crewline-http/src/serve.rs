@@ -60,11 +60,17 @@ pub async fn serve(
     }
     drop(listener);
     stopping.cancel();
+    edge.live.stop();
+    edge.upgraded.close();
     tracing::info!(
         connections = connections.len(),
+        sockets = edge.upgraded.len(),
         "stopping: running requests are finished"
     );
-    let all_ended = async { while connections.join_next().await.is_some() {} };
+    let all_ended = async {
+        while connections.join_next().await.is_some() {}
+        edge.upgraded.wait().await;
+    };
     if tokio::time::timeout(STOP_WAIT, all_ended).await.is_err() {
         tracing::warn!(
             connections = connections.len(),

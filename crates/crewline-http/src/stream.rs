@@ -14,13 +14,13 @@ use bytes::Bytes;
 use crewline_api::{EventKinds, Seq};
 use crewline_engine::{Follower, Page};
 use futures_util::stream::unfold;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::acting::Owner;
 use crate::app::Edge;
 use crate::auth::Caller;
 use crate::event::{PARTICIPANT, epoch_header, participant_header};
+use crate::live::Entered;
 use crate::problem::Answered;
 
 /// Most events in one piece.
@@ -34,9 +34,11 @@ pub(crate) async fn open(
     after: Option<Seq>,
     kinds: EventKinds,
 ) -> Answered {
-    let mut changes = edge.engine.directory_changes();
-    // What changed before `changes` began to look is seen by looking once.
-    changes.mark_changed();
+    let entered = Entered::new(&edge, &caller, "sse");
+    // It may have ended between the request and this moment; from now on it is looked after.
+    if !caller.is_still_known(&edge).await? {
+        return Err(crate::event::revoked().into());
+    }
     let page = edge
         .engine
         .page(owner.no, after, kinds, PIECE_EVENTS_MAX)
@@ -51,11 +53,10 @@ pub(crate) async fn open(
         edge,
         caller,
         follower,
-        changes,
         first: Some(first),
         told,
         heartbeat_at,
-        _open: Open::new(),
+        entered,
     };
     let pieces = unfold(live, |mut live| async move {
         let piece = live.next().await?;
@@ -82,12 +83,11 @@ struct Live {
     edge: Edge,
     caller: Caller,
     follower: Follower,
-    changes: watch::Receiver<u64>,
     first: Option<Bytes>,
     /// Everything up to this seq was told, or passed by an `id:`.
     told: Seq,
     heartbeat_at: Instant,
-    _open: Open,
+    entered: Entered,
 }
 
 impl Live {
@@ -96,21 +96,17 @@ impl Live {
         if let Some(first) = self.first.take() {
             return Some(first);
         }
-        loop {
-            let wake_at = self.heartbeat_at.min(self.expires_at());
-            tokio::select! {
-                biased;
-                () = self.edge.stopping.cancelled() => return None,
-                changed = self.changes.changed() => {
-                    changed.ok()?;
-                    self.is_still_allowed().await?;
+        let wake_at = self.heartbeat_at.min(self.expires_at());
+        tokio::select! {
+            biased;
+            _ = &mut self.entered.end => None,
+            // What went wrong was told to the log by the engine. The reader comes again, and resumes.
+            page = self.follower.next(PIECE_EVENTS_MAX) => Some(self.tell(&page.ok()?)),
+            () = tokio::time::sleep_until(wake_at) => {
+                if self.has_expired() {
+                    return None;
                 }
-                // What went wrong was told to the log by the engine. The reader comes again, and resumes.
-                page = self.follower.next(PIECE_EVENTS_MAX) => return Some(self.tell(&page.ok()?)),
-                () = tokio::time::sleep_until(wake_at) => {
-                    self.is_still_allowed().await?;
-                    return Some(self.beat());
-                }
+                Some(self.beat())
             }
         }
     }
@@ -134,12 +130,10 @@ impl Live {
         Bytes::from(piece)
     }
 
-    async fn is_still_allowed(&mut self) -> Option<()> {
-        match self.caller.is_still_known(&self.edge).await {
-            Ok(true) => Some(()),
-            // When it cannot be found out, the reader has to come again, and be asked.
-            Ok(false) | Err(_) => None,
-        }
+    fn has_expired(&self) -> bool {
+        let now = self.edge.engine.now();
+        let end = self.caller.credential().expires_at;
+        end.is_some_and(|end| end <= now)
     }
 
     fn expires_at(&self) -> Instant {
@@ -173,20 +167,4 @@ fn write(page: &Page, told: Seq) -> Bytes {
 /// An id by itself: a reader keeps it, and tells nobody.
 fn write_id(seq: Seq, piece: &mut Vec<u8>) {
     let _ = write!(piece, "id: {seq}\n\n");
-}
-
-/// Counts the stream among the open ones for as long as it lives.
-struct Open;
-
-impl Open {
-    fn new() -> Self {
-        metrics::gauge!("crewline_sessions", "kind" => "sse").increment(1.0);
-        Self
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        metrics::gauge!("crewline_sessions", "kind" => "sse").decrement(1.0);
-    }
 }

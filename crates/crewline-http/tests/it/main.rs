@@ -21,4 +21,6 @@ mod rig;
 mod rights;
 mod serve;
 mod session;
+mod socket;
 mod stream;
+mod wire;

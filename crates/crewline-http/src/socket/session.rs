@@ -1,0 +1,395 @@
+//! A session from its hello to its end.
+//!
+//! One task does all of it. What is ready is written; what was written is flushed when nothing more is ready, so that
+//! what comes together leaves together. While the client takes nothing, nothing more is read from the log for it.
+
+use std::vec;
+
+use crewline_api::{ApiError, ErrorCode, Seq, close};
+use crewline_engine::{EncodedEvent, Follower, Page};
+use tokio::time::{Duration, Instant, sleep_until, timeout};
+
+use super::acks::Acks;
+use super::command::{Asking, Ready, UnderWay, problem};
+use super::frame::{self, Said};
+use super::open::{Opened, PAGE_EVENTS, is_passing, open};
+use super::wire::{Over, SLOW_MAX, Wire};
+use crate::acting::Owner;
+use crate::app::Edge;
+use crate::auth::Caller;
+use crate::live::{End, Entered};
+
+/// How long a client may take to say hello.
+const HELLO_WAIT: Duration = Duration::from_secs(10);
+/// Once a frame of events has so many bytes, the next events go into another one.
+const FRAME_BYTES: usize = 64 * 1024;
+/// How many heartbeats may pass without a word of the client.
+const SILENT_BEATS_MAX: u32 = 3;
+/// After the store refused to read or to confirm for now, the next try.
+const REST: Duration = Duration::from_secs(1);
+/// How long what was accepted may take to be finished when a session ends.
+const FINISH_MAX: Duration = Duration::from_secs(5);
+/// When the server stops, its clients come back within this time, each at a moment of its own.
+const COME_BACK_MS_MAX: u64 = 3_000;
+
+/// Serves a connection from its first frame to its last.
+pub(super) async fn serve(edge: Edge, caller: Caller, mut wire: Wire, request_id: String) {
+    let entered = Entered::new(&edge, &caller, "socket");
+    let over = match begin(&edge, &caller, &mut wire, &request_id).await {
+        Err(over) => over,
+        Ok(opened) => {
+            let welcome = frame::welcome(&opened.welcome);
+            // On the heap by itself: a session is moved once, and is no larger than what it holds.
+            let session = Session::new(edge, caller, entered, wire, opened, request_id);
+            return Box::pin(session.run(welcome)).await;
+        }
+    };
+    if let Over::Close(code, reason) = over {
+        wire.close(code, &reason).await;
+    }
+}
+
+/// From the connection to the welcome.
+async fn begin(
+    edge: &Edge,
+    caller: &Caller,
+    wire: &mut Wire,
+    request_id: &str,
+) -> Result<Opened, Over> {
+    let text = timeout(HELLO_WAIT, wire.next()).await;
+    let text = text.map_err(|_| Over::fault("No hello came within 10 seconds."))??;
+    let Said::Hello(hello) = frame::read(&text).map_err(Over::fault)? else {
+        return Err(Over::fault("The first frame must be a hello."));
+    };
+    let opened = async {
+        // It may have ended between the request and this moment; from now on it is looked after.
+        if !caller.is_still_known(edge).await? {
+            return Err(crate::event::revoked());
+        }
+        open(edge, caller, frame::read_hello(hello)?).await
+    };
+    match opened.await {
+        Ok(opened) => Ok(opened),
+        Err(error) => Err(refuse(wire, &error, request_id).await),
+    }
+}
+
+/// Says why a hello is refused.
+async fn refuse(wire: &mut Wire, error: &ApiError, request_id: &str) -> Over {
+    if is_passing(error) {
+        let delay = u64::from(error.retry_after_s.unwrap_or(1)) * 1000;
+        let reason = close::reason_with_delay(delay, "The server cannot read its store now.");
+        return Over::Close(close::TROUBLE, reason);
+    }
+    if error.code == ErrorCode::Unauthenticated {
+        return Over::Close(close::REVOKED, REVOKED.to_owned());
+    }
+    let frame = frame::error(&problem(error, request_id));
+    let said = async {
+        wire.write(frame).await?;
+        wire.flush().await
+    };
+    match timeout(SLOW_MAX, said).await {
+        Ok(Ok(())) => Over::Close(close::HELLO_REFUSED, error.code.title().to_owned()),
+        _ => Over::Gone,
+    }
+}
+
+const REVOKED: &str = "The credentials ended: signed out, revoked or disabled.";
+
+struct Session {
+    edge: Edge,
+    caller: Caller,
+    owner: Owner,
+    entered: Entered,
+    wire: Wire,
+    request_id: String,
+    follower: Follower,
+    /// Whether the store could not be read, and is left alone for a while.
+    resting: bool,
+    /// Events that were read and not written yet.
+    events: vec::IntoIter<EncodedEvent>,
+    /// Where the log was read to with them.
+    events_end: Seq,
+    /// Everything up to here was written, or skipped: it may be acked.
+    sent: Seq,
+    acks: Acks,
+    under_way: UnderWay,
+    silent_beats: u32,
+}
+
+impl Session {
+    fn new(
+        edge: Edge,
+        caller: Caller,
+        entered: Entered,
+        wire: Wire,
+        opened: Opened,
+        request_id: String,
+    ) -> Self {
+        let mut session = Self {
+            edge,
+            caller,
+            owner: opened.owner,
+            entered,
+            wire,
+            request_id,
+            follower: opened.follower,
+            resting: false,
+            events: Vec::new().into_iter(),
+            events_end: 0,
+            sent: opened.start,
+            acks: opened.acks,
+            under_way: UnderWay::default(),
+            silent_beats: 0,
+        };
+        session.take(opened.first);
+        session
+    }
+
+    async fn run(mut self, welcome: Vec<u8>) {
+        let over = match self.live(welcome).await {
+            Err(over) => over,
+            Ok(end) => self.end(end).await,
+        };
+        self.settle().await;
+        match over {
+            Over::Close(code, reason) => {
+                metrics::counter!("crewline_sessions_closed_total", "code" => code.to_string())
+                    .increment(1);
+                tracing::debug!(code, reason, "a session is closed");
+                self.wire.close(code, &reason).await;
+            }
+            Over::Gone => {
+                metrics::counter!("crewline_sessions_closed_total", "code" => "gone").increment(1);
+                tracing::debug!("a session's client is gone");
+            }
+        }
+    }
+
+    /// Serves until it must end, or is over.
+    async fn live(&mut self, welcome: Vec<u8>) -> Result<End, Over> {
+        self.wire.write(welcome).await?;
+        let beat = sleep_until(self.beat_at());
+        tokio::pin!(beat);
+        loop {
+            self.tell().await?;
+            self.confirm();
+            let room = self.wire.has_room();
+            let read = room && !self.resting && self.events.len() == 0;
+            let (waits, hears) = (!self.under_way.is_empty(), self.under_way.has_room());
+            let slow_at = self.wire.slow_at();
+            tokio::select! {
+                biased;
+                end = &mut self.entered.end => return Ok(end.unwrap_or(End::Stopping)),
+                Some(ready) = self.under_way.next(), if room && waits => {
+                    self.ready(ready).await?;
+                }
+                page = self.follower.next(PAGE_EVENTS), if read => self.read(page)?,
+                turn = self.wire.turn(hears) => {
+                    if let Some(text) = turn? {
+                        self.hear(&text).await?;
+                    }
+                }
+                () = &mut beat => {
+                    self.beat().await?;
+                    beat.as_mut().reset(self.beat_at());
+                }
+                () = sleep_until(slow_at.unwrap_or_else(Instant::now)), if slow_at.is_some() => {
+                    let reason = "Nothing of what waits was taken for 10 seconds.";
+                    return Err(Over::Close(close::TOO_SLOW, reason.to_owned()));
+                }
+            }
+        }
+    }
+
+    /// When to look next whether the client is there, and the credential valid.
+    fn beat_at(&self) -> Instant {
+        let beat = self.edge.settings.heartbeat;
+        let end = self.caller.credential().expires_at;
+        let left_ms = end.map(|end| end.as_millis() - self.edge.engine.now().as_millis());
+        // A little later, so that it has ended by then.
+        let left = left_ms.map(|left| Duration::from_millis(u64::try_from(left + 1).unwrap_or(0)));
+        Instant::now() + left.map_or(beat, |left| left.min(beat))
+    }
+
+    async fn beat(&mut self) -> Result<(), Over> {
+        let now = self.edge.engine.now();
+        if self
+            .caller
+            .credential()
+            .expires_at
+            .is_some_and(|end| end <= now)
+        {
+            return Err(Over::Close(close::REVOKED, REVOKED.to_owned()));
+        }
+        self.silent_beats = if self.wire.take_heard() {
+            0
+        } else {
+            self.silent_beats + 1
+        };
+        if self.silent_beats > SILENT_BEATS_MAX {
+            let reason = "Nothing was heard for three heartbeats.";
+            return Err(Over::Close(close::SILENT, reason.to_owned()));
+        }
+        if self.wire.has_room() {
+            self.wire.ping().await?;
+        }
+        Ok(())
+    }
+
+    /// What a reading of the log gave.
+    fn read(&mut self, page: Result<Page, ApiError>) -> Result<(), Over> {
+        match page {
+            Ok(page) => {
+                self.take(page);
+                Ok(())
+            }
+            // Retention went past a client that was far behind: it learns what to do when it comes back.
+            Err(error) if !is_passing(&error) => {
+                let reason = close::reason_with_delay(0, error.code.title());
+                Err(Over::Close(close::TROUBLE, reason))
+            }
+            Err(_) => {
+                self.resting = true;
+                self.under_way.push(Box::pin(async {
+                    tokio::time::sleep(REST).await;
+                    Ready::Rested
+                }));
+                Ok(())
+            }
+        }
+    }
+
+    fn take(&mut self, page: Page) {
+        self.events_end = page.next;
+        self.events = page.events.into_iter();
+        if self.events.len() == 0 {
+            self.sent = self.sent.max(self.events_end);
+        }
+    }
+
+    /// Writes events that were read, as long as there is room.
+    async fn tell(&mut self) -> Result<(), Over> {
+        while self.events.len() > 0 && self.wire.has_room() {
+            let mut frame = b"{\"events\":[".to_vec();
+            while frame.len() < FRAME_BYTES
+                && let Some(event) = self.events.next()
+            {
+                event.write_json(&mut frame);
+                frame.push(b',');
+                self.sent = event.seq();
+                self.acks.sent(&event);
+            }
+            frame.pop();
+            frame.extend_from_slice(b"]}");
+            if self.events.len() == 0 {
+                self.sent = self.events_end;
+                // Whoever is idle holds no page.
+                self.events = Vec::new().into_iter();
+            }
+            self.wire.write(frame).await?;
+        }
+        Ok(())
+    }
+
+    /// Begins to confirm what was acked.
+    fn confirm(&mut self) {
+        if let Some(act) = self.acks.next(&self.edge.engine) {
+            self.under_way
+                .push(Box::pin(async move { Ready::Confirmed(act.await) }));
+        }
+    }
+
+    async fn ready(&mut self, ready: Ready) -> Result<(), Over> {
+        match ready {
+            Ready::Done { frame, .. } => self.wire.write(frame).await?,
+            Ready::Confirmed(confirmed) => {
+                if let Err(error) = self.acks.ended(confirmed) {
+                    tracing::info!(%error, "an ack is tried again in a moment");
+                    self.under_way.push(Box::pin(async {
+                        tokio::time::sleep(REST).await;
+                        Ready::ConfirmAgain
+                    }));
+                }
+            }
+            Ready::ConfirmAgain => self.acks.again(),
+            Ready::Rested => self.resting = false,
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, text: &str) -> Result<(), Over> {
+        match frame::read(text).map_err(Over::fault)? {
+            Said::Hello(_) => Err(Over::fault("A session has one hello.")),
+            Said::Ack(seq) if seq > self.sent => {
+                Err(Over::fault("The ack is beyond what was sent."))
+            }
+            Said::Ack(seq) => {
+                self.acks.acked(seq);
+                Ok(())
+            }
+            Said::Do { id, what } => {
+                let asking = Asking {
+                    edge: &self.edge,
+                    caller: &self.caller,
+                    owner: &self.owner,
+                    request_id: &self.request_id,
+                };
+                match asking.begin(id, what, &mut self.under_way).await {
+                    Some(refusal) => self.wire.write(refusal).await,
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// What was accepted is answered before the server stops.
+    async fn end(&mut self, end: End) -> Over {
+        if end == End::Revoked {
+            return Over::Close(close::REVOKED, REVOKED.to_owned());
+        }
+        let answer = async {
+            while let Some(ready) = self.under_way.next().await {
+                if let Ready::Confirmed(_) | Ready::Done { .. } = ready {
+                    self.ready(ready).await?;
+                }
+            }
+            self.wire.flush().await
+        };
+        if let Ok(Err(over)) = timeout(FINISH_MAX, answer).await {
+            return over;
+        }
+        let random = self.edge.engine.random()[0];
+        let delay = COME_BACK_MS_MAX * u64::from(random) / u64::from(u8::MAX);
+        let reason = close::reason_with_delay(delay, "The server stops.");
+        Over::Close(close::STOPPING, reason)
+    }
+
+    /// What was acked is confirmed, also where the client has gone since: it will not say it again.
+    async fn settle(&mut self) {
+        let confirmed = async {
+            loop {
+                self.confirm();
+                if !self.acks.is_under_way() {
+                    return;
+                }
+                match self.under_way.next().await {
+                    None => return,
+                    Some(Ready::Confirmed(confirmed)) => {
+                        if self.acks.ended(confirmed).is_err() {
+                            return;
+                        }
+                    }
+                    Some(Ready::ConfirmAgain) => self.acks.again(),
+                    Some(_) => {}
+                }
+            }
+        };
+        let _ = timeout(FINISH_MAX, confirmed).await;
+        if let Some(last) = self.acks.last() {
+            // Nobody waits for it: it only saves the next session a look into the log.
+            let _ = self.edge.engine.enqueue(last);
+        }
+    }
+}
