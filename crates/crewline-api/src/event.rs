@@ -17,7 +17,6 @@ macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $name:ident = $text:literal, $code:literal;)+) => {
         /// The kinds of events. A consumer skips kinds that it does not know.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[non_exhaustive]
         pub enum EventKind { $($(#[doc = $doc])+ #[serde(rename = $text)] $name = $code,)+ }
 

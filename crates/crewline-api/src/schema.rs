@@ -37,6 +37,9 @@ value_schemas! {
         .content_encoding("base64");
     Timestamp => text("RFC 3339 in UTC, to the millisecond.", "2026-11-23T03:47:29.120Z")
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    EventKind => ObjectBuilder::new().schema_type(Type::String)
+        .description(Some("A kind of event. A consumer skips kinds that it does not know."))
+        .enum_values(Some(EventKind::ALL.iter().map(|kind| kind.as_str())));
     Priority => ObjectBuilder::new().schema_type(Type::Integer)
         .description(Some("1 emergency, 2 normal with an alert that passes, 3 normal with an alert that stays"))
         .minimum(Some(1)).maximum(Some(3)).default(Some(2.into()));

@@ -70,6 +70,20 @@ pub(crate) async fn get_openapi(_: NoQuery) -> Answered {
     Ok(json_bytes(StatusCode::OK, DESCRIPTION.to_vec()))
 }
 
+static SOCKET: LazyLock<Bytes> = LazyLock::new(|| {
+    // Made of texts, lists and maps with texts for keys, like the other.
+    Bytes::from(serde_json::to_vec(&crate::asyncapi()).unwrap_or_default())
+});
+
+/// The description of the socket.
+#[utoipa::path(
+    get, path = "/api/asyncapi.json", tag = "operations", security(()),
+    responses((status = 200, description = "AsyncAPI 3.0", body = serde_json::Value), DocsRefusals)
+)]
+pub(crate) async fn get_asyncapi(_: NoQuery) -> Answered {
+    Ok(json_bytes(StatusCode::OK, SOCKET.to_vec()))
+}
+
 /// A page to read the description, and to try calls. It needs no other host.
 #[utoipa::path(
     get, path = "/api/docs", tag = "operations", security(()),

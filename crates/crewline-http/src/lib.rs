@@ -12,6 +12,7 @@
 mod acting;
 mod answer;
 mod app;
+mod asyncapi;
 mod auth;
 mod body;
 mod chat;
@@ -45,6 +46,7 @@ mod stream;
 mod throttle;
 
 pub use app::{App, MetricsRenderer, Settings};
+pub use asyncapi::asyncapi;
 pub use openapi::openapi;
 pub use proxy::{Network, NotANetwork};
 pub use router::router;

@@ -33,6 +33,7 @@ pub(crate) fn calls() -> OpenApiRouter<Edge> {
         .routes(routes!(ops::get_ready))
         .routes(routes!(ops::get_metrics))
         .routes(routes!(docs::get_openapi))
+        .routes(routes!(docs::get_asyncapi))
         .routes(routes!(docs::get_docs))
 }
 

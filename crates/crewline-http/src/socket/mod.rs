@@ -14,6 +14,8 @@ mod session;
 mod upgrade;
 mod wire;
 
+#[cfg(test)]
+pub(crate) use frame::{Said, read as read_frame, read_hello};
 pub(crate) use upgrade::get_socket;
 
 pub(crate) use upgrade::__path_get_socket;

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on says so by a panic"
 )]
 
+mod asyncapi;
 mod bad_message;
 mod bad_request;
 mod bad_value;
