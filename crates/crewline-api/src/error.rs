@@ -36,6 +36,8 @@ macro_rules! codes {
 codes! {
     /// The body is not JSON in UTF-8.
     NotJson = "not_json", 400, "The body is not JSON";
+    /// A request without TLS at a port that speaks TLS.
+    TlsRequired = "tls_required", 400, "This port speaks TLS";
     /// No credentials, or such as are not known (any more).
     Unauthenticated = "unauthenticated", 401, "Credentials are missing or not valid";
     /// The user or the password is wrong; which of them is not said.

@@ -125,7 +125,11 @@ impl Cli {
             .map(|format| format.as_str().to_owned());
         put("log.format", "--log-format", format);
         match &self.command {
-            Command::Serve(args) => put("http.listen", "--listen", args.listen.clone()),
+            Command::Serve(args) => {
+                put("http.listen", "--listen", args.listen.clone());
+                put("http.tlsCert", "--tls-cert", args.tls_cert.clone());
+                put("http.tlsKey", "--tls-key", args.tls_key.clone());
+            }
             Command::Send(args) => put("client.url", "--url", args.connection.url.clone()),
             Command::Listen(args) => put("client.url", "--url", args.connection.url.clone()),
             _ => {}

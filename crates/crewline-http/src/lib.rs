@@ -44,10 +44,11 @@ mod session;
 mod socket;
 mod stream;
 mod throttle;
+pub mod tls;
 
 pub use app::{App, MetricsRenderer, Settings};
 pub use asyncapi::asyncapi;
 pub use openapi::openapi;
 pub use proxy::{Network, NotANetwork};
 pub use router::router;
-pub use serve::serve;
+pub use serve::{serve, serve_tls};

@@ -115,7 +115,7 @@ impl RequestIds {
         }
     }
 
-    fn next(&self) -> String {
+    pub(crate) fn next(&self) -> String {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         // An odd factor maps each count to a place of its own, and neighbours far apart.
         let id = self.random ^ count.wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -10,16 +10,20 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
+use axum::middleware::map_response;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
+use crate::app::Edge;
+use crate::tls::{self, Tls};
 use crate::{App, router};
 
 /// How long a connection may take to send the head of its next request, or rest between two.
@@ -40,8 +44,32 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
     let edge = app.edge.clone();
+    listen(listener, None, edge, router(app), shutdown).await
+}
+
+/// Like [`serve()`], by TLS.
+///
+/// # Errors
+/// None at present: what goes wrong with one connection ends that one.
+pub async fn serve_tls(
+    listener: TcpListener,
+    tls: Tls,
+    app: App,
+    shutdown: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
+    let edge = app.edge.clone();
+    let router = router(app).layer(map_response(tls::strict_transport));
+    listen(listener, Some(tls), edge, router, shutdown).await
+}
+
+async fn listen(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    edge: Edge,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
     let stopping = edge.stopping.clone();
-    let router = router(app);
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
@@ -52,7 +80,13 @@ pub async fn serve(
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(connection(stream, peer, router.clone(), stopping.clone()));
+                    // Answers are small and whole: none waits to be sent together with the next.
+                    let _ = stream.set_nodelay(true);
+                    let (router, stopping) = (router.clone(), stopping.clone());
+                    match tls.clone() {
+                        None => connections.spawn(connection(stream, peer, router, stopping)),
+                        Some(tls) => connections.spawn(secured(stream, peer, tls, edge.clone(), router)),
+                    };
                 }
                 Err(error) => rest(&error).await,
             },
@@ -95,14 +129,26 @@ async fn rest(error: &io::Error) {
     }
 }
 
+/// A connection by TLS: the handshake, and then one like any other. Nothing was asked before the handshake is done, so
+/// that nothing is lost when the server stops in the middle of it.
+async fn secured(stream: TcpStream, peer: SocketAddr, tls: Tls, edge: Edge, router: Router) {
+    let stopping = edge.stopping.clone();
+    let stream = tokio::select! {
+        stream = tls.secure(stream, peer, || edge.request_ids.next()) => stream,
+        () = stopping.cancelled() => None,
+    };
+    drop((tls, edge));
+    if let Some(stream) = stream {
+        connection(stream, peer, router, stopping).await;
+    }
+}
+
 async fn connection(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
     router: Router,
     stopping: CancellationToken,
 ) {
-    // Answers are small and whole: none waits to be sent together with the next.
-    let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| answer(router.clone(), peer, request));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT);

@@ -1,7 +1,6 @@
 //! `crewline serve --demo`: a small directory in an empty store, and how to use it, printed once.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use crewline_api::{ParticipantId, Role};
@@ -13,8 +12,8 @@ use crate::failure::Failure;
 
 /// The external of the demo.
 const EXTERNAL: &str = "scada:demo";
-/// The address that the other commands take by themselves.
-const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
+/// The server that the other commands take by themselves.
+const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 /// The people of the demo.
 const PEOPLE: [(&str, &str, Role); 3] = [
     ("admin", "Administrator", Role::Administrator),
@@ -114,17 +113,16 @@ fn readable_password() -> Result<String, Failure> {
 }
 
 /// What to print.
-pub(crate) fn text(demo: &Demo, address: SocketAddr, store: &Path) -> String {
+pub(crate) fn text(demo: &Demo, url: &str, store: &Path) -> String {
     let program = program();
     match demo {
-        Demo::Made(secrets) => made(secrets, address, &program),
-        Demo::Kept => kept(address, store, &program),
+        Demo::Made(secrets) => made(secrets, url, &program),
+        Demo::Kept => kept(url, store, &program),
     }
 }
 
-fn made(secrets: &Secrets, address: SocketAddr, program: &str) -> String {
-    let url = format!("http://{address}");
-    let at = if address.to_string() == DEFAULT_ADDRESS {
+fn made(secrets: &Secrets, url: &str, program: &str) -> String {
+    let at = if url == DEFAULT_URL {
         String::new()
     } else {
         format!("CREWLINE_URL={url} ")
@@ -168,11 +166,11 @@ fn made(secrets: &Secrets, address: SocketAddr, program: &str) -> String {
     )
 }
 
-fn kept(address: SocketAddr, store: &Path, program: &str) -> String {
+fn kept(url: &str, store: &Path, program: &str) -> String {
     let store = store.display();
     format!(
         "
-  Crewline is ready at http://{address}; the API to try is at http://{address}/api/docs.
+  Crewline is ready at {url}; the API to try is at {url}/api/docs.
   The store {store} has a directory already, and was left as it is. Secrets are not shown again; to make new ones:
     {program} token create --user alice --store sqlite://{store}
     {program} token create --external {EXTERNAL} --store sqlite://{store}

@@ -14,6 +14,7 @@ pub(crate) mod serve;
 mod sql_prompt;
 mod states;
 mod story;
+mod tls;
 pub(crate) mod token;
 pub(crate) mod user;
 mod user_file;

@@ -10,9 +10,10 @@ use crewline_engine::{Engine, Options, SystemClock};
 use crewline_http::{App, Settings};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::demo;
+use super::{demo, tls};
 use crate::config::Config;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -26,13 +27,15 @@ const LOST_GRACE: Duration = Duration::from_secs(1);
 const THREADS_GRACE: Duration = Duration::from_millis(200);
 
 const HELP: &str = "\
-When it is ready it prints one line on standard output, listening on http://ADDR:PORT; the log goes to standard error.
+When it is ready it prints one line on standard output, listening on http://ADDR:PORT (or https); the log goes to
+standard error.
 SIGTERM or Ctrl-C: it takes no more work, finishes what it has accepted, and exits 0 within 10 seconds. A second one
 ends it at once.
 
 Examples:
   crewline serve
   crewline serve --store sqlite:///var/lib/crewline/crewline.db --listen 127.0.0.1:8080 --log-format json
+  crewline serve --listen 0.0.0.0:8443 --tls-cert crew.pem --tls-key crew.key
   crewline serve --demo --store sqlite://data/crewline.db    with a few people to play with";
 
 /// Start the server
@@ -42,6 +45,12 @@ pub(crate) struct ServeArgs {
     /// Address and port; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Option<String>,
+    /// The certificate to speak TLS with, in PEM, those above it behind it; with --tls-key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_cert: Option<String>,
+    /// The private key of the certificate, in PEM; SIGHUP reads both files again
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_key: Option<String>,
     /// In an empty store, make an administrator, two crew members and one external, and print once how to use them
     #[arg(long)]
     pub(crate) demo: bool,
@@ -60,6 +69,7 @@ pub(crate) fn run(args: &ServeArgs, context: &mut Context) -> Result<(), Failure
 
 async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
     let metrics = telemetry::start()?;
+    let tls = tls::open(context.config.http.tls.as_ref())?;
     let listener = bind(context.config.http.listen).await?;
     let address = listener
         .local_addr()
@@ -80,33 +90,35 @@ async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
     let stop = CancellationToken::new();
     let signals = tokio::spawn(heed_signals(Signals::new()?, stop.clone()));
 
+    let reloads = tokio::spawn(tls::heed_hangups(tls.clone())?);
+
     warn_of_exposure(address, &context.config);
     tracing::info!(%address, store = %context.store_path().display(), "ready");
-    context
-        .out
-        .line(&format!("listening on http://{address}"))?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{address}");
+    context.out.line(&format!("listening on {url}"))?;
     if let Some(demo) = demo {
-        crate::output::complain(&demo::text(&demo, address, context.store_path()));
+        crate::output::complain(&demo::text(&demo, &url, context.store_path()));
     }
 
-    let outcome = serve_until(listener, app, &engine, stop).await;
+    let until = stop.clone().cancelled_owned();
+    let serving = match tls {
+        None => tokio::spawn(crewline_http::serve(listener, app, until)),
+        Some(tls) => tokio::spawn(crewline_http::serve_tls(listener, tls, app, until)),
+    };
+    let outcome = serve_until(serving, &engine, stop).await;
     upkeep.abort();
     signals.abort();
+    reloads.abort();
     outcome
 }
 
 /// Serves until the token is cancelled or the store is lost, then finishes what was accepted.
 async fn serve_until(
-    listener: TcpListener,
-    app: App,
+    mut serving: JoinHandle<std::io::Result<()>>,
     engine: &Engine,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
-    let mut serving = tokio::spawn(crewline_http::serve(
-        listener,
-        app,
-        stop.clone().cancelled_owned(),
-    ));
     tokio::select! {
         ended = &mut serving => return finish(ended, engine).await,
         () = stop.cancelled() => {}
@@ -169,7 +181,7 @@ fn settings(config: &Config) -> Settings {
     Settings {
         session_days: config.auth.session_days as u32,
         wrong_passwords_per_minute: config.auth.wrong_passwords_per_minute as u32,
-        secure_cookie: config.http.behind_tls,
+        secure_cookie: config.http.is_secure(),
         origins: config.http.origins.clone(),
         trusted_proxies: config.http.trusted_proxies.clone(),
         heartbeat: Duration::from_secs(config.http.heartbeat_s),
@@ -177,11 +189,10 @@ fn settings(config: &Config) -> Settings {
 }
 
 fn warn_of_exposure(address: SocketAddr, config: &Config) {
-    let proxied = config.http.behind_tls || !config.http.trusted_proxies.is_empty();
-    if !address.ip().is_loopback() && !proxied {
+    if let Some(what) = config.http.exposure(address) {
         tracing::warn!(
-            "listening on {address} WITHOUT TLS: passwords, tokens and messages can be read on the way. \
-             Listen on 127.0.0.1 behind a proxy that speaks TLS, and set http.behindTls = true and http.trustedProxies"
+            "{what}. Serve by TLS with --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy that speaks TLS, and \
+             set http.behindTls = true and http.trustedProxies"
         );
     }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crewline_http::Network;
+use crewline_http::tls::TlsFiles;
 
 use super::Layers;
 use crate::failure::Failure;
@@ -20,6 +21,8 @@ pub(crate) struct Http {
     pub(crate) trusted_proxies: Vec<Network>,
     /// Whether a proxy that speaks TLS stands before this server.
     pub(crate) behind_tls: bool,
+    /// The certificate and key to speak TLS with, where the server does so itself.
+    pub(crate) tls: Option<TlsFiles>,
 }
 
 impl Http {
@@ -54,7 +57,44 @@ impl Http {
                 layers.wrong("http.trustedProxies", expected)
             })?,
             behind_tls: layers.flag("http.behindTls")?,
+            tls: tls_files(layers)?,
         })
+    }
+
+    /// Whether people reach this server by https.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.behind_tls || self.tls.is_some()
+    }
+
+    /// What nobody should overlook: that it can be reached from elsewhere, and what is sent can be read on the way.
+    pub(crate) fn exposure(&self, address: SocketAddr) -> Option<String> {
+        let protected = self.is_secure() || !self.trusted_proxies.is_empty();
+        (!address.ip().is_loopback() && !protected).then(|| {
+            format!(
+                "listening on {address} WITHOUT TLS: passwords, tokens and messages can be read on the way"
+            )
+        })
+    }
+}
+
+/// Both files, or none.
+fn tls_files(layers: &Layers) -> Result<Option<TlsFiles>, Failure> {
+    let (certificate, key) = (layers.text("http.tlsCert")?, layers.text("http.tlsKey")?);
+    let half = |given: &str, flag: &str, missing: &str, missing_flag: &str| {
+        let what = format!(
+            "{given} is set (from {}) and {missing} is not: TLS needs the certificate and its key",
+            layers.origin(given)
+        );
+        Err(Failure::new(what).remedy(format!("{flag} FILE {missing_flag} FILE, or neither")))
+    };
+    match (certificate.is_empty(), key.is_empty()) {
+        (true, true) => Ok(None),
+        (false, false) => Ok(Some(TlsFiles {
+            certificate: certificate.into(),
+            key: key.into(),
+        })),
+        (false, true) => half("http.tlsCert", "--tls-cert", "http.tlsKey", "--tls-key"),
+        (true, false) => half("http.tlsKey", "--tls-key", "http.tlsCert", "--tls-cert"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The binary as a person or a script uses it: spawned, spoken to over pipes, signals and HTTP.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod authority;
 mod config;
 mod db;
 mod demo;
@@ -12,5 +13,6 @@ mod proxy;
 mod send;
 mod serve;
 mod support;
+mod tls;
 mod token;
 mod user;

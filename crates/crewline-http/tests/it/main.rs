@@ -25,3 +25,4 @@ mod session;
 mod socket;
 mod stream;
 mod wire;
+mod tls;

@@ -1,0 +1,129 @@
+//! From an accepted connection to one that speaks TLS: one after the other, each for itself, and none for long.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crewline_api::{ApiError, ErrorCode, Problem};
+use metrics::{counter, describe_counter};
+use rustls::ServerConfig;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// From the connection to the end of the handshake, the wait for a free place included.
+const WAIT: Duration = Duration::from_secs(10);
+/// Handshakes under way at once: each is work for a core, and may hold up to 64 KiB.
+const AT_ONCE: usize = 1024;
+/// What a connection may hold of answers that its client does not take. Two records of TLS: one is on its way while
+/// the next one is made.
+const BUFFER_BYTES: usize = 32 * 1024;
+/// Every conversation of TLS begins with a record of this type.
+const HANDSHAKE_RECORD: u8 = 0x16;
+/// How much of a request without TLS is read before it is answered, and how much after it.
+const PLAIN_BYTES_MAX: usize = 64 * 1024;
+
+const HANDSHAKES: &str = "crewline_tls_handshakes_total";
+
+pub(super) fn describe_metrics() {
+    describe_counter!(
+        HANDSHAKES,
+        "Handshakes of TLS, by outcome: done, failed, late (not done in 10 s), plain (the client spoke no TLS)"
+    );
+}
+
+/// The places for handshakes.
+pub(super) struct Handshakes {
+    free: Semaphore,
+}
+
+impl Handshakes {
+    pub(super) fn new() -> Self {
+        Self {
+            free: Semaphore::new(AT_ONCE),
+        }
+    }
+
+    /// Speaks TLS on a connection. None: there was no handshake, and the connection is closed.
+    pub(super) async fn secure(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        config: Arc<ServerConfig>,
+        request_id: impl FnOnce() -> String,
+    ) -> Option<TlsStream<TcpStream>> {
+        let outcome = match tokio::time::timeout(WAIT, self.shake(stream, config, request_id)).await
+        {
+            Ok(Ok(Some(stream))) => {
+                counter!(HANDSHAKES, "outcome" => "done").increment(1);
+                return Some(stream);
+            }
+            Ok(Ok(None)) => {
+                tracing::debug!(%peer, "a client spoke HTTP without TLS, and was told");
+                "plain"
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%peer, %error, "a handshake failed");
+                "failed"
+            }
+            Err(_) => {
+                tracing::debug!(%peer, wait_s = WAIT.as_secs(), "a handshake took too long");
+                "late"
+            }
+        };
+        counter!(HANDSHAKES, "outcome" => outcome).increment(1);
+        None
+    }
+
+    async fn shake(
+        &self,
+        stream: TcpStream,
+        config: Arc<ServerConfig>,
+        request_id: impl FnOnce() -> String,
+    ) -> io::Result<Option<TlsStream<TcpStream>>> {
+        // Who says nothing takes no place from those who do.
+        let mut first = [0];
+        if stream.peek(&mut first).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if first[0] != HANDSHAKE_RECORD && first[0].is_ascii_alphabetic() {
+            answer_plain(stream, &request_id()).await?;
+            return Ok(None);
+        }
+        let _place = self.free.acquire().await.map_err(io::Error::other)?;
+        let limit = |connection: &mut rustls::ServerConnection| {
+            connection.set_buffer_limit(Some(BUFFER_BYTES));
+        };
+        TlsAcceptor::from(config)
+            .accept_with(stream, limit)
+            .await
+            .map(Some)
+    }
+}
+
+/// Tells a client that spoke HTTP what this port speaks. Nothing that it asked for happens.
+async fn answer_plain(mut stream: TcpStream, request_id: &str) -> io::Result<()> {
+    let error = ApiError::new(
+        ErrorCode::TlsRequired,
+        "This port speaks TLS, and this request came without: nothing was done. Write https:// instead of http://. \
+         What was sent could be read on the way: a token or a password in it should be replaced.",
+    );
+    let body = serde_json::to_vec(&Problem::new(&error, request_id))?;
+    let head = format!(
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
+         x-request-id: {request_id}\r\nx-content-type-options: nosniff\r\ncache-control: no-store\r\n\
+         connection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(&[head.as_bytes(), &body].concat()).await?;
+    stream.shutdown().await?;
+    // What was sent is read until the client has closed: a connection that is closed with bytes unread is reset, and
+    // takes the answer with it.
+    let mut rest = (&mut stream).take(PLAIN_BYTES_MAX as u64);
+    let mut piece = [0; 1024];
+    while rest.read(&mut piece).await? > 0 {}
+    Ok(())
+}
