@@ -24,11 +24,12 @@ pub struct Settings {
     pub session_days: u32,
     /// How many wrong passwords in a minute, for one user or from one address, before sign-in rests.
     pub wrong_passwords_per_minute: u32,
-    /// Whether people reach this server by https, so that their cookie is `Secure` and their `Origin` is of https.
+    /// Whether people reach this server by https alone, so that their cookie is `Secure` and their `Origin` is of https.
     pub secure_cookie: bool,
     /// Origins beside the server's own from which pages may write with a cookie, such as `https://chat.example.org`.
     pub origins: Vec<String>,
-    /// Proxies whose header `X-Forwarded-For` is believed, so that wrong passwords count for who sent them.
+    /// Proxies whose headers `X-Forwarded-For` and `X-Forwarded-Proto` are believed: so wrong passwords count for who
+    /// sent them, and people who came by https are known to have done so.
     pub trusted_proxies: Vec<Network>,
     /// Time between two heartbeats of an event stream.
     pub heartbeat: Duration,

@@ -4,7 +4,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use crewline_api::{ApiError, ErrorCode};
 
-use crate::Settings;
+use crate::{Settings, proxy};
 
 /// Whether a request with a cookie needs an `Origin`: one that may change something, and one that opens a socket, by
 /// which anything may be said later.
@@ -21,7 +21,7 @@ pub(crate) fn check(parts: &Parts, settings: &Settings) -> Result<(), ApiError> 
         ));
     };
     let origin = origin.to_str().unwrap_or_default();
-    let scheme = if settings.secure_cookie {
+    let scheme = if proxy::is_https(parts, settings) {
         "https"
     } else {
         "http"

@@ -1,14 +1,22 @@
-//! Where a request came from: the address at the other end of the connection, or, where that is a proxy that the
-//! settings trust, the one that the proxy names.
+//! Where a request came from and how: the address at the other end of the connection, or, where that is a proxy that
+//! the settings trust, what the proxy says.
+//!
+//! `Forwarded` (RFC 7239) is not read: a proxy that does not know it passes on what the caller wrote there.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
+use axum::extract::ConnectInfo;
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
+
+use crate::Settings;
 
 /// Each proxy on the way adds the address that it was called from, at the end.
 const FORWARDED_FOR: &str = "x-forwarded-for";
+/// How the proxy was called: `http` or `https`.
+const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
 /// Addresses of proxies: one, such as `10.0.0.5`, or a network, such as `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,11 +72,42 @@ impl FromStr for Network {
     }
 }
 
-/// Who called. What a proxy that is not trusted says is not believed: anybody can send that header.
-pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
-    let is_trusted = |address| trusted.iter().any(|network| network.contains(address));
+/// Who called, where the connection is known.
+pub(crate) fn client(parts: &Parts, settings: &Settings) -> Option<IpAddr> {
+    Some(named_client(
+        peer(parts)?,
+        &parts.headers,
+        &settings.trusted_proxies,
+    ))
+}
+
+/// Whether the person at the other end came by https: to this server itself, to a proxy of which the settings say so, or
+/// to one that is trusted and says so.
+pub(crate) fn is_https(parts: &Parts, settings: &Settings) -> bool {
+    let trusts = |peer| is_trusted(peer, &settings.trusted_proxies);
+    settings.secure_cookie || (peer(parts).is_some_and(trusts) && said_https(&parts.headers))
+}
+
+fn peer(parts: &Parts) -> Option<IpAddr> {
+    let info = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    info.map(|info| info.0.ip())
+}
+
+fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
+    trusted.iter().any(|network| network.contains(address))
+}
+
+/// The last word is the nearest proxy's, as in [`FORWARDED_FOR`]: it alone is known to be written by one that is trusted.
+fn said_https(headers: &HeaderMap) -> bool {
+    let last = headers.get_all(FORWARDED_PROTO).iter().next_back();
+    let last = last.and_then(|value| value.to_str().ok()?.rsplit(',').next());
+    last.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
+}
+
+/// What a proxy that is not trusted says is not believed: anybody can send that header.
+fn named_client(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
     let mut client = peer;
-    if !is_trusted(client) {
+    if !is_trusted(client, trusted) {
         return client;
     }
     let named: Vec<&str> = headers
@@ -83,7 +122,7 @@ pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> 
             break;
         };
         client = address;
-        if !is_trusted(client) {
+        if !is_trusted(client, trusted) {
             break;
         }
     }
@@ -114,7 +153,7 @@ mod tests {
             headers.append(FORWARDED_FOR, HeaderValue::from_str(value).unwrap());
         }
         let trusted: Vec<Network> = trusted.iter().map(|text| text.parse().unwrap()).collect();
-        client(peer.parse().unwrap(), &headers, &trusted).to_string()
+        named_client(peer.parse().unwrap(), &headers, &trusted).to_string()
     }
 
     #[test]
@@ -142,6 +181,50 @@ mod tests {
             client_of("::ffff:10.0.0.1", &said, &["10.0.0.1"]),
             "10.9.9.9"
         );
+    }
+
+    fn https(peer: &str, said: &[&str], settings: &Settings) -> bool {
+        let mut request = axum::http::Request::get("/");
+        for value in said {
+            request = request.header(FORWARDED_PROTO, *value);
+        }
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        let peer: IpAddr = peer.parse().unwrap();
+        parts
+            .extensions
+            .insert(ConnectInfo(SocketAddr::from((peer, 1))));
+        is_https(&parts, settings)
+    }
+
+    #[test]
+    fn https_is_what_the_settings_or_the_nearest_trusted_proxy_say() {
+        let trusting = Settings {
+            trusted_proxies: vec!["10.0.0.1".parse().unwrap()],
+            ..Settings::default()
+        };
+        assert!(https("10.0.0.1", &["https"], &trusting));
+        assert!(https("10.0.0.1", &["http, HTTPS "], &trusting));
+        assert!(https("10.0.0.1", &["http", "https"], &trusting));
+        for said in [
+            &[][..],
+            &["http"],
+            &["https, http"],
+            &["https", "http"],
+            &["https,"],
+            &["https\u{e9}"],
+        ] {
+            assert!(!https("10.0.0.1", said, &trusting), "{said:?}");
+        }
+        assert!(
+            !https("10.0.0.2", &["https"], &trusting),
+            "anybody can say so"
+        );
+        assert!(!https("10.0.0.1", &["https"], &Settings::default()));
+        let secure = Settings {
+            secure_cookie: true,
+            ..Settings::default()
+        };
+        assert!(https("192.0.2.1", &["http"], &secure));
     }
 
     #[test]

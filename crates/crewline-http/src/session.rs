@@ -1,10 +1,11 @@
 //! `POST` and `DELETE /api/v1/session`: signing in and out.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{ConnectInfo, FromRequest as _, Request, State};
+use axum::extract::{FromRequest as _, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use crewline_api::limits::{NAME_CHARS_MAX, PASSWORD_BYTES_MAX};
@@ -22,7 +23,7 @@ use crate::problem::{Answered, internal};
 use crate::query::NoQuery;
 use crate::refusals::{BODY, CALLER, WRITE, refusals};
 use crate::throttle::{Throttle, Tried};
-use crate::{Settings, origin, password, proxy};
+use crate::{origin, password, proxy};
 
 refusals!(SignInRefusals: BODY, WRITE, [SignInFailed, WrongOrigin, TooManyAttempts]);
 refusals!(SignOutRefusals: CALLER, WRITE, [NotAllowed]);
@@ -70,19 +71,15 @@ pub(crate) async fn post_session(
     _: NoQuery,
     request: Request,
 ) -> Answered {
-    let address = request
-        .extensions()
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|info| info.0.ip());
     let (parts, body) = request.into_parts();
-    let address =
-        address.map(|peer| proxy::client(peer, &parts.headers, &edge.settings.trusted_proxies));
+    let address = proxy::client(&parts, &edge.settings);
+    let is_https = proxy::is_https(&parts, &edge.settings);
     // A program has no Origin. A page that has another one must not sign its visitors in.
     origin::check_if_given(&parts, &edge.settings)?;
     let body = JsonBody::from_request(Request::from_parts(parts, body), &edge).await?;
     let wanted = read_session(&body)?;
     let user = check_password(&edge, &wanted, address).await?;
-    open(&edge, wanted, &user).await
+    open(&edge, wanted, &user, is_https).await
 }
 
 fn read_session(body: &JsonBody) -> Result<NewSession, ApiError> {
@@ -186,7 +183,7 @@ fn too_many_attempts(seconds: u32) -> ApiError {
     ApiError::new(ErrorCode::TooManyAttempts, detail).retry_after(seconds)
 }
 
-async fn open(edge: &Edge, wanted: NewSession, user: &PasswordRow) -> Answered {
+async fn open(edge: &Edge, wanted: NewSession, user: &PasswordRow, is_https: bool) -> Answered {
     let secret = Secret::from_random(edge.engine.random());
     let lifetime_ms = i64::from(edge.settings.session_days) * DAY_MS;
     let expires_at = edge.engine.now().plus_millis(lifetime_ms);
@@ -208,12 +205,7 @@ async fn open(edge: &Edge, wanted: NewSession, user: &PasswordRow) -> Answered {
         expires_at,
     };
     let mut response = json(StatusCode::CREATED, &opened);
-    set_cookie(
-        &mut response,
-        secret.reveal(),
-        lifetime_ms / 1000,
-        &edge.settings,
-    );
+    set_cookie(&mut response, secret.reveal(), lifetime_ms / 1000, is_https);
     Ok(response)
 }
 
@@ -235,12 +227,8 @@ fn refused_by_directory(error: DirectoryError) -> ApiError {
     }
 }
 
-fn set_cookie(response: &mut Response, value: &str, max_age_s: i64, settings: &Settings) {
-    let secure = if settings.secure_cookie {
-        "; Secure"
-    } else {
-        ""
-    };
+fn set_cookie(response: &mut Response, value: &str, max_age_s: i64, is_https: bool) {
+    let secure = if is_https { "; Secure" } else { "" };
     let cookie =
         format!("{COOKIE}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={max_age_s}{secure}");
     if let Ok(mut cookie) = HeaderValue::from_str(&cookie) {
@@ -260,6 +248,7 @@ pub(crate) async fn delete_session(
     State(edge): State<Edge>,
     caller: Caller,
     _: NoQuery,
+    parts: Parts,
 ) -> Answered {
     let session = caller.session().ok_or_else(|| {
         let detail = "This is a token, not a session: it stays until the administrator revokes it (`crewline token revoke`).";
@@ -271,6 +260,11 @@ pub(crate) async fn delete_session(
         .await?;
     closed.map_err(refused_by_directory)?;
     let mut response = StatusCode::NO_CONTENT.into_response();
-    set_cookie(&mut response, "", 0, &edge.settings);
+    set_cookie(
+        &mut response,
+        "",
+        0,
+        proxy::is_https(&parts, &edge.settings),
+    );
     Ok(response)
 }

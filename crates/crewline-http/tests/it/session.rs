@@ -92,6 +92,57 @@ async fn over_https_the_cookie_is_secure() {
 }
 
 #[tokio::test]
+async fn a_trusted_proxy_says_who_came_by_https() {
+    let settings = crewline_http::Settings {
+        trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
+        ..Default::default()
+    };
+    let rig = Rig::with(settings).await;
+    let body = json!({"userId": "alice", "password": "secret of alice"});
+    let sign_in = |proto: &'static str, origin: &'static str| {
+        rig.call(Method::POST, "/api/v1/session")
+            .header("host", "crew.example.org")
+            .header("x-forwarded-proto", proto)
+            .header("origin", origin)
+            .json(&body)
+    };
+    let secure = sign_in("https", "https://crew.example.org").send().await;
+    assert_eq!(secure.status, 201);
+    let set = secure.header("set-cookie").unwrap();
+    assert!(set.ends_with("; Secure"), "{set}");
+    let out = rig
+        .call(Method::DELETE, "/api/v1/session")
+        .header("host", "crew.example.org")
+        .header("x-forwarded-proto", "https")
+        .header("origin", "https://crew.example.org")
+        .header("cookie", set.split(';').next().unwrap());
+    let out = out.send().await;
+    assert_eq!(out.status, 204);
+    assert!(out.header("set-cookie").unwrap().ends_with("; Secure"));
+    let plain = sign_in("http", "http://crew.example.org").send().await;
+    assert_eq!(plain.status, 201);
+    assert!(!plain.header("set-cookie").unwrap().contains("Secure"));
+    let mixed = sign_in("https", "http://crew.example.org").send().await;
+    assert!(refusal(&mixed).starts_with("403 wrong_origin"));
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn what_anybody_writes_of_proxies_is_not_believed() {
+    let rig = Rig::start().await;
+    let body = json!({"userId": "alice", "password": "secret of alice"});
+    let opened = rig
+        .call(Method::POST, "/api/v1/session")
+        .header("x-forwarded-proto", "https")
+        .header("forwarded", "proto=https;for=192.0.2.1")
+        .json(&body);
+    let opened = opened.send().await;
+    assert_eq!(opened.status, 201);
+    assert!(!opened.header("set-cookie").unwrap().contains("Secure"));
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn a_session_ends_by_itself() {
     let settings = crewline_http::Settings {
         session_days: 1,
