@@ -3,24 +3,20 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
 use crewline_api::ApiError;
 use utoipa_swagger_ui::Config;
 
 use crate::answer::json_bytes;
+use crate::browser;
 use crate::path::PathIds;
 use crate::problem::Answered;
 use crate::query::NoQuery;
 use crate::refusals::{OPS, refusals};
 
 refusals!(DocsRefusals: OPS);
-
-/// The page loads nothing from elsewhere, talks to nobody else, and stands in no other page.
-/// Swagger UI sets styles from its scripts, and has its images in them.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-     img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const PAGE: &str = r#"<!DOCTYPE html>
 <html lang="en">
@@ -94,19 +90,7 @@ pub(crate) async fn get_docs(_: NoQuery) -> Answered {
         "text/html; charset=utf-8",
         Bytes::from_static(PAGE.as_bytes()),
     );
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(CONTENT_SECURITY_POLICY),
-    );
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
-    headers.insert(
-        HeaderName::from_static("cross-origin-opener-policy"),
-        HeaderValue::from_static("same-origin"),
-    );
+    browser::protect_page(response.headers_mut());
     Ok(response)
 }
 

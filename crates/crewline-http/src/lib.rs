@@ -15,6 +15,7 @@ mod app;
 mod asyncapi;
 mod auth;
 mod body;
+mod browser;
 mod chat;
 mod cursor;
 mod docs;

@@ -9,6 +9,7 @@ mod asyncapi;
 mod bad_message;
 mod bad_request;
 mod bad_value;
+mod browser;
 mod call;
 mod chat;
 mod cursor;
