@@ -99,7 +99,7 @@ pub(crate) enum Command {
     /// Back up, check, or look into the store
     #[command(subcommand)]
     Db(db::DbCommand),
-    /// Check store, disk, clock, port and configuration, and say what to do
+    /// Check store, disk, clock, port, certificate and configuration, and say what to do
     Doctor(doctor::DoctorArgs),
     /// Show the configuration
     #[command(subcommand)]

@@ -20,7 +20,7 @@ use rustls::sign::SingleCertAndKey;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-pub use certificate::Identity;
+pub use certificate::{Concern, Identity};
 pub use files::{TlsFault, TlsFiles};
 use handshake::Handshakes;
 

@@ -65,6 +65,6 @@ fn tell(what: &'static str, identity: &Identity) {
         "{what}"
     );
     for concern in &identity.concerns {
-        tracing::warn!("{concern}");
+        tracing::warn!(remedy = concern.remedy, "{}", concern.what);
     }
 }

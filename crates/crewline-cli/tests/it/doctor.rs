@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::authority::{Authority, FLAGS};
 use crate::support::{World, names};
 
 fn finding(checks: &Value, check: &str) -> Value {
@@ -123,4 +124,113 @@ fn a_backup_is_advised_for_a_damaged_store_alone() {
     bytes[4096..].fill(0x5a);
     std::fs::write(world.path("damaged.db"), bytes).unwrap();
     assert!(advised("sqlite://damaged.db"));
+}
+
+/// The configuration of a server by TLS on a port.
+fn by_tls(address: &str) -> [(&str, &str); 3] {
+    [
+        ("CREWLINE_HTTP_LISTEN", address),
+        ("CREWLINE_HTTP_TLS_CERT", "crew.pem"),
+        ("CREWLINE_HTTP_TLS_KEY", "crew.key"),
+    ]
+}
+
+#[test]
+fn a_certificate_is_looked_at_with_its_key_its_names_and_its_end() {
+    let world = World::with_users(&["alice"]);
+    let authority = Authority::new();
+    let look = |address: &str, code: i32| {
+        let done = world.run_env(&["doctor", "--json"], &by_tls(address));
+        finding(&done.failed(code).json(), "certificate")
+    };
+    authority
+        .make("crew", &["crew.example.org", "10.0.0.5"])
+        .write(&world);
+    let good = look("127.0.0.1:0", 0);
+    assert_eq!(good["status"], "ok", "{good}");
+    let what = good["what"].as_str().unwrap();
+    assert!(
+        what.starts_with("CN=crew, for crew.example.org, 10.0.0.5, until 4000-12-31"),
+        "{what}"
+    );
+    authority
+        .make_until("old", &["crew.example.org"], 2021)
+        .write(&world);
+    let old = look("127.0.0.1:0", 1);
+    assert!(
+        old["what"].as_str().unwrap().contains("has EXPIRED"),
+        "{old}"
+    );
+    authority.make("nameless", &[]).write(&world);
+    let nameless = look("127.0.0.1:0", 1);
+    assert!(
+        nameless["what"].as_str().unwrap().contains("no names"),
+        "{nameless}"
+    );
+    authority
+        .make("local", &["localhost", "127.0.0.1"])
+        .write(&world);
+    assert_eq!(look("127.0.0.1:0", 0)["status"], "ok");
+    let local = look("0.0.0.0:0", 0);
+    assert_eq!(
+        (local["status"].as_str(), local["what"].as_str()),
+        (
+            Some("warn"),
+            Some("it is for localhost, 127.0.0.1, and the server listens on 0.0.0.0:0")
+        )
+    );
+    world.write("crew.key", &authority.make("other", &["a"]).key);
+    let misfit = look("127.0.0.1:0", 1);
+    assert!(
+        misfit["what"].as_str().unwrap().contains("does not fit"),
+        "{misfit}"
+    );
+}
+
+#[test]
+fn a_server_that_shows_an_older_certificate_than_the_file_is_told_of() {
+    let world = World::with_users(&["alice"]);
+    let authority = Authority::new();
+    authority.make("first", &["127.0.0.1"]).write(&world);
+    let server = world.serve_with(&FLAGS);
+    let address = server.url.trim_start_matches("https://");
+    let shown = || {
+        let done = world.run_env(&["doctor", "--json"], &by_tls(address));
+        let checks = done.ok().json();
+        assert_eq!(finding(&checks, "port")["status"], "ok", "{checks}");
+        finding(&checks, "shown")
+    };
+    assert_eq!(shown()["status"], "ok");
+    authority.make("second", &["127.0.0.1"]).write(&world);
+    let stale = shown();
+    assert_eq!(stale["status"], "warn", "{stale}");
+    assert!(
+        stale["remedy"].as_str().unwrap().contains("SIGHUP"),
+        "{stale}"
+    );
+    // Without the files in its configuration the doctor still knows the server for ours.
+    let env = [("CREWLINE_HTTP_LISTEN", address)];
+    let checks = world.run_env(&["doctor", "--json"], &env).ok().json();
+    assert_eq!(finding(&checks, "port")["status"], "ok", "{checks}");
+}
+
+#[test]
+fn listening_without_tls_where_others_are_is_warned_of() {
+    let world = World::with_users(&["alice"]);
+    let look = |env: &[(&str, &str)]| {
+        finding(
+            &world.run_env(&["doctor", "--json"], env).ok().json(),
+            "TLS",
+        )
+    };
+    let open = ("CREWLINE_HTTP_LISTEN", "0.0.0.0:0");
+    assert_eq!(look(&[open])["status"], "warn");
+    assert_eq!(
+        look(&[open, ("CREWLINE_HTTP_BEHIND_TLS", "true")])["status"],
+        "ok"
+    );
+    assert_eq!(
+        look(&[("CREWLINE_HTTP_LISTEN", "127.0.0.1:0")])["status"],
+        "ok"
+    );
 }

@@ -22,6 +22,17 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// A certificate that ends within this is told of, so that there is time to renew it.
 const SOON_DAYS: i64 = 30;
 
+/// What can be used and should be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Concern {
+    /// What it is, and of which file.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+    /// Whether clients refuse to talk because of it.
+    pub refused: bool,
+}
+
 /// A certificate with the key that fits it.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -33,8 +44,8 @@ pub struct Identity {
     pub not_before: Timestamp,
     /// When it ends.
     pub not_after: Timestamp,
-    /// What is no fault and should be looked at, in sentences.
-    pub concerns: Vec<String>,
+    /// What is no fault and should be looked at.
+    pub concerns: Vec<Concern>,
     pub(crate) key: Arc<CertifiedKey>,
 }
 
@@ -62,13 +73,14 @@ impl Identity {
         self.key.cert.first().map_or(&[], |shown| shown.as_ref())
     }
 
-    /// Whether it has names, and none of them is of another machine than the one it runs on.
-    pub fn is_for_this_machine_only(&self) -> bool {
-        !self.names.is_empty()
-            && self.names.iter().all(|name| {
-                let loopback = name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-                loopback || name == "localhost" || name.ends_with(".localhost")
-            })
+    /// Whether people may reach an address by one of the names. What a name of DNS stands for is not looked up: any but
+    /// those of this machine itself may stand for it.
+    pub fn may_be_for(&self, address: IpAddr) -> bool {
+        self.names.iter().any(|name| match name.parse::<IpAddr>() {
+            Ok(named) if address.is_unspecified() => !named.is_loopback(),
+            Ok(named) => named == address.to_canonical(),
+            Err(_) => !(name == "localhost" || name.ends_with(".localhost")),
+        })
     }
 }
 
@@ -147,10 +159,14 @@ fn describe(
     };
     let mut concerns = Vec::new();
     if names.is_empty() {
-        concerns.push(format!(
-            "the certificate in {} has no names (subjectAltName): browsers and most programs refuse it",
-            path.display()
-        ));
+        concerns.push(Concern {
+            what: format!(
+                "the certificate in {} has no names (subjectAltName): browsers and most programs refuse it",
+                path.display()
+            ),
+            remedy: "make it with the names and addresses by which people reach this server".to_owned(),
+            refused: true,
+        });
     }
     Ok(Identity {
         subject: told.subject().to_string(),
@@ -181,28 +197,43 @@ fn concern_of_dates(
     not_before: Timestamp,
     not_after: Timestamp,
     now: Timestamp,
-) -> Option<String> {
+) -> Option<Concern> {
     let path = path.display();
+    let concern = |what: String, remedy: &str, refused| {
+        let remedy = remedy.to_owned();
+        Some(Concern {
+            what,
+            remedy,
+            refused,
+        })
+    };
+    let renew = "renew it, then send the server a SIGHUP";
     if now > not_after {
-        return Some(format!(
-            "the certificate in {path} has EXPIRED at {not_after}: clients refuse it"
-        ));
+        let what =
+            format!("the certificate in {path} has EXPIRED at {not_after}: clients refuse it");
+        return concern(what, renew, true);
     }
     if now < not_before {
-        return Some(format!(
-            "the certificate in {path} is NOT VALID before {not_before}: clients refuse it (is this machine's clock right?)"
-        ));
+        let what = format!(
+            "the certificate in {path} is NOT VALID before {not_before}: clients refuse it"
+        );
+        return concern(what, "is this machine's clock right?", true);
     }
     let days = (not_after.as_millis() - now.as_millis()) / DAY_MS;
-    (days < SOON_DAYS)
-        .then(|| format!("the certificate in {path} ends in {days} days, at {not_after}: renew it"))
+    if days < SOON_DAYS {
+        let what = format!("the certificate in {path} ends in {days} days, at {not_after}");
+        return concern(what, renew, false);
+    }
+    None
 }
 
 /// A group may read it, as is usual where several programs share one certificate; all the world may not.
-fn concern_of_mode(path: &Path) -> Option<String> {
+fn concern_of_mode(path: &Path) -> Option<Concern> {
     let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
-    (mode & 0o027 != 0).then(|| {
-        let path = path.display();
-        format!("the key {path} can be read or changed by others (mode {mode:o}): chmod 600 {path}")
+    let path = path.display();
+    (mode & 0o027 != 0).then(|| Concern {
+        what: format!("the key {path} can be read or changed by others (mode {mode:o})"),
+        remedy: format!("chmod 600 {path}"),
+        refused: false,
     })
 }

@@ -56,7 +56,9 @@ fn keys_of_every_usual_form_are_taken() {
         assert_eq!(identity.subject, subject);
         assert_eq!(identity.names, names);
         assert!(identity.not_before < NOW && NOW < identity.not_after);
-        assert_eq!(identity.is_for_this_machine_only(), names == ["localhost"]);
+        let (here, all) = ("10.0.0.5".parse().unwrap(), "0.0.0.0".parse().unwrap());
+        assert_eq!(identity.may_be_for(here), names != ["localhost"]);
+        assert_eq!(identity.may_be_for(all), names != ["localhost"]);
         assert!(!identity.der().is_empty());
     }
 }
@@ -113,8 +115,10 @@ fn dates_and_missing_names_are_concerns_and_no_faults() {
     let concerns = |now: Timestamp| -> String {
         let read = read_at(&path("rsa.pem"), &path("rsa8.key"), now).unwrap();
         // What others may do with a file in a working copy depends on who checked it out.
-        let mut concerns = read.concerns;
-        concerns.retain(|concern| !concern.contains("by others"));
+        let concerns = read.concerns.into_iter().map(|concern| concern.what);
+        let concerns: Vec<_> = concerns
+            .filter(|what| !what.contains("by others"))
+            .collect();
         concerns.join("\n")
     };
     let day = 24 * 60 * 60 * 1000;
@@ -129,7 +133,7 @@ fn dates_and_missing_names_are_concerns_and_no_faults() {
         nameless
             .concerns
             .iter()
-            .any(|concern| concern.contains("no names")),
+            .any(|concern| concern.refused && concern.what.contains("no names")),
         "{:?}",
         nameless.concerns
     );

@@ -7,6 +7,7 @@ mod files;
 mod finding;
 mod port;
 mod store;
+mod tls;
 
 use clap::Args;
 use serde_json::json;
@@ -20,7 +21,7 @@ const HELP: &str = "\
 Each line is ok, warn or fail, with what to do where there is something to do. Exits 1 where a line says fail.
 No other host is asked.";
 
-/// Check store, disk, clock, port and configuration, and say what to do
+/// Check store, disk, clock, port, certificate and configuration, and say what to do
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct DoctorArgs {
@@ -35,9 +36,12 @@ pub(crate) fn run(args: &DoctorArgs, context: &mut Context) -> Result<(), Failur
     findings.extend(store::look(context));
     findings.extend(disk::look(context.store_path()));
     findings.extend(files::look(context));
+    let http = &context.config.http;
+    let (identity, found) = tls::look(http);
+    findings.extend(found);
     block_on(async {
         findings.extend(clock::look().await);
-        findings.push(port::look(context.config.http.listen).await);
+        findings.extend(port::look(http, identity.as_ref()).await);
         Ok(())
     })?;
     if args.json {
