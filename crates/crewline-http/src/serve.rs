@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -30,6 +31,8 @@ use crate::{App, router};
 const HEAD_WAIT: Duration = Duration::from_secs(75);
 /// How long running requests may take when the server stops. Then their connections are closed.
 const STOP_WAIT: Duration = Duration::from_secs(8);
+/// How much the machine keeps of what a client does not take. By itself it would be some megabytes for each.
+const SEND_BYTES: usize = 256 * 1024;
 /// How long nobody is let in when the machine gives no more connections.
 const FULL_WAIT: Duration = Duration::from_millis(100);
 
@@ -80,8 +83,7 @@ async fn listen(
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    // Answers are small and whole: none waits to be sent together with the next.
-                    let _ = stream.set_nodelay(true);
+                    prepare(&stream);
                     let (router, stopping) = (router.clone(), stopping.clone());
                     match tls.clone() {
                         None => connections.spawn(connection(stream, peer, router, stopping)),
@@ -114,6 +116,13 @@ async fn listen(
     }
     edge.seen.flush(&edge).await;
     Ok(())
+}
+
+/// What holds for each connection. Where the machine refuses, the connection works all the same.
+fn prepare(stream: &TcpStream) {
+    // Answers are small and whole: none waits to be sent together with the next.
+    let _ = stream.set_nodelay(true);
+    let _ = SockRef::from(stream).set_send_buffer_size(SEND_BYTES);
 }
 
 /// A connection that broke before it was accepted is nobody's trouble; when the machine has no more of them, wait.

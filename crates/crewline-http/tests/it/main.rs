@@ -25,5 +25,5 @@ mod serve;
 mod session;
 mod socket;
 mod stream;
-mod wire;
 mod tls;
+mod wire;
