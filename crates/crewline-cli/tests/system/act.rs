@@ -166,6 +166,24 @@ impl Client {
         )
     }
 
+    /// Gets something that needs no credentials, as text.
+    pub(crate) async fn text(&self, path: &str) -> String {
+        let response = self
+            .http
+            .get(format!("{}{path}", self.address))
+            .send()
+            .await;
+        response.unwrap().text().await.unwrap()
+    }
+
+    /// Where a participant's log ends.
+    pub(crate) async fn head(&self, who: &str, participant: &str) -> u64 {
+        let path = format!("/api/v1/participants/{participant}/events?limit=1");
+        let (status, page) = self.get(who, &path).await;
+        assert_eq!(status, 200, "{page}");
+        page["head"].as_u64().unwrap()
+    }
+
     /// Posts something as somebody; returns the status and the body.
     pub(crate) async fn post(&self, who: &str, path: &str, body: &Value) -> (u16, Value) {
         let request = self

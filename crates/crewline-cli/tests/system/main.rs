@@ -8,3 +8,6 @@ mod fsync;
 mod kill;
 mod ledger;
 mod server;
+#[cfg(target_os = "linux")]
+mod sessions;
+mod wire;

@@ -127,6 +127,25 @@ impl Server {
         )
     }
 
+    /// Where it listens: `http://ADDR:PORT`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The token of somebody.
+    pub(crate) fn token(&self, who: &str) -> &str {
+        &self.tokens[who]
+    }
+
+    /// What it takes of the memory.
+    pub(crate) fn resident_mib(&self) -> u64 {
+        let process = self.child.id().unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.unwrap().trim().strip_suffix(" kB").unwrap();
+        kib.parse::<u64>().unwrap() / 1024
+    }
+
     /// Waits until it ends by itself; returns its exit code.
     pub(crate) async fn ended(mut self) -> Option<i32> {
         self.child.wait().await.unwrap().code()
