@@ -91,6 +91,10 @@ impl Hub {
         };
         // Who began to follow after the events were put together has a gap here, and begins with an empty ring.
         if events.last().map(EncodedEvent::seq) == Some(head) {
+            let last = followed.ring.back().map(EncodedEvent::seq);
+            if last.is_some_and(|last| events.first().map(EncodedEvent::seq) != Some(last + 1)) {
+                self.drop_ring(followed);
+            }
             for event in events {
                 self.bytes.fetch_add(event.bytes(), Ordering::Relaxed);
                 followed.ring.push_back(event);

@@ -77,21 +77,37 @@ pub(crate) fn tell(state: &State, hub: &Hub) {
     let batch = Batch { state, messages };
     let mut bodies = MessageBodies::new();
     let mut encoded: BTreeMap<(MessageNo, EventKind), EncodedEvent> = BTreeMap::new();
-    let mut logs: BTreeMap<ParticipantNo, (Vec<EncodedEvent>, Seq)> = BTreeMap::new();
+    let mut logs: BTreeMap<ParticipantNo, Told> = BTreeMap::new();
     for row in &state.changes.log {
         if !logs.contains_key(&row.participant) && !hub.is_followed(row.participant) {
             continue;
         }
-        let log = logs.entry(row.participant).or_default();
-        log.1 = row.seq;
-        log.0.extend(encode(row, &batch, &mut bodies, &mut encoded));
+        let told = logs.entry(row.participant).or_insert_with(|| Told {
+            events: Vec::new(),
+            rows: 0,
+            head: 0,
+        });
+        told.rows += 1;
+        told.head = row.seq;
+        told.events
+            .extend(encode(row, &batch, &mut bodies, &mut encoded));
     }
-    for (participant, (events, head)) in logs {
-        let first = events.first().map(EncodedEvent::seq);
-        // One that could not be put together leaves a gap: then the store is asked.
-        let whole = first.is_some_and(|first| first + events.len() as u64 == head + 1);
-        hub.publish(participant, if whole { events } else { Vec::new() }, head);
+    for (participant, told) in logs {
+        // One that could not be put together leaves a gap, wherever it stands: then the store is asked.
+        let whole = told.events.len() == told.rows;
+        let events = if whole { told.events } else { Vec::new() };
+        hub.publish(participant, events, told.head);
     }
+}
+
+/// What a batch appended to a log.
+struct Told {
+    /// Those of its events that could be put together.
+    events: Vec<EncodedEvent>,
+    /// How many there are.
+    rows: usize,
+    /// The last one.
+    head: Seq,
 }
 
 fn encode(

@@ -228,3 +228,42 @@ async fn better_1_a_hundred_first_messages_to_one_new_set_at_once_are_one_chat()
     positions.sort_unstable();
     assert_eq!((chats.len(), positions), (1, (1..=100).collect()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_put_together_in_memory_is_read_and_not_passed_over() {
+    let engine = engine();
+    let user = |id: &str| crewline_core::NewUser {
+        id: id.parse().unwrap(),
+        name: None,
+        role: crewline_api::Role::Crew,
+        password: None,
+    };
+    let add = |user: crewline_core::NewUser| {
+        engine.directory(move |directory, now| directory.add_user(&user, now))
+    };
+    add(user("alice")).await.unwrap().unwrap();
+    let alice = no(&engine, "alice").await;
+    let mut follower = engine.follow(alice, 0, EventKinds::ALL);
+    let sent = send(&engine, "scada", "alice", "Trip").await.unwrap();
+    // The writer forgets what it holds when the directory changes: the message that is read next is not at hand.
+    add(user("bob")).await.unwrap().unwrap();
+    let actor = crewline_core::Actor {
+        id: "alice".parse().unwrap(),
+        external: false,
+        device: crewline_core::DeviceNo(1),
+    };
+    let reply = crewline_api::NewReply::new("On my way");
+    let reply = crewline_core::ReplyCommand::new(actor, sent.chat_id, reply, None).unwrap();
+    engine.submit(Command::Reply(reply)).await.unwrap();
+    let mut kinds = Vec::new();
+    while follower.position() < 3 {
+        let page = follower.next(1).await.unwrap();
+        kinds.extend(page.events.iter().map(crewline_engine::EncodedEvent::kind));
+    }
+    let expected = [
+        EventKind::MessageReceived,
+        EventKind::SelfRead,
+        EventKind::MessageSent,
+    ];
+    assert_eq!(kinds, expected);
+}
