@@ -51,7 +51,8 @@ pub(crate) async fn get_people(
     Ok(json(StatusCode::OK, &page))
 }
 
-/// A page without the caller, who takes nobody's place in it.
+/// A page without the caller, who takes nobody's place in it. Two more are read than it holds: one may be the caller, and
+/// one says that there is a next page.
 fn others(
     reader: &dyn Reader,
     q: &str,
@@ -59,15 +60,11 @@ fn others(
     limit: usize,
     own: impl Fn(&str) -> bool,
 ) -> Result<PeoplePage, StoreError> {
-    let mut page = reader.people(q, after, limit)?;
-    let before = page.people.len();
-    page.people.retain(|person| !own(person.user_id.as_str()));
-    if page.people.len() < before
-        && let Some(next) = page.next.take()
-    {
-        let more = reader.people(q, Some(&next), 1)?;
-        page.people.extend(more.people);
-        page.next = more.next;
-    }
-    Ok(page)
+    let mut people = reader.people(q, after, limit + 2)?.people;
+    people.retain(|person| !own(person.user_id.as_str()));
+    let more = people.len() > limit;
+    people.truncate(limit);
+    let last = people.last().filter(|_| more);
+    let next = last.map(|person| person.user_id.to_string());
+    Ok(PeoplePage { people, next })
 }
