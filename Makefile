@@ -6,8 +6,10 @@ SHELL := /bin/bash
 CARGO ?= cargo
 
 ROUNDS ?= 100
+SEEDS ?= 500
+FIRST ?= 1000
 
-.PHONY: help run build test kill bench lint fmt docs clean tools
+.PHONY: help run build test kill model bench lint fmt docs clean tools
 
 help: ## List the commands
 	@echo 'Crewline: make COMMAND'
@@ -52,6 +54,10 @@ test: tools ## Run every test and the rules of the house
 
 kill: tools ## Kill the server under load, ROUNDS times (100), and look for what is lost
 	CREWLINE_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --workspace --test system -- --nocapture kill
+
+# A seed that fails is printed with the shortest list of steps that still fails: it goes into regressions.rs and stays.
+model: tools ## Play operations with faults on every target, SEEDS seeds (500) from FIRST (1000) on
+	CREWLINE_MODEL_FIRST=$(FIRST) CREWLINE_MODEL_SEEDS=$(SEEDS) $(CARGO) test --workspace --test it -- --nocapture model::
 
 bench: tools ## Measure, and print one table
 	$(CARGO) bench --package crewline-cli --bench figures

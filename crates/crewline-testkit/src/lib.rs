@@ -1,5 +1,5 @@
 //! What tests of Crewline share: a desk that drives a store without an engine, operations drawn from a seed, and the
-//! conformance suite that holds all stores together.
+//! conformance suite that holds all stores together; and the [`model`] that plays whole days with faults.
 //!
 //! A store passes when [`store_conformance!`] passes on it: named cases for every promise of the port, and long runs of
 //! random operations after which it must say the same as [`crewline_core::MemoryStore`], which is the specification.
@@ -7,6 +7,7 @@
 #[expect(clippy::unwrap_used, reason = "cases are tests")]
 pub mod conformance;
 mod desk;
+pub mod model;
 mod ops;
 mod random;
 

@@ -36,4 +36,17 @@ impl Random {
     pub fn pick<T: Copy>(&mut self, items: &[T]) -> T {
         items[self.below(items.len())]
     }
+
+    /// One of these, cloned.
+    ///
+    /// # Panics
+    /// When there are none.
+    pub fn pick_clone<T: Clone>(&mut self, items: &[T]) -> T {
+        items[self.below(items.len())].clone()
+    }
+
+    /// One of these, cloned, where there are any.
+    pub fn pick_some<T: Clone>(&mut self, items: &[T]) -> Option<T> {
+        (!items.is_empty()).then(|| self.pick_clone(items))
+    }
 }

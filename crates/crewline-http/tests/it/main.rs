@@ -17,6 +17,7 @@ mod docs;
 mod event;
 mod message;
 mod metrics;
+mod model;
 mod origin;
 mod receipt;
 mod rig;

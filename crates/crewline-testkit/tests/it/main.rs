@@ -7,6 +7,7 @@ use crewline_testkit::Fixture;
 mod better;
 mod confirm;
 mod laws;
+mod model;
 mod rules;
 
 fn memory() -> Fixture {

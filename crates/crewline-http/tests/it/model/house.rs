@@ -1,0 +1,164 @@
+//! An engine on a SQLite store in a folder of its own, with a clock that the play moves.
+
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crewline_api::{ApiError, EventKinds, Seq, Timestamp};
+use crewline_core::{Answer, Command, DirectoryError, LogPage, ParticipantNo, Reader, Settings};
+use crewline_engine::{Clock, Engine, Options};
+use crewline_testkit::Random;
+use crewline_testkit::model::{Act, Core, PASSWORD, START};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A clock that stands until the play moves it, and counts instead of throwing dice.
+struct PlayClock {
+    now: AtomicI64,
+    count: AtomicU64,
+}
+
+impl Clock for PlayClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.now.load(Ordering::Relaxed))
+    }
+
+    fn random(&self) -> u64 {
+        Random::new(self.count.fetch_add(1, Ordering::Relaxed)).bits()
+    }
+}
+
+/// See the module.
+pub(crate) struct House {
+    folder: TempDir,
+    clock: Arc<PlayClock>,
+    settings: Settings,
+    reader: Arc<dyn Reader>,
+    engine: Engine,
+}
+
+fn folder() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("crewline-model-")
+        .tempdir()
+        .unwrap()
+}
+
+fn store_in(folder: &Path) -> PathBuf {
+    folder.join("crewline.db")
+}
+
+impl House {
+    /// On an empty store.
+    pub(crate) fn new(settings: Settings) -> Self {
+        let clock = Arc::new(PlayClock {
+            now: AtomicI64::new(START.as_millis()),
+            count: AtomicU64::new(1),
+        });
+        let folder = folder();
+        let (engine, reader) = start(folder.path(), settings, &clock);
+        Self {
+            folder,
+            clock,
+            settings,
+            reader,
+            engine,
+        }
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Another folder with the files as they are now: what a process that is killed leaves behind.
+    fn leave_behind(&self) -> TempDir {
+        let left = folder();
+        for name in ["crewline.db", "crewline.db-wal"] {
+            let from = self.folder.path().join(name);
+            if from.exists() {
+                std::fs::copy(from, left.path().join(name)).unwrap();
+            }
+        }
+        left
+    }
+}
+
+fn start(folder: &Path, settings: Settings, clock: &Arc<PlayClock>) -> (Engine, Arc<dyn Reader>) {
+    let options = crewline_store_sqlite::Options {
+        synchronous_full: false,
+        ..crewline_store_sqlite::Options::new(store_in(folder))
+    };
+    let opened = crewline_store_sqlite::open(&options).unwrap();
+    let reader = Arc::clone(&opened.reader);
+    let clock: Arc<dyn Clock> = clock.clone();
+    (
+        Engine::start(opened, Options { settings }, clock).unwrap(),
+        reader,
+    )
+}
+
+impl Core for House {
+    fn name(&self) -> &'static str {
+        "engine on SQLite"
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn set_time(&mut self, now: Timestamp) {
+        self.clock.now.store(now.as_millis(), Ordering::Relaxed);
+    }
+
+    fn reader(&self) -> Arc<dyn Reader> {
+        Arc::clone(&self.reader)
+    }
+
+    async fn submit(&mut self, command: Command) -> Result<Answer, ApiError> {
+        self.engine.submit(command).await
+    }
+
+    async fn page(
+        &mut self,
+        participant: ParticipantNo,
+        after: Option<Seq>,
+        kinds: EventKinds,
+        limit: usize,
+    ) -> Result<LogPage, ApiError> {
+        let page = self.engine.page(participant, after, kinds, limit).await?;
+        Ok(LogPage {
+            events: page
+                .events
+                .iter()
+                .map(|event| event.event().clone())
+                .collect(),
+            next: page.next,
+            head: page.head,
+            oldest: 1,
+        })
+    }
+
+    async fn directory(&mut self, act: Act) -> Result<Value, DirectoryError> {
+        self.engine.directory(act).await.unwrap()
+    }
+
+    fn follow(&mut self, participant: ParticipantNo) -> Box<dyn Any> {
+        Box::new(self.engine.follow(participant, 0, EventKinds::ALL))
+    }
+
+    fn password(&self) -> String {
+        static HASH: OnceLock<String> = OnceLock::new();
+        HASH.get_or_init(|| crewline_http::password::hash(PASSWORD).unwrap())
+            .clone()
+    }
+
+    async fn restart(&mut self, crash: bool) {
+        let left = crash.then(|| self.leave_behind());
+        self.engine.stop().await;
+        if let Some(left) = left {
+            self.folder = left;
+        }
+        (self.engine, self.reader) = start(self.folder.path(), self.settings, &self.clock);
+    }
+}

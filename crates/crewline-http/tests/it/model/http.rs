@@ -1,0 +1,346 @@
+//! A server over HTTP, on real connections. Whoever follows a log does so by server-sent events, and says what it has
+//! stored by receipts and cursors.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crewline_http::{App, Settings};
+use crewline_testkit::model::{
+    Answer, Core, Made, Much, Names, Op, PROTOCOL, Place, REVOKED, Step, Tag, Target, ack_seq, act,
+    begin,
+};
+use hyper::Method;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::house::House;
+use super::stream::Stream;
+use super::wire::{Wire, encoded, next_page, place, refusal, request, secret, types};
+
+/// A server that listens.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    served: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    pub(crate) async fn start(house: &House) -> Self {
+        let settings = Settings {
+            // Everybody signs in from one address here.
+            wrong_passwords_per_minute: 1_000_000,
+            // Who expires by the play's clock is noticed with the next heartbeat.
+            heartbeat: Duration::from_millis(100),
+            ..Settings::default()
+        };
+        let app = App::new(house.engine().clone(), settings, Arc::new(String::new));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = tokio::spawn(crewline_http::serve(listener, app, async {
+            let _ = stopped.await;
+        }));
+        Self {
+            address,
+            stop: Some(stop),
+            served,
+        }
+    }
+
+    /// Stops as its owner would, or goes without a word: every connection breaks.
+    pub(crate) async fn end(&mut self, crash: bool) {
+        if crash {
+            self.served.abort();
+            let _ = (&mut self.served).await;
+        } else {
+            drop(self.stop.take());
+            (&mut self.served).await.unwrap().unwrap();
+        }
+    }
+}
+
+/// Someone who follows a log.
+pub(crate) struct Follower {
+    stream: Stream,
+    /// The log's path.
+    log: String,
+    secret: String,
+    /// Whom the receipts are of, where the token covers several.
+    participant: Option<&'static str>,
+    kinds: crewline_testkit::model::Kinds,
+    cursor: Option<&'static str>,
+    acked: u64,
+    open: Vec<(u64, Option<String>)>,
+    ended: bool,
+}
+
+/// See the module.
+pub(crate) struct Http {
+    pub(crate) house: House,
+    pub(crate) server: Server,
+    pub(crate) names: Names,
+    followers: BTreeMap<Tag, Follower>,
+    acked: BTreeMap<Tag, u64>,
+}
+
+impl Http {
+    pub(crate) async fn begin(mut house: House) -> Self {
+        begin(&mut house).await;
+        let names = Names::of(house.reader().epoch().unwrap());
+        Self {
+            server: Server::start(&house).await,
+            house,
+            names,
+            followers: BTreeMap::new(),
+            acked: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) async fn stop(mut self) {
+        self.followers.clear();
+        self.server.end(false).await;
+        self.house.engine().stop().await;
+    }
+}
+
+impl Target for Http {
+    fn name(&self) -> &'static str {
+        "HTTP"
+    }
+
+    async fn call(&mut self, step: &Step, made: &Made) -> Answer {
+        if let Some(answer) = act(&mut self.house, &mut self.names, &step.op).await {
+            self.settle().await;
+            return answer;
+        }
+        match &step.op {
+            Op::Restart | Op::Crash => {
+                self.followers.clear();
+                let crash = step.op == Op::Crash;
+                self.server.end(crash).await;
+                self.house.restart(crash).await;
+                self.server = Server::start(&self.house).await;
+                Answer::new(200, Value::Null)
+            }
+            Op::Connect { .. } => self.connect(step).await,
+            Op::Listen { session } => self.listen(*session).await,
+            Op::Ack { session, much } => self.ack(*session, *much).await,
+            Op::Disconnect { session } => {
+                self.followers.remove(session);
+                Answer::not_done()
+            }
+            op => {
+                let wire = request(step, &self.names, made).expect("the rest are calls");
+                let answer = self.pages(step, wire, next_page(op)).await;
+                if let Op::SignOut { .. } = op {
+                    self.settle().await;
+                }
+                answer
+            }
+        }
+    }
+
+    async fn lose_request(&mut self, step: &Step, made: &Made) {
+        if let Some(wire) = request(step, &self.names, made) {
+            wire.lose(self.server.address, step.tag).await;
+        }
+    }
+
+    async fn cut(&mut self, step: &Step, made: &Made) {
+        if let Some(wire) = request(step, &self.names, made) {
+            wire.cut(self.server.address).await;
+        }
+    }
+}
+
+impl Http {
+    /// Makes a call; of a list, walks all pages.
+    pub(crate) async fn pages(
+        &mut self,
+        step: &Step,
+        wire: Wire,
+        parameter: Option<&str>,
+    ) -> Answer {
+        let (mut all, mut page) = (Vec::new(), wire.clone());
+        loop {
+            let reply = page.call(self.server.address).send().await;
+            if let Some(refused) = refusal(&reply) {
+                return refused;
+            }
+            let body = if reply.body.is_empty() {
+                Value::Null
+            } else {
+                reply.value()
+            };
+            if let (Op::SignIn { .. }, Some(token)) = (&step.op, body["token"].as_str()) {
+                self.names.secrets.insert(step.tag, token.to_owned());
+            }
+            let next = body["next"].as_str().map(str::to_owned);
+            let body = self.names.normal(body);
+            let Some(parameter) = parameter else {
+                return Answer::new(reply.status, body);
+            };
+            all.push(body);
+            match next {
+                Some(next) => page = wire.page(parameter, &next),
+                None => return Answer::new(reply.status, Value::Array(all)),
+            }
+        }
+    }
+
+    async fn connect(&mut self, step: &Step) -> Answer {
+        let Op::Connect {
+            by,
+            whose,
+            place: from,
+            cursor,
+            kinds,
+        } = &step.op
+        else {
+            unreachable!("called for connects")
+        };
+        let from = match (from, cursor) {
+            (Place::Start, Some(cursor)) => Place::Cursor(cursor),
+            _ => *from,
+        };
+        let secret = secret(&self.names, *by);
+        let log = format!("/api/v1/participants/{}", encoded(whose));
+        let from = place(from, |tag| self.acked.get(&tag).copied().unwrap_or(0));
+        let path = format!(
+            "{log}/events?{}{}",
+            from.trim_start_matches('&'),
+            types(*kinds)
+        );
+        let wire = Wire::new(Method::GET, path, secret.clone()).stream();
+        let response = wire.call(self.server.address).open().await;
+        let stream = match Stream::of(response).await {
+            Ok(stream) => stream,
+            Err(reply) => return refusal(&reply).expect("what is no stream is a refusal"),
+        };
+        // Where it began: behind the cursor, where it has one and nothing else was said.
+        let acked = match from.strip_prefix("&after=") {
+            Some(seq) => seq.parse().unwrap(),
+            None if from.is_empty() => 0,
+            None => self.kept(&log, &secret, cursor.unwrap_or_default()).await,
+        };
+        let follower = Follower {
+            stream,
+            log,
+            secret,
+            participant: (*by == crewline_testkit::model::By::Token("many")).then_some(*whose),
+            kinds: *kinds,
+            cursor: *cursor,
+            acked,
+            open: Vec::new(),
+            ended: false,
+        };
+        self.followers.insert(step.tag, follower);
+        self.acked.insert(step.tag, acked);
+        Answer::new(200, Value::Null)
+    }
+
+    async fn kept(&self, log: &str, secret: &str, cursor: &str) -> u64 {
+        let wire = Wire::new(
+            Method::GET,
+            format!("{log}/cursors/{cursor}"),
+            secret.to_owned(),
+        );
+        let reply = wire.call(self.server.address).send().await;
+        reply.value()["seq"].as_u64().unwrap_or(0)
+    }
+
+    async fn listen(&mut self, tag: Tag) -> Answer {
+        let Some(follower) = self.followers.get_mut(&tag) else {
+            return Answer::not_done();
+        };
+        if follower.ended {
+            self.followers.remove(&tag);
+            return Answer::new(REVOKED, Value::Null);
+        }
+        // The stream must come to tell what the log holds.
+        let (after, kinds) = (follower.stream.told(), types(follower.kinds));
+        let path = format!("{}/events?limit=1000&after={after}{kinds}", follower.log);
+        let wire = Wire::new(Method::GET, path, follower.secret.clone());
+        let page = wire.call(self.server.address).send().await.value();
+        let last = page["events"].as_array().and_then(|events| events.last());
+        if let Some(last) = last.and_then(|event| event["seq"].as_u64()) {
+            follower.stream.read_to(last).await;
+        }
+        let events = follower.stream.take();
+        for event in &events {
+            let received = (event["type"] == "message.received")
+                .then(|| event["data"]["messageId"].as_str().unwrap().to_owned());
+            follower
+                .open
+                .push((event["seq"].as_u64().unwrap(), received));
+        }
+        Answer::new(200, self.names.normal(Value::Array(events)))
+    }
+
+    async fn ack(&mut self, tag: Tag, much: Much) -> Answer {
+        let Some(follower) = self
+            .followers
+            .get_mut(&tag)
+            .filter(|follower| !follower.ended)
+        else {
+            return Answer::not_done();
+        };
+        if much == Much::Beyond {
+            self.followers.remove(&tag);
+            return Answer::new(PROTOCOL, Value::Null);
+        }
+        let open: Vec<u64> = follower.open.iter().map(|(seq, _)| *seq).collect();
+        let seq = ack_seq(much, follower.acked, &open);
+        let stored = follower.open.iter().filter(|(at, _)| *at <= seq);
+        let receipts: Vec<Value> = stored
+            .filter_map(|(_, message)| message.as_ref())
+            .map(|message| json!({"messageId": message, "state": "delivered"}))
+            .collect();
+        follower.open.retain(|(at, _)| *at > seq);
+        follower.acked = seq;
+        self.acked.insert(tag, seq);
+        let mut calls = Vec::new();
+        if !receipts.is_empty() {
+            let mut body = json!({"receipts": receipts});
+            if let Some(participant) = follower.participant {
+                body["participant"] = json!(participant);
+            }
+            let wire = Wire::new(Method::POST, "/api/v1/receipts", follower.secret.clone());
+            calls.push(wire.json(body));
+        }
+        if let Some(cursor) = follower.cursor {
+            let mut body = json!({"seq": seq});
+            if let Some(types) = follower.kinds.list() {
+                body["types"] = json!(types);
+            }
+            let path = format!("{}/cursors/{cursor}", follower.log);
+            calls.push(Wire::new(Method::PUT, path, follower.secret.clone()).json(body));
+        }
+        for call in calls {
+            if let Some(refused) = refusal(&call.call(self.server.address).send().await) {
+                return refused;
+            }
+        }
+        Answer::new(200, Value::Null)
+    }
+
+    /// Waits for the end of those whose credential has ended: they must not go on, and must be told.
+    async fn settle(&mut self) {
+        for follower in self
+            .followers
+            .values_mut()
+            .filter(|follower| !follower.ended)
+        {
+            let path = format!("{}/events?limit=1", follower.log);
+            let wire = Wire::new(Method::GET, path, follower.secret.clone());
+            if wire.call(self.server.address).send().await.status == 401 {
+                follower.stream.read_to_end().await;
+                follower.ended = true;
+            }
+        }
+    }
+}

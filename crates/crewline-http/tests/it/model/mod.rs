@@ -1,0 +1,97 @@
+//! The model played on the real thing: the engine on SQLite, and a server on it over HTTP.
+//!
+//! `CREWLINE_MODEL_SEEDS` says how many seeds each of them gets, `CREWLINE_MODEL_FIRST` which one is the first
+//! (`make model SEEDS=1000`). Each run prints its seeds; a failure prints the shortest list of steps that still fails.
+
+use crewline_core::{Settings, UnknownRecipients};
+use crewline_testkit::model::{Edge, Memory, Step, Target, play, shrink, steps, to_rust};
+
+mod house;
+mod http;
+mod regressions;
+mod stream;
+mod wire;
+
+use house::House;
+use http::Http;
+
+/// Steps of a play.
+const STEPS: usize = 160;
+/// Seeds where nothing else is said: so many that all of it takes some ten seconds.
+const SEEDS: u64 = 8;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// The seeds of this run.
+fn seeds() -> std::ops::Range<u64> {
+    let first = number("CREWLINE_MODEL_FIRST").unwrap_or(1);
+    first..first + number("CREWLINE_MODEL_SEEDS").unwrap_or(SEEDS)
+}
+
+/// Some plays take unknown recipients, as an embedded engine does.
+fn settings(seed: u64) -> Settings {
+    let unknown_recipients = if seed.is_multiple_of(4) {
+        UnknownRecipients::Accept
+    } else {
+        UnknownRecipients::Refuse
+    };
+    Settings { unknown_recipients }
+}
+
+/// What is compared with the specification.
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Engine,
+    Http,
+}
+
+impl What {
+    const ALL: [Self; 2] = [Self::Engine, Self::Http];
+
+    /// The first difference, if there is one.
+    async fn difference(self, steps: &[Step], settings: Settings) -> Option<String> {
+        let house = House::new(settings);
+        match self {
+            Self::Engine => against(&mut Edge::begin(house).await, steps, settings).await,
+            Self::Http => {
+                let mut target = Http::begin(house).await;
+                let difference = against(&mut target, steps, settings).await;
+                target.stop().await;
+                difference
+            }
+        }
+    }
+}
+
+async fn against(target: &mut impl Target, steps: &[Step], settings: Settings) -> Option<String> {
+    let mut spec = Edge::begin(Memory::new(settings)).await;
+    let difference = play(&mut spec, target, steps).await.err()?;
+    Some(difference.to_string())
+}
+
+async fn play_seeds(what: What) {
+    println!("{what:?}: seeds {:?}", seeds());
+    for seed in seeds() {
+        let settings = settings(seed);
+        let drawn = steps(seed, STEPS);
+        if let Some(first) = what.difference(&drawn, settings).await {
+            println!("{what:?}, seed {seed}: {first}\nmaking it shorter …");
+            let fails = async |steps: &[Step]| what.difference(steps, settings).await.is_some();
+            let short = shrink(drawn, fails).await;
+            let last = what.difference(&short, settings).await.unwrap_or(first);
+            panic!("{what:?}, seed {seed}: {last}\n{}", to_rust(&short));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_engine_on_sqlite_does_what_the_specification_does() {
+    play_seeds(What::Engine).await;
+}
+
+#[tokio::test]
+async fn a_server_over_http_does_what_the_specification_does() {
+    play_seeds(What::Http).await;
+}

@@ -1,0 +1,141 @@
+//! What the edge of the specification stands on: the rules and a store, driven by a desk or by an engine.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use crewline_api::{ApiError, ErrorCode, EventKinds, Seq, Timestamp};
+use crewline_core::{
+    Answer, Command, Directory, DirectoryError, LogPage, MemoryStore, ParticipantNo, Reader,
+    Settings,
+};
+use serde_json::Value;
+
+use crate::Desk;
+
+/// 2026-11-23T04:00:00Z, when every play begins.
+pub const START: Timestamp = Timestamp::from_millis(1_795_406_400_000);
+
+/// An act on the directory.
+pub type Act =
+    Box<dyn FnOnce(&mut dyn Directory, Timestamp) -> Result<Value, DirectoryError> + Send>;
+
+/// Rules and a store, and the clock they are told the time by.
+#[expect(
+    async_fn_in_trait,
+    reason = "who drives a play waits for each call where it makes it"
+)]
+pub trait Core {
+    /// What it is, for messages.
+    fn name(&self) -> &'static str;
+    /// The time.
+    fn now(&self) -> Timestamp;
+    /// Sets the time.
+    fn set_time(&mut self, now: Timestamp);
+    /// Reads the store.
+    fn reader(&self) -> Arc<dyn Reader>;
+    /// Carries a command out.
+    async fn submit(&mut self, command: Command) -> Result<Answer, ApiError>;
+    /// A page of a log; a place outside of the log is refused.
+    async fn page(
+        &mut self,
+        participant: ParticipantNo,
+        after: Option<Seq>,
+        kinds: EventKinds,
+        limit: usize,
+    ) -> Result<LogPage, ApiError>;
+    /// Acts on the directory.
+    async fn directory(&mut self, act: Act) -> Result<Value, DirectoryError>;
+    /// Follows a log for as long as what is returned lives: it may be kept at hand then.
+    fn follow(&mut self, participant: ParticipantNo) -> Box<dyn Any>;
+    /// What the directory keeps of the password of all users.
+    fn password(&self) -> String;
+    /// Stops and starts on the same store; `crash` does so without a word.
+    async fn restart(&mut self, crash: bool);
+}
+
+/// The specification: the rules on the store in memory.
+pub struct Memory {
+    store: MemoryStore,
+    desk: Desk,
+    now: Timestamp,
+    settings: Settings,
+}
+
+fn desk(store: &MemoryStore, settings: Settings) -> Desk {
+    let mut desk = Desk::new(store.open());
+    desk.settings = settings;
+    desk
+}
+
+impl Memory {
+    /// An empty store.
+    pub fn new(settings: Settings) -> Self {
+        let store = MemoryStore::new("memory");
+        let desk = desk(&store, settings);
+        Self {
+            store,
+            desk,
+            now: START,
+            settings,
+        }
+    }
+}
+
+impl Core for Memory {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn set_time(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
+    fn reader(&self) -> Arc<dyn Reader> {
+        Arc::clone(&self.desk.reader)
+    }
+
+    async fn submit(&mut self, command: Command) -> Result<Answer, ApiError> {
+        // The desk moves its clock on with each batch.
+        self.desk.now = self.now.plus_millis(-1);
+        self.desk.run(command)
+    }
+
+    async fn page(
+        &mut self,
+        participant: ParticipantNo,
+        after: Option<Seq>,
+        kinds: EventKinds,
+        limit: usize,
+    ) -> Result<LogPage, ApiError> {
+        let page = self
+            .desk
+            .reader
+            .log(participant, after.unwrap_or(0), kinds, limit)
+            .expect("the store in memory reads");
+        if page.head < after.unwrap_or(0) {
+            return Err(ApiError::new(ErrorCode::AheadOfLog, ""));
+        }
+        Ok(page)
+    }
+
+    async fn directory(&mut self, act: Act) -> Result<Value, DirectoryError> {
+        let now = self.now;
+        self.desk.directory(|directory| act(directory, now))
+    }
+
+    fn follow(&mut self, _: ParticipantNo) -> Box<dyn Any> {
+        Box::new(())
+    }
+
+    fn password(&self) -> String {
+        "kept".to_owned()
+    }
+
+    async fn restart(&mut self, _: bool) {
+        self.desk = desk(&self.store, self.settings);
+    }
+}

@@ -1,0 +1,232 @@
+//! Reading at the edge of the specification: messages, chats, people, the caller; and signing in and out.
+
+use crewline_api::{ApiError, ChatId, ErrorCode, MessageId, MessageView, ParticipantId, Timestamp};
+use crewline_core::{
+    ChatNo, ChatRow, ChatsBefore, Credential, CredentialSource, NewSessionRow, ParticipantNo,
+    Scope, SecretHash,
+};
+use serde_json::{Value, json};
+
+use super::acts::id;
+use super::answer::Answer;
+use super::core::Core;
+use super::edge::Edge;
+use super::op::{By, Tag};
+
+/// How long a session lives.
+const SESSION_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// Pages of a list, walked to its end.
+fn pages(pages: Vec<Value>) -> Answer {
+    Answer::new(200, Value::Array(pages))
+}
+
+fn not_found_for_administration(credential: &Credential) -> Result<(), ApiError> {
+    match credential.scope {
+        Scope::Administration => Err(ApiError::not_found()),
+        Scope::User { .. } | Scope::Externals(_) => Ok(()),
+    }
+}
+
+/// The UUID of one of a user's two devices.
+pub fn device_id(device: u8) -> String {
+    format!("4b4f6a52-0c5b-4c41-9d2c-7f6a3f0a4f{device:02}")
+}
+
+impl<C: Core> Edge<C> {
+    /// Those of a chat with whose eyes the caller may look, with their ids.
+    fn eyes(
+        &self,
+        credential: &Credential,
+        chat: Option<ChatRow>,
+    ) -> Vec<(ParticipantNo, ParticipantId)> {
+        let Some(chat) = chat else { return Vec::new() };
+        let members = chat.members.iter().zip(chat.member_ids.iter());
+        members
+            .filter(|(no, id)| match &credential.scope {
+                Scope::User { no: own, .. } => own == *no,
+                Scope::Externals(_) => self.covers(credential, id),
+                Scope::Administration => false,
+            })
+            .map(|(no, id)| (*no, id.clone()))
+            .collect()
+    }
+
+    /// A message as all of them together see it: the sender sees every recipient, a recipient itself.
+    pub(super) fn message(
+        &self,
+        credential: &Credential,
+        message: MessageId,
+    ) -> Result<Option<MessageView>, ApiError> {
+        not_found_for_administration(credential)?;
+        let reader = self.core.reader();
+        let chat = reader.members_of_message(message).expect("the store reads");
+        let mut whole: Option<MessageView> = None;
+        for (no, id) in self.eyes(credential, chat) {
+            let Some(view) = reader.message(no, message).expect("the store reads") else {
+                continue;
+            };
+            if view.from_user_id == id {
+                return Ok(Some(view));
+            }
+            match &mut whole {
+                None => whole = Some(view),
+                Some(whole) => whole.recipients.extend(view.recipients),
+            }
+        }
+        Ok(whole)
+    }
+
+    pub(super) fn history(
+        &self,
+        credential: &Credential,
+        chat: ChatId,
+        limit: usize,
+    ) -> Result<Answer, ApiError> {
+        not_found_for_administration(credential)?;
+        let reader = self.core.reader();
+        let members = reader.members_of_chat(chat).expect("the store reads");
+        let (viewer, _) = *self
+            .eyes(credential, members)
+            .first()
+            .ok_or_else(ApiError::not_found)?;
+        let (mut all, mut before) = (Vec::new(), None);
+        loop {
+            let page = reader.history(viewer, chat, before, limit);
+            let page = page
+                .expect("the store reads")
+                .ok_or_else(ApiError::not_found)?;
+            before = page.next.as_ref().and_then(|next| next.parse().ok());
+            all.push(json!(page));
+            if before.is_none() {
+                return Ok(pages(all));
+            }
+        }
+    }
+
+    pub(super) fn chats(&self, by: By, limit: usize) -> Result<Answer, ApiError> {
+        let credential = self.credential(by)?;
+        let (no, _) = Self::user(&credential)?;
+        let (mut all, mut before) = (Vec::new(), None);
+        loop {
+            let page = self.core.reader().chats(no, before, limit);
+            let page = page.expect("the store reads");
+            before = page.next.as_deref().and_then(behind);
+            all.push(json!(page));
+            if before.is_none() {
+                return Ok(pages(all));
+            }
+        }
+    }
+
+    /// Everybody but the caller. Pages are as long as asked for, whether the caller would have stood in them or not.
+    pub(super) fn people(&self, by: By, q: &str, limit: usize) -> Result<Answer, ApiError> {
+        let credential = self.credential(by)?;
+        let own = match &credential.scope {
+            Scope::Administration => return Err(ApiError::new(ErrorCode::NotAllowed, "")),
+            Scope::User { id, .. } => Some(id.clone()),
+            Scope::Externals(_) => self.me_of(&credential),
+        };
+        let everybody = self.core.reader().people(q, None, usize::MAX / 2);
+        let mut people = everybody.expect("the store reads").people;
+        people.retain(|person| Some(&person.user_id) != own.as_ref());
+        let count = people.len();
+        let mut all: Vec<Value> = Vec::new();
+        for (at, page) in people.chunks(limit).enumerate() {
+            let mut body = json!({"people": page});
+            if (at + 1) * limit < count {
+                body["next"] = json!(page[page.len() - 1].user_id);
+            }
+            all.push(body);
+        }
+        if all.is_empty() {
+            all.push(json!({"people": []}));
+        }
+        Ok(pages(all))
+    }
+
+    /// The one participant that a token of externals names.
+    fn me_of(&self, credential: &Credential) -> Option<ParticipantId> {
+        self.participant(credential, None)
+            .ok()
+            .map(|actor| actor.id)
+    }
+
+    pub(super) fn me(&self, by: By) -> Result<Answer, ApiError> {
+        let credential = self.credential(by)?;
+        let (no, _) = Self::user(&credential)?;
+        let rows = self.core.reader().me(no, self.core.now());
+        let rows = rows
+            .expect("the store reads")
+            .ok_or_else(ApiError::not_found)?;
+        let sessions = rows.sessions.into_iter().map(|(no, mut view)| {
+            view.current = credential.source == CredentialSource::Session(no);
+            view
+        });
+        let sessions: Vec<_> = sessions.collect();
+        Ok(Answer::new(
+            200,
+            json!({"userId": rows.user_id, "name": rows.name, "role": rows.role, "watches": [],
+                "devices": rows.devices, "sessions": sessions}),
+        ))
+    }
+
+    pub(super) async fn sign_in(
+        &mut self,
+        tag: Tag,
+        user: &str,
+        right: bool,
+        device: Option<u8>,
+    ) -> Result<Answer, ApiError> {
+        let user = id(user);
+        let row = self.core.reader().password(&user).expect("the store reads");
+        let known = row.filter(|row| right && row.hash.is_some() && !row.disabled);
+        let row = known.ok_or_else(|| ApiError::new(ErrorCode::SignInFailed, ""))?;
+        let secret = format!("session of step {tag}");
+        let expires_at: Timestamp = self.core.now().plus_millis(SESSION_MS);
+        let session = NewSessionRow {
+            user: row.no,
+            hash: SecretHash::of(&secret),
+            device_id: device.map(device_id),
+            device_name: None,
+            expires_at,
+        };
+        let opened = self
+            .core
+            .directory(Box::new(move |directory, now| {
+                directory.open_session(&session, now)?;
+                Ok(Value::Null)
+            }))
+            .await;
+        opened.expect("the store writes");
+        self.names.secrets.insert(tag, secret);
+        Ok(Answer::new(
+            201,
+            json!({"userId": user, "expiresAt": expires_at}),
+        ))
+    }
+
+    pub(super) async fn sign_out(&mut self, by: By) -> Result<Answer, ApiError> {
+        let credential = self.credential(by)?;
+        let CredentialSource::Session(session) = credential.source else {
+            return Err(ApiError::new(ErrorCode::NotAllowed, ""));
+        };
+        let closed = self
+            .core
+            .directory(Box::new(move |directory, _| {
+                Ok(json!(directory.close_session(session)?))
+            }))
+            .await;
+        closed.expect("the store writes");
+        Ok(Answer::new(204, Value::Null))
+    }
+}
+
+/// The place behind a chat, as `next` says it.
+fn behind(next: &str) -> Option<ChatsBefore> {
+    let (time, chat) = next.split_once('.')?;
+    Some(ChatsBefore {
+        last_activity: Timestamp::from_millis(time.parse().ok()?),
+        chat: ChatNo(chat.parse().ok()?),
+    })
+}

@@ -1,0 +1,50 @@
+//! The model: everything that callers do, played with faults on the specification and on the real thing, which must
+//! answer the same and come to hold the same.
+//!
+//! A [`Step`] is an act of a caller ([`Op`]) and what goes wrong with it ([`Fault`]). [`steps`] draws a list of them from
+//! a seed; [`play()`] plays it on two [`Target`]s. The specification is an [`Edge`] on the store in memory. What is
+//! compared with it: the same edge on an engine and a store of its own, and a server over HTTP and the socket.
+//!
+//! What counts as a failure: an answer that is not the one of the specification; after a start of the server and at the
+//! end, anything that anybody sees (logs, cursors, chats, histories, messages) and the specification shows otherwise;
+//! and a broken law ([`laws`]), whatever the specification says.
+//!
+//! What does not: ids and secrets, since they are random; the words of an error, but for its code and fields; when a
+//! device was last seen; and, of a call whose connection was cut while it was under way and which was asked for again,
+//! whether it was the first or the second that did it.
+//!
+//! A client never repeats a send without an idempotency key, nor a cursor that goes back: what became of the first one is
+//! not known, and the second would be another one. The fault is the test's own, so that it always knows what happened.
+//!
+//! When a play fails, [`shrink`] takes out of it what is not needed, and prints the rest as Rust: a list that is given a
+//! name among the regressions and stays. A seed dies with the next change of the generator; a list does not.
+
+mod acts;
+mod answer;
+mod core;
+mod draw;
+mod edge;
+mod edge_read;
+mod edge_write;
+pub mod laws;
+mod op;
+mod play;
+mod session;
+mod shrink;
+mod target;
+
+pub use acts::{act, begin, secret_of};
+pub use answer::{Answer, GOOD, NOT_DONE, Names};
+pub use core::{Act, Core, Memory, START};
+pub use draw::steps;
+pub use edge::Edge;
+pub use edge_read::device_id;
+pub use edge_write::receipt;
+pub use op::{
+    By, DESKS, EXTERNALS, Fault, Kinds, Made, Much, NOTHING, Op, PASSWORD, Place, Said, Step, Tag,
+    To, USERS, step,
+};
+pub use play::{Difference, Seen, play};
+pub use session::{PROTOCOL, REVOKED, ack_seq};
+pub use shrink::{shrink, to_rust};
+pub use target::Target;

@@ -1,0 +1,256 @@
+//! Plays steps on the specification and on a target, and says where they first differ.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::answer::Answer;
+use super::laws;
+use super::op::{By, DESKS, EXTERNALS, Fault, Kinds, Made, NOTHING, Op, Place, Step, USERS};
+use super::target::Target;
+
+/// Where a target differs from the specification, or breaks a law.
+#[derive(Debug)]
+pub struct Difference {
+    /// The step.
+    pub step: String,
+    /// What the specification says.
+    pub expected: String,
+    /// What the target says.
+    pub got: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            step,
+            expected,
+            got,
+        } = self;
+        write!(f, "{step}\n  expected: {expected}\n  got:      {got}")
+    }
+}
+
+/// Plays steps on both. After each step the answers are compared; after each start of the server and at the end, all
+/// that anybody can see.
+///
+/// # Errors
+/// The first difference.
+pub async fn play(
+    spec: &mut impl Target,
+    target: &mut impl Target,
+    steps: &[Step],
+) -> Result<(), Difference> {
+    let mut made = Made::default();
+    for step in steps {
+        play_step(spec, target, step, &mut made).await?;
+        if let Op::Restart | Op::Crash = step.op {
+            look(spec, target, &made).await?;
+        }
+    }
+    for step in mended() {
+        play_step(spec, target, &step, &mut made).await?;
+    }
+    let seen = look(spec, target, &made).await?;
+    laws::check(&seen).map_err(|broken| Difference {
+        step: "a law, at the end".to_owned(),
+        expected: "it holds".to_owned(),
+        got: broken,
+    })
+}
+
+async fn play_step(
+    spec: &mut impl Target,
+    target: &mut impl Target,
+    step: &Step,
+    made: &mut Made,
+) -> Result<(), Difference> {
+    let fault = if step.op.is_call() {
+        step.fault
+    } else {
+        Fault::None
+    };
+    let again = step.op.may_be_repeated();
+    match fault {
+        Fault::RequestLost => {
+            target.lose_request(step, made).await;
+            Ok(())
+        }
+        Fault::RequestLostAndRepeated => {
+            target.lose_request(step, made).await;
+            both(spec, target, step, made, false).await
+        }
+        Fault::AnswerLost | Fault::AnswerLostAndRepeated => {
+            let expected = spec.call(step, made).await;
+            target.lose_answer(step, made).await;
+            made.learn(step.tag, &expected);
+            if fault == Fault::AnswerLostAndRepeated && again {
+                both(spec, target, step, made, false).await?;
+            }
+            Ok(())
+        }
+        Fault::CutAndRepeated if again => {
+            target.cut(step, made).await;
+            both(spec, target, step, made, true).await
+        }
+        // Where nobody may repeat it, that it was cut would leave open what became of it.
+        Fault::None | Fault::CutAndRepeated => both(spec, target, step, made, false).await,
+    }
+}
+
+async fn both(
+    spec: &mut impl Target,
+    target: &mut impl Target,
+    step: &Step,
+    made: &mut Made,
+    after_cut: bool,
+) -> Result<(), Difference> {
+    let expected = spec.call(step, made).await;
+    let got = target.call(step, made).await;
+    made.learn(step.tag, &expected);
+    if expected.allows(&got, after_cut) {
+        return Ok(());
+    }
+    let show = |answer: &Answer| format!("{} {}", answer.status, answer.body);
+    Err(Difference {
+        step: step.to_rust(),
+        expected: show(&expected),
+        got: show(&got),
+    })
+}
+
+/// What lets everybody see again at the end.
+fn mended() -> Vec<Step> {
+    let enable = USERS.iter().map(|user| Op::Enable { user });
+    let tokens = USERS.iter().chain(&EXTERNALS).chain(&["many", "admin"]);
+    let tokens = tokens.map(|token| Op::NewToken { token });
+    enable.chain(tokens).map(looking).collect()
+}
+
+fn looking(op: Op) -> Step {
+    Step {
+        tag: NOTHING,
+        op,
+        fault: Fault::None,
+    }
+}
+
+/// All that one participant sees.
+#[derive(Debug)]
+pub struct Seen {
+    /// Who.
+    pub who: &'static str,
+    /// Whether it is a user.
+    pub is_user: bool,
+    /// The whole log.
+    pub events: Vec<Value>,
+    /// Chats, of a user.
+    pub chats: Vec<Value>,
+    /// Histories of chats, each newest first. `None` where the caller's token shows what others see too.
+    pub histories: Option<Vec<Vec<Value>>>,
+}
+
+/// Looks at everything with everybody's eyes, on both; returns what they see.
+async fn look(
+    spec: &mut impl Target,
+    target: &mut impl Target,
+    made: &Made,
+) -> Result<Vec<Seen>, Difference> {
+    let mut seen = Vec::new();
+    let everybody = USERS.iter().chain(&EXTERNALS).chain(&DESKS);
+    for who in everybody.copied() {
+        let by = By::Token(if DESKS.contains(&who) { "many" } else { who });
+        let mut ops = vec![];
+        for name in ["a", "b"] {
+            let whose = who;
+            ops.push(Op::GetCursor { by, whose, name });
+        }
+        for op in ops {
+            both(spec, target, &looking(op), &mut made.clone(), false).await?;
+        }
+        let is_user = USERS.contains(&who);
+        seen.push(Seen {
+            who,
+            is_user,
+            events: whole_log(spec, target, by, who, made).await?,
+            chats: list(spec, target, Op::Chats { by, limit: 3 }, "chats", made).await?,
+            histories: Some(histories(spec, target, by, made).await?)
+                .filter(|_| !DESKS.contains(&who)),
+        });
+    }
+    let by = By::Token("alice");
+    let everyone = Op::People {
+        by,
+        q: "",
+        limit: 3,
+    };
+    list(spec, target, everyone, "people", made).await?;
+    Ok(seen)
+}
+
+async fn whole_log(
+    spec: &mut impl Target,
+    target: &mut impl Target,
+    by: By,
+    whose: &'static str,
+    made: &Made,
+) -> Result<Vec<Value>, Difference> {
+    let (mut events, mut after) = (Vec::new(), 0);
+    loop {
+        let op = Op::ReadEvents {
+            by,
+            whose,
+            place: Place::After(after),
+            kinds: Kinds::All,
+            limit: 100,
+        };
+        let step = looking(op);
+        both(spec, target, &step, &mut made.clone(), false).await?;
+        let page = target.call(&step, made).await;
+        let head = page.body["head"].as_u64().unwrap_or(0);
+        after = page.body["next"].as_u64().unwrap_or(head);
+        events.extend(page.body["events"].as_array().cloned().unwrap_or_default());
+        if after >= head {
+            return Ok(events);
+        }
+    }
+}
+
+/// A list, all its pages in one; empty where it is refused.
+async fn list(
+    spec: &mut impl Target,
+    target: &mut impl Target,
+    op: Op,
+    field: &str,
+    made: &Made,
+) -> Result<Vec<Value>, Difference> {
+    let step = looking(op);
+    both(spec, target, &step, &mut made.clone(), false).await?;
+    let pages = target.call(&step, made).await.body;
+    let pages = pages.as_array().into_iter().flatten();
+    Ok(pages
+        .flat_map(|page| page[field].as_array().cloned().unwrap_or_default())
+        .collect())
+}
+
+/// Every chat there is, and every message, as one caller sees them.
+async fn histories(
+    spec: &mut impl Target,
+    target: &mut impl Target,
+    by: By,
+    made: &Made,
+) -> Result<Vec<Vec<Value>>, Difference> {
+    let mut histories = Vec::new();
+    let mut chats: Vec<(u64, u32)> = made.chats.iter().map(|(tag, no)| (*no, *tag)).collect();
+    chats.sort_unstable();
+    chats.dedup_by_key(|(no, _)| *no);
+    for (_, chat) in chats {
+        let op = Op::History { by, chat, limit: 5 };
+        histories.push(list(spec, target, op, "messages", made).await?);
+    }
+    for message in made.messages.keys().copied() {
+        let op = Op::GetMessage { by, message };
+        both(spec, target, &looking(op), &mut made.clone(), false).await?;
+    }
+    Ok(histories)
+}

@@ -1,0 +1,182 @@
+//! Sessions of the specification: a device or a system that follows a log and says what it has stored. What the socket
+//! does in one connection is done here by pages, receipts and cursors.
+
+use std::any::Any;
+
+use crewline_api::{ApiError, EventData, EventKinds, ReceiptSaid, ReceiptState};
+use crewline_core::{Actor, ParticipantNo};
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::core::Core;
+use super::edge::Edge;
+use super::op::{By, Much, Op, Place, Step, Tag};
+
+/// The socket's code for who was signed out, revoked or disabled.
+pub const REVOKED: u16 = crewline_api::close::REVOKED;
+/// The socket's code for an ack of what was never sent.
+pub const PROTOCOL: u16 = crewline_api::close::PROTOCOL;
+
+/// Someone who follows.
+pub(super) struct Session {
+    by: By,
+    participant: ParticipantNo,
+    actor: Actor,
+    kinds: EventKinds,
+    cursor: Option<&'static str>,
+    /// Everything up to here was given out.
+    at: u64,
+    acked: u64,
+    /// What was given out and not acknowledged: each seq, and its message where it is one that was received.
+    open: Vec<(u64, Option<String>)>,
+    /// Its credential has ended.
+    ended: bool,
+    _following: Box<dyn Any>,
+}
+
+/// How far an ack goes: of what was given out and not acknowledged yet.
+pub fn ack_seq(much: Much, acked: u64, open: &[u64]) -> u64 {
+    match much {
+        Much::All => open.last().copied().unwrap_or(acked),
+        Much::Half => open[..open.len() / 2].last().copied().unwrap_or(acked),
+        Much::Again => acked,
+        Much::Beyond => 1_000_000,
+    }
+}
+
+impl<C: Core> Edge<C> {
+    pub(super) async fn session_op(&mut self, step: &Step) -> Result<Answer, ApiError> {
+        match &step.op {
+            Op::Connect {
+                by,
+                whose,
+                place,
+                cursor,
+                kinds,
+            } => {
+                // Without a place it begins behind the cursor.
+                let place = match (place, cursor) {
+                    (Place::Start, Some(cursor)) => Place::Cursor(cursor),
+                    _ => *place,
+                };
+                let kinds = kinds.set();
+                self.connect(step.tag, *by, whose, place, *cursor, kinds)
+                    .await
+            }
+            Op::Listen { session } => self.listen(*session).await,
+            Op::Ack { session, much } => self.ack(*session, *much).await,
+            Op::Disconnect { session } => {
+                self.sessions.remove(session);
+                Ok(Answer::not_done())
+            }
+            other => unreachable!("{other:?} is done elsewhere"),
+        }
+    }
+
+    async fn connect(
+        &mut self,
+        tag: Tag,
+        by: By,
+        whose: &str,
+        place: Place,
+        cursor: Option<&'static str>,
+        kinds: EventKinds,
+    ) -> Result<Answer, ApiError> {
+        let credential = self.credential(by)?;
+        let (participant, actor) = self.owner(&credential, whose).await?;
+        let after = self.place(participant, place);
+        let page = self.core.page(participant, after, kinds, 1).await?;
+        let at = after.unwrap_or(0);
+        let session = Session {
+            by,
+            participant,
+            actor,
+            kinds,
+            cursor,
+            at,
+            acked: at,
+            open: Vec::new(),
+            ended: false,
+            _following: self.core.follow(participant),
+        };
+        self.sessions.insert(tag, session);
+        self.acked.insert(tag, at);
+        Ok(Answer::new(200, json!({"head": page.head})))
+    }
+
+    async fn listen(&mut self, tag: Tag) -> Result<Answer, ApiError> {
+        let Some(session) = self.sessions.get_mut(&tag) else {
+            return Ok(Answer::not_done());
+        };
+        if session.ended {
+            self.sessions.remove(&tag);
+            return Ok(Answer::new(REVOKED, Value::Null));
+        }
+        let mut events = Vec::new();
+        loop {
+            let page = self
+                .core
+                .page(session.participant, Some(session.at), session.kinds, 7)
+                .await?;
+            session.at = page.next;
+            for event in page.events {
+                let received = match &event.data {
+                    EventData::MessageReceived(data) => Some(data.message_id.to_string()),
+                    _ => None,
+                };
+                session.open.push((event.seq, received));
+                events.push(event);
+            }
+            if session.at >= page.head {
+                return Ok(Answer::new(200, json!(events)));
+            }
+        }
+    }
+
+    async fn ack(&mut self, tag: Tag, much: Much) -> Result<Answer, ApiError> {
+        let Some(session) = self.sessions.get_mut(&tag).filter(|session| !session.ended) else {
+            return Ok(Answer::not_done());
+        };
+        let open: Vec<u64> = session.open.iter().map(|(seq, _)| *seq).collect();
+        let seq = ack_seq(much, session.acked, &open);
+        if much == Much::Beyond {
+            self.sessions.remove(&tag);
+            return Ok(Answer::new(PROTOCOL, Value::Null));
+        }
+        let stored = session.open.iter().filter(|(at, _)| *at <= seq);
+        let received: Vec<ReceiptSaid> = stored
+            .filter_map(|(_, message)| message.clone())
+            .map(|message_id| ReceiptSaid::Message {
+                message_id,
+                state: ReceiptState::Delivered,
+                at: None,
+            })
+            .collect();
+        session.open.retain(|(at, _)| *at > seq);
+        session.acked = seq;
+        self.acked.insert(tag, seq);
+        let (actor, cursor, kinds) = (session.actor.clone(), session.cursor, session.kinds);
+        if !received.is_empty() {
+            self.receipts(actor.clone(), received).await?;
+        }
+        if let Some(cursor) = cursor {
+            self.put_cursor(actor, cursor, seq, kinds, false).await?;
+        }
+        Ok(Answer::new(200, Value::Null))
+    }
+
+    /// Ends the sessions whose credential has ended: they are told when they listen next.
+    pub(super) fn end_sessions(&mut self) {
+        let ended: Vec<Tag> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| self.credential(session.by).is_err())
+            .map(|(tag, _)| *tag)
+            .collect();
+        for tag in ended {
+            if let Some(session) = self.sessions.get_mut(&tag) {
+                session.ended = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The specification held to the laws: it is played on itself. What is played on the real thing stands in the tests of
+//! `crewline-http`.
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use crewline_core::{Settings, UnknownRecipients};
+use crewline_testkit::model::{Edge, Memory, Step, play, shrink, steps, to_rust};
+
+/// Steps of a play.
+const STEPS: usize = 160;
+const SEEDS: u64 = 60;
+
+/// What is done in memory never waits.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("nothing waits in memory"),
+    }
+}
+
+fn settings(seed: u64) -> Settings {
+    let unknown_recipients = if seed.is_multiple_of(4) {
+        UnknownRecipients::Accept
+    } else {
+        UnknownRecipients::Refuse
+    };
+    Settings { unknown_recipients }
+}
+
+async fn fault(steps: &[Step], settings: Settings) -> Option<String> {
+    let mut spec = Edge::begin(Memory::new(settings)).await;
+    let mut other = Edge::begin(Memory::new(settings)).await;
+    play(&mut spec, &mut other, steps)
+        .await
+        .err()
+        .map(|difference| difference.to_string())
+}
+
+#[test]
+fn the_specification_holds_the_laws_whatever_is_done() {
+    for seed in 1..=SEEDS {
+        let settings = settings(seed);
+        let drawn = steps(seed, STEPS);
+        if let Some(first) = now(fault(&drawn, settings)) {
+            let fails = async |steps: &[Step]| fault(steps, settings).await.is_some();
+            let short = now(shrink(drawn, fails));
+            let last = now(fault(&short, settings));
+            panic!(
+                "seed {seed}: {first}\nin short: {}\n{}",
+                last.unwrap_or_default(),
+                to_rust(&short)
+            );
+        }
+    }
+}
