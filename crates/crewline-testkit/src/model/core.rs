@@ -3,10 +3,13 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use crewline_api::{ApiError, ErrorCode, EventKinds, Seq, Timestamp};
+use crewline_api::{
+    ApiError, ChatId, ChatsPage, CursorName, ErrorCode, EventKinds, MessageId, MessageView,
+    MessagesPage, Seq, Timestamp,
+};
 use crewline_core::{
-    Answer, Command, Directory, DirectoryError, LogPage, MemoryStore, ParticipantNo, Reader,
-    Settings,
+    Answer, ChatRow, ChatsBefore, Command, CursorRow, Directory, DirectoryError, LogPage,
+    MemoryStore, ParticipantNo, Reader, Settings,
 };
 use serde_json::Value;
 
@@ -51,7 +54,46 @@ pub trait Core {
     fn password(&self) -> String;
     /// Stops and starts on the same store; `crash` does so without a word.
     async fn restart(&mut self, crash: bool);
+
+    /// A message as somebody may see it.
+    fn message(&self, viewer: ParticipantNo, id: MessageId) -> Option<MessageView> {
+        self.reader().message(viewer, id).expect(READS)
+    }
+
+    /// A page of a chat as somebody may see it.
+    fn history(
+        &self,
+        viewer: ParticipantNo,
+        chat: ChatId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Option<MessagesPage> {
+        let page = self.reader().history(viewer, chat, before, limit);
+        page.expect(READS)
+    }
+
+    /// Who is in a chat.
+    fn members_of_chat(&self, chat: ChatId) -> Option<ChatRow> {
+        self.reader().members_of_chat(chat).expect(READS)
+    }
+
+    /// Who is in the chat of a message.
+    fn members_of_message(&self, message: MessageId) -> Option<ChatRow> {
+        self.reader().members_of_message(message).expect(READS)
+    }
+
+    /// A page of a participant's chats.
+    fn chats(&self, no: ParticipantNo, before: Option<ChatsBefore>, limit: usize) -> ChatsPage {
+        self.reader().chats(no, before, limit).expect(READS)
+    }
+
+    /// A named cursor.
+    fn cursor(&self, participant: ParticipantNo, name: &CursorName) -> Option<CursorRow> {
+        self.reader().cursor(participant, name).expect(READS)
+    }
 }
+
+const READS: &str = "the store reads";
 
 /// The specification: the rules on the store in memory.
 pub struct Memory {

@@ -252,10 +252,7 @@ impl<C: Core> Edge<C> {
 
     fn kept(&self, no: ParticipantNo, name: &str) -> Option<crewline_core::CursorRow> {
         let name = CursorName::new(name).expect("the names of the model are good ones");
-        self.core
-            .reader()
-            .cursor(no, &name)
-            .expect("the store reads")
+        self.core.cursor(no, &name)
     }
 
     /// Where reading begins; `None` is the start.

@@ -59,11 +59,10 @@ impl<C: Core> Edge<C> {
         message: MessageId,
     ) -> Result<Option<MessageView>, ApiError> {
         not_found_for_administration(credential)?;
-        let reader = self.core.reader();
-        let chat = reader.members_of_message(message).expect("the store reads");
+        let chat = self.core.members_of_message(message);
         let mut whole: Option<MessageView> = None;
         for (no, id) in self.eyes(credential, chat) {
-            let Some(view) = reader.message(no, message).expect("the store reads") else {
+            let Some(view) = self.core.message(no, message) else {
                 continue;
             };
             if view.from_user_id == id {
@@ -84,18 +83,15 @@ impl<C: Core> Edge<C> {
         limit: usize,
     ) -> Result<Answer, ApiError> {
         not_found_for_administration(credential)?;
-        let reader = self.core.reader();
-        let members = reader.members_of_chat(chat).expect("the store reads");
+        let members = self.core.members_of_chat(chat);
         let (viewer, _) = *self
             .eyes(credential, members)
             .first()
             .ok_or_else(ApiError::not_found)?;
         let (mut all, mut before) = (Vec::new(), None);
         loop {
-            let page = reader.history(viewer, chat, before, limit);
-            let page = page
-                .expect("the store reads")
-                .ok_or_else(ApiError::not_found)?;
+            let page = self.core.history(viewer, chat, before, limit);
+            let page = page.ok_or_else(ApiError::not_found)?;
             before = page.next.as_ref().and_then(|next| next.parse().ok());
             all.push(json!(page));
             if before.is_none() {
@@ -109,8 +105,7 @@ impl<C: Core> Edge<C> {
         let (no, _) = Self::user(&credential)?;
         let (mut all, mut before) = (Vec::new(), None);
         loop {
-            let page = self.core.reader().chats(no, before, limit);
-            let page = page.expect("the store reads");
+            let page = self.core.chats(no, before, limit);
             before = page.next.as_deref().and_then(behind);
             all.push(json!(page));
             if before.is_none() {

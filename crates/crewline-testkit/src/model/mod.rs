@@ -28,6 +28,8 @@ mod edge_read;
 mod edge_write;
 pub mod laws;
 mod op;
+mod plain;
+mod plain_rules;
 mod play;
 mod session;
 mod shrink;
@@ -44,6 +46,7 @@ pub use op::{
     By, DESKS, EXTERNALS, Fault, Kinds, Made, Much, NOTHING, Op, PASSWORD, Place, Said, Step, Tag,
     To, USERS, step,
 };
+pub use plain::Plain;
 pub use play::{Difference, Seen, play};
 pub use session::{PROTOCOL, REVOKED, ack_seq};
 pub use shrink::{shrink, to_rust};

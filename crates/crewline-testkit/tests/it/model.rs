@@ -1,11 +1,11 @@
-//! The specification held to the laws: it is played on itself. What is played on the real thing stands in the tests of
-//! `crewline-http`.
+//! The specification held to the laws, and to the same rules said plainly. What is played on the real thing stands in the
+//! tests of `crewline-http`.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use crewline_core::{Settings, UnknownRecipients};
-use crewline_testkit::model::{Edge, Memory, Step, play, shrink, steps, to_rust};
+use crewline_testkit::model::{Edge, Memory, Plain, Step, play, shrink, steps, to_rust};
 
 /// Steps of a play.
 const STEPS: usize = 160;
@@ -29,16 +29,16 @@ fn settings(seed: u64) -> Settings {
 }
 
 async fn fault(steps: &[Step], settings: Settings) -> Option<String> {
+    let mut plain = Edge::begin(Plain::new(settings)).await;
     let mut spec = Edge::begin(Memory::new(settings)).await;
-    let mut other = Edge::begin(Memory::new(settings)).await;
-    play(&mut spec, &mut other, steps)
+    play(&mut plain, &mut spec, steps)
         .await
         .err()
         .map(|difference| difference.to_string())
 }
 
 #[test]
-fn the_specification_holds_the_laws_whatever_is_done() {
+fn the_specification_holds_the_laws_and_the_plain_rules_whatever_is_done() {
     for seed in 1..=SEEDS {
         let settings = settings(seed);
         let drawn = steps(seed, STEPS);
