@@ -78,6 +78,25 @@ impl Call {
             .expect("the server answers")
     }
 
+    /// Sends it; nothing, where the connection cannot be made, or breaks before the head of the answer is there.
+    pub(crate) async fn try_open(self) -> Option<Response<Incoming>> {
+        let stream = TcpStream::connect(self.address).await.ok()?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+        tokio::spawn(connection);
+        sender.send_request(self.request).await.ok()
+    }
+
+    /// Sends it; nothing, where the connection breaks before the answer is there.
+    pub(crate) async fn try_send(self) -> Option<Reply> {
+        let (parts, body) = self.try_open().await?.into_parts();
+        let body = body.collect().await.ok()?.to_bytes();
+        Some(Reply {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+        })
+    }
+
     pub(crate) async fn send(self) -> Reply {
         let (parts, body) = self.open().await.into_parts();
         let body = timeout(PATIENCE, body.collect())

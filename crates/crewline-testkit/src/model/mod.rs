@@ -47,7 +47,7 @@ pub use op::{
     To, USERS, step,
 };
 pub use plain::Plain;
-pub use play::{Difference, Seen, play};
+pub use play::{Difference, Seen, play, see};
 pub use session::{PROTOCOL, REVOKED, ack_seq};
 pub use shrink::{shrink, to_rust};
 pub use target::Target;

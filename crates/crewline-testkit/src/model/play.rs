@@ -74,11 +74,10 @@ async fn play_step(
     match fault {
         Fault::RequestLost => {
             target.lose_request(step, made).await;
-            Ok(())
         }
         Fault::RequestLostAndRepeated => {
             target.lose_request(step, made).await;
-            both(spec, target, step, made, false).await
+            both(spec, target, step, made, false).await?;
         }
         Fault::AnswerLost | Fault::AnswerLostAndRepeated => {
             let expected = spec.call(step, made).await;
@@ -87,15 +86,17 @@ async fn play_step(
             if fault == Fault::AnswerLostAndRepeated && again {
                 both(spec, target, step, made, false).await?;
             }
-            Ok(())
         }
         Fault::CutAndRepeated if again => {
             target.cut(step, made).await;
-            both(spec, target, step, made, true).await
+            both(spec, target, step, made, true).await?;
         }
         // Where nobody may repeat it, that it was cut would leave open what became of it.
-        Fault::None | Fault::CutAndRepeated => both(spec, target, step, made, false).await,
+        Fault::None | Fault::CutAndRepeated => {
+            both(spec, target, step, made, false).await?;
+        }
     }
+    Ok(())
 }
 
 async fn both(
@@ -104,12 +105,12 @@ async fn both(
     step: &Step,
     made: &mut Made,
     after_cut: bool,
-) -> Result<(), Difference> {
+) -> Result<Answer, Difference> {
     let expected = spec.call(step, made).await;
     let got = target.call(step, made).await;
     made.learn(step.tag, &expected);
     if expected.allows(&got, after_cut) {
-        return Ok(());
+        return Ok(got);
     }
     let show = |answer: &Answer| format!("{} {}", answer.status, answer.body);
     Err(Difference {
@@ -156,44 +157,57 @@ async fn look(
     target: &mut impl Target,
     made: &Made,
 ) -> Result<Vec<Seen>, Difference> {
+    let mut ask = async |op: Op| {
+        let step = looking(op);
+        both(spec, target, &step, &mut made.clone(), false).await
+    };
+    everything(&mut ask, made).await
+}
+
+/// All that everybody sees.
+pub async fn see(target: &mut impl Target, made: &Made) -> Vec<Seen> {
+    let mut ask = async |op: Op| Ok(target.call(&looking(op), made).await);
+    let seen = everything(&mut ask, made).await;
+    seen.expect("nothing is compared")
+}
+
+async fn everything(
+    ask: &mut impl AsyncFnMut(Op) -> Result<Answer, Difference>,
+    made: &Made,
+) -> Result<Vec<Seen>, Difference> {
     let mut seen = Vec::new();
     let everybody = USERS.iter().chain(&EXTERNALS).chain(&DESKS);
     for who in everybody.copied() {
-        let by = By::Token(if DESKS.contains(&who) { "many" } else { who });
-        let mut ops = vec![];
+        let several = DESKS.contains(&who);
+        let by = By::Token(if several { "many" } else { who });
         for name in ["a", "b"] {
             let whose = who;
-            ops.push(Op::GetCursor { by, whose, name });
+            ask(Op::GetCursor { by, whose, name }).await?;
         }
-        for op in ops {
-            both(spec, target, &looking(op), &mut made.clone(), false).await?;
-        }
-        let is_user = USERS.contains(&who);
+        let histories = histories(ask, by, made).await?;
+        let chats = ask(Op::Chats { by, limit: 3 }).await?;
         seen.push(Seen {
             who,
-            is_user,
-            events: whole_log(spec, target, by, who, made).await?,
-            chats: list(spec, target, Op::Chats { by, limit: 3 }, "chats", made).await?,
-            histories: Some(histories(spec, target, by, made).await?)
-                .filter(|_| !DESKS.contains(&who)),
+            is_user: USERS.contains(&who),
+            events: whole_log(ask, by, who).await?,
+            chats: items(&chats, "chats"),
+            histories: (!several).then_some(histories),
         });
     }
     let by = By::Token("alice");
-    let everyone = Op::People {
+    ask(Op::People {
         by,
         q: "",
         limit: 3,
-    };
-    list(spec, target, everyone, "people", made).await?;
+    })
+    .await?;
     Ok(seen)
 }
 
 async fn whole_log(
-    spec: &mut impl Target,
-    target: &mut impl Target,
+    ask: &mut impl AsyncFnMut(Op) -> Result<Answer, Difference>,
     by: By,
     whose: &'static str,
-    made: &Made,
 ) -> Result<Vec<Value>, Difference> {
     let (mut events, mut after) = (Vec::new(), 0);
     loop {
@@ -204,9 +218,7 @@ async fn whole_log(
             kinds: Kinds::All,
             limit: 100,
         };
-        let step = looking(op);
-        both(spec, target, &step, &mut made.clone(), false).await?;
-        let page = target.call(&step, made).await;
+        let page = ask(op).await?;
         let head = page.body["head"].as_u64().unwrap_or(0);
         after = page.body["next"].as_u64().unwrap_or(head);
         events.extend(page.body["events"].as_array().cloned().unwrap_or_default());
@@ -216,27 +228,17 @@ async fn whole_log(
     }
 }
 
-/// A list, all its pages in one; empty where it is refused.
-async fn list(
-    spec: &mut impl Target,
-    target: &mut impl Target,
-    op: Op,
-    field: &str,
-    made: &Made,
-) -> Result<Vec<Value>, Difference> {
-    let step = looking(op);
-    both(spec, target, &step, &mut made.clone(), false).await?;
-    let pages = target.call(&step, made).await.body;
-    let pages = pages.as_array().into_iter().flatten();
-    Ok(pages
+/// The items of a list, all its pages in one; empty where it was refused.
+fn items(pages: &Answer, field: &str) -> Vec<Value> {
+    let pages = pages.body.as_array().into_iter().flatten();
+    pages
         .flat_map(|page| page[field].as_array().cloned().unwrap_or_default())
-        .collect())
+        .collect()
 }
 
 /// Every chat there is, and every message, as one caller sees them.
 async fn histories(
-    spec: &mut impl Target,
-    target: &mut impl Target,
+    ask: &mut impl AsyncFnMut(Op) -> Result<Answer, Difference>,
     by: By,
     made: &Made,
 ) -> Result<Vec<Vec<Value>>, Difference> {
@@ -245,12 +247,11 @@ async fn histories(
     chats.sort_unstable();
     chats.dedup_by_key(|(no, _)| *no);
     for (_, chat) in chats {
-        let op = Op::History { by, chat, limit: 5 };
-        histories.push(list(spec, target, op, "messages", made).await?);
+        let pages = ask(Op::History { by, chat, limit: 5 }).await?;
+        histories.push(items(&pages, "messages"));
     }
     for message in made.messages.keys().copied() {
-        let op = Op::GetMessage { by, message };
-        both(spec, target, &looking(op), &mut made.clone(), false).await?;
+        ask(Op::GetMessage { by, message }).await?;
     }
     Ok(histories)
 }

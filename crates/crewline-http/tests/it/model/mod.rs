@@ -10,6 +10,7 @@ mod house;
 mod http;
 mod regressions;
 mod stream;
+mod together;
 mod wire;
 
 use house::House;

@@ -69,7 +69,7 @@ impl Stream {
     }
 
     /// Reads a piece; whether there was one.
-    async fn read(&mut self) -> bool {
+    pub(crate) async fn read(&mut self) -> bool {
         let Some(Ok(frame)) = self.body.frame().await else {
             return false;
         };

@@ -19,7 +19,7 @@ pub(crate) struct Wire {
     method: Method,
     path: String,
     secret: Option<String>,
-    key: Option<&'static str>,
+    key: Option<String>,
     stream: bool,
     body: Option<Value>,
 }
@@ -90,7 +90,7 @@ impl Wire {
         if let Some(secret) = &self.secret {
             call = call.token(secret);
         }
-        if let Some(key) = self.key {
+        if let Some(key) = &self.key {
             call = call.header("idempotency-key", key);
         }
         if self.stream {
@@ -119,7 +119,7 @@ impl Wire {
                     .as_ref()
                     .map(|secret| format!("Bearer {secret}")),
             ),
-            head("idempotency-key", self.key.map(str::to_owned)),
+            head("idempotency-key", self.key.clone()),
             head("content-length", Some(body.len().to_string())),
             "\r\n".to_owned(),
             body,
@@ -142,11 +142,21 @@ impl Wire {
         gone(stream).await;
     }
 
+    /// With an idempotency key.
+    pub(crate) fn key(mut self, key: String) -> Self {
+        self.key = Some(key);
+        self
+    }
+
     /// Sends the request whole, and breaks the connection at once: the server may have begun, or be done, or neither.
     pub(crate) async fn cut(&self, address: SocketAddr) {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(&self.bytes(address)).await.unwrap();
-        gone(stream).await;
+        // A server that has gone meanwhile cuts it as well.
+        let Ok(mut stream) = TcpStream::connect(address).await else {
+            return;
+        };
+        if stream.write_all(&self.bytes(address)).await.is_ok() {
+            gone(stream).await;
+        }
     }
 }
 
@@ -224,13 +234,13 @@ pub(crate) fn request(step: &Step, names: &Names, made: &Made) -> Option<Wire> {
     Some(match &step.op {
         Op::Send { by, key, .. } => {
             let mut wire = wire(Method::POST, "/api/v1/messages".to_owned(), *by);
-            wire.key = *key;
+            wire.key = key.map(str::to_owned);
             wire.json(send_body(&step.op))
         }
         Op::Reply { by, chat, key, .. } => {
             let path = format!("/api/v1/chats/{}/messages", names.chat(made, *chat));
             let mut wire = wire(Method::POST, path, *by);
-            wire.key = *key;
+            wire.key = key.map(str::to_owned);
             wire.json(reply_body(&step.op, names, made))
         }
         Op::CreateChat { by, from, to } => {
