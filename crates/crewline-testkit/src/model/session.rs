@@ -3,8 +3,8 @@
 
 use std::any::Any;
 
-use crewline_api::{ApiError, EventData, EventKinds, ReceiptSaid, ReceiptState};
-use crewline_core::{Actor, ParticipantNo};
+use crewline_api::{ApiError, EventData, EventKind, EventKinds, ReceiptSaid, ReceiptState};
+use crewline_core::{Actor, Command, ConfirmCommand, ParticipantNo};
 use serde_json::{Value, json};
 
 use super::answer::Answer;
@@ -26,6 +26,8 @@ pub(super) struct Session {
     cursor: Option<&'static str>,
     /// Everything up to here was given out.
     at: u64,
+    /// Where it began.
+    start: u64,
     acked: u64,
     /// What was given out and not acknowledged: each seq, and its message where it is one that was received.
     open: Vec<(u64, Option<String>)>,
@@ -94,6 +96,7 @@ impl<C: Core> Edge<C> {
             kinds,
             cursor,
             at,
+            start: at,
             acked: at,
             open: Vec::new(),
             ended: false,
@@ -156,13 +159,37 @@ impl<C: Core> Edge<C> {
         session.acked = seq;
         self.acked.insert(tag, seq);
         let (actor, cursor, kinds) = (session.actor.clone(), session.cursor, session.kinds);
-        if !received.is_empty() {
-            self.receipts(actor.clone(), received).await?;
+        let start = session.start;
+        // A device that follows no messages has stored none.
+        if kinds.contains(EventKind::MessageReceived) {
+            // A system's cursor delivers whatever it passes, in the order of the log.
+            if let (true, Some(cursor)) = (actor.external, cursor) {
+                self.put_cursor(actor.clone(), cursor, seq, kinds, false)
+                    .await?;
+            }
+            if !received.is_empty() {
+                self.receipts(actor.clone(), received).await?;
+            }
+            // Whatever came before the session is on the device too.
+            self.confirm(actor.clone(), seq, start).await?;
         }
         if let Some(cursor) = cursor {
             self.put_cursor(actor, cursor, seq, kinds, false).await?;
         }
         Ok(Answer::new(200, Value::Null))
+    }
+
+    async fn confirm(&mut self, actor: Actor, seq: u64, said_after: u64) -> Result<(), ApiError> {
+        let confirm = ConfirmCommand {
+            actor,
+            seq,
+            said_after,
+        };
+        // A play's logs are short: it is one step.
+        self.core
+            .submit(Command::Confirm(confirm))
+            .await
+            .map(|_| ())
     }
 
     /// Ends the sessions whose credential has ended: they are told when they listen next.

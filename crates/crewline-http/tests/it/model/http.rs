@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
+use crewline_api::EventKind;
 use crewline_http::{App, Settings};
 use crewline_testkit::model::{
-    Answer, Core, Made, Much, Names, Op, PROTOCOL, Place, REVOKED, Step, Tag, Target, ack_seq, act,
-    begin,
+    Answer, Core, Made, Much, Names, Op, PROTOCOL, Place, REVOKED, Step, Tag, Target, USERS,
+    ack_seq, act, begin,
 };
 use hyper::Method;
 use serde_json::{Value, json};
@@ -33,8 +33,6 @@ impl Server {
         let settings = Settings {
             // Everybody signs in from one address here.
             wrong_passwords_per_minute: 1_000_000,
-            // Who expires by the play's clock is noticed with the next heartbeat.
-            heartbeat: Duration::from_millis(100),
             ..Settings::default()
         };
         let app = App::new(house.engine().clone(), settings, Arc::new(String::new));
@@ -69,6 +67,7 @@ pub(crate) struct Follower {
     /// The log's path.
     log: String,
     secret: String,
+    external: bool,
     /// Whom the receipts are of, where the token covers several.
     participant: Option<&'static str>,
     kinds: crewline_testkit::model::Kinds,
@@ -76,6 +75,31 @@ pub(crate) struct Follower {
     acked: u64,
     open: Vec<(u64, Option<String>)>,
     ended: bool,
+}
+
+impl Follower {
+    /// Says receipts, where there are any.
+    fn deliver(&self, receipts: &[Value]) -> Option<Wire> {
+        if receipts.is_empty() {
+            return None;
+        }
+        let mut body = json!({"receipts": receipts});
+        if let Some(participant) = self.participant {
+            body["participant"] = json!(participant);
+        }
+        let wire = Wire::new(Method::POST, "/api/v1/receipts", self.secret.clone());
+        Some(wire.json(body))
+    }
+
+    /// Puts the cursor, where there is one.
+    fn put(&self, seq: u64) -> Option<Wire> {
+        let mut body = json!({"seq": seq});
+        if let Some(types) = self.kinds.list() {
+            body["types"] = json!(types);
+        }
+        let path = format!("{}/cursors/{}", self.log, self.cursor?);
+        Some(Wire::new(Method::PUT, path, self.secret.clone()).json(body))
+    }
 }
 
 /// See the module.
@@ -231,6 +255,7 @@ impl Http {
             stream,
             log,
             secret,
+            external: !USERS.contains(whose),
             participant: (*by == crewline_testkit::model::By::Token("many")).then_some(*whose),
             kinds: *kinds,
             cursor: *cursor,
@@ -303,29 +328,37 @@ impl Http {
         follower.open.retain(|(at, _)| *at > seq);
         follower.acked = seq;
         self.acked.insert(tag, seq);
+        let delivers = follower.kinds.set().contains(EventKind::MessageReceived);
+        let put = follower.put(seq);
         let mut calls = Vec::new();
-        if !receipts.is_empty() {
-            let mut body = json!({"receipts": receipts});
-            if let Some(participant) = follower.participant {
-                body["participant"] = json!(participant);
-            }
-            let wire = Wire::new(Method::POST, "/api/v1/receipts", follower.secret.clone());
-            calls.push(wire.json(body));
+        // What an ack of the socket comes to: a system's cursor goes first, a user's last; between them what the stream
+        // told, and what came before it.
+        if delivers {
+            calls.extend(put.clone().filter(|_| follower.external));
+            calls.extend(follower.deliver(&receipts));
+            let before = self.received_up_to(tag, seq).await;
+            calls.extend(self.followers[&tag].deliver(&before));
         }
-        if let Some(cursor) = follower.cursor {
-            let mut body = json!({"seq": seq});
-            if let Some(types) = follower.kinds.list() {
-                body["types"] = json!(types);
-            }
-            let path = format!("{}/cursors/{cursor}", follower.log);
-            calls.push(Wire::new(Method::PUT, path, follower.secret.clone()).json(body));
-        }
+        calls.extend(put);
         for call in calls {
             if let Some(refused) = refusal(&call.call(self.server.address).send().await) {
                 return refused;
             }
         }
         Answer::new(200, Value::Null)
+    }
+
+    /// Receipts for everything that was received up to an event.
+    async fn received_up_to(&self, tag: Tag, seq: u64) -> Vec<Value> {
+        let follower = &self.followers[&tag];
+        let path = format!("{}/events?limit=1000&types=message.received", follower.log);
+        let wire = Wire::new(Method::GET, path, follower.secret.clone());
+        let page = wire.call(self.server.address).send().await.value();
+        let events = page["events"].as_array().into_iter().flatten();
+        events
+            .filter(|event| event["seq"].as_u64() <= Some(seq))
+            .map(|event| json!({"messageId": event["data"]["messageId"], "state": "delivered"}))
+            .collect()
     }
 
     /// Waits for the end of those whose credential has ended: they must not go on, and must be told.

@@ -1,4 +1,4 @@
-//! The model played on the real thing: the engine on SQLite, and a server on it over HTTP.
+//! The model played on the real thing: the engine on SQLite, and a server on it over HTTP and over the socket.
 //!
 //! `CREWLINE_MODEL_SEEDS` says how many seeds each of them gets, `CREWLINE_MODEL_FIRST` which one is the first
 //! (`make model SEEDS=1000`). Each run prints its seeds; a failure prints the shortest list of steps that still fails.
@@ -8,13 +8,16 @@ use crewline_testkit::model::{Edge, Memory, Step, Target, play, shrink, steps, t
 
 mod house;
 mod http;
+mod line;
 mod regressions;
+mod socket;
 mod stream;
 mod together;
 mod wire;
 
 use house::House;
 use http::Http;
+use socket::Socket;
 
 /// Steps of a play.
 const STEPS: usize = 160;
@@ -46,10 +49,11 @@ fn settings(seed: u64) -> Settings {
 enum What {
     Engine,
     Http,
+    Socket,
 }
 
 impl What {
-    const ALL: [Self; 2] = [Self::Engine, Self::Http];
+    const ALL: [Self; 3] = [Self::Engine, Self::Http, Self::Socket];
 
     /// The first difference, if there is one.
     async fn difference(self, steps: &[Step], settings: Settings) -> Option<String> {
@@ -58,6 +62,12 @@ impl What {
             Self::Engine => against(&mut Edge::begin(house).await, steps, settings).await,
             Self::Http => {
                 let mut target = Http::begin(house).await;
+                let difference = against(&mut target, steps, settings).await;
+                target.stop().await;
+                difference
+            }
+            Self::Socket => {
+                let mut target = Socket::begin(house).await;
                 let difference = against(&mut target, steps, settings).await;
                 target.stop().await;
                 difference
@@ -95,4 +105,9 @@ async fn the_engine_on_sqlite_does_what_the_specification_does() {
 #[tokio::test]
 async fn a_server_over_http_does_what_the_specification_does() {
     play_seeds(What::Http).await;
+}
+
+#[tokio::test]
+async fn a_server_over_the_socket_does_what_the_specification_does() {
+    play_seeds(What::Socket).await;
 }

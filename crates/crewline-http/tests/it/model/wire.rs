@@ -162,7 +162,7 @@ impl Wire {
 
 /// Says nothing more, and waits until the server has let go of the connection: what it had begun is done or dropped, and
 /// nothing of it comes later than what the client does next.
-async fn gone(mut stream: TcpStream) {
+pub(crate) async fn gone(mut stream: TcpStream) {
     let _ = stream.shutdown().await;
     let mut rest = Vec::new();
     let read = stream.read_to_end(&mut rest);
