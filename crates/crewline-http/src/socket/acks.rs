@@ -135,7 +135,17 @@ impl Acks {
                     carry(&engine, confirm).await?;
                 }
                 if let Some(put) = cursor {
-                    cursor::carry(&engine, no, put).await?;
+                    let delivers = put.kinds.contains(EventKind::MessageReceived);
+                    let kept = cursor::carry(&engine, no, put).await?;
+                    // One that stands further stays as it is, and has perhaps delivered nothing of this.
+                    if delivers && kept.seq > up_to {
+                        let confirm = ConfirmCommand {
+                            actor,
+                            seq: up_to,
+                            said_after: up_to,
+                        };
+                        carry(&engine, confirm).await?;
+                    }
                 }
                 Ok(())
             };

@@ -1,7 +1,7 @@
 //! What the model found, each as the shortest list of steps that showed it. A list stays.
 
 use crewline_core::Settings;
-use crewline_testkit::model::{By::*, Fault, Kinds::*, Op::*, Place::*, Step, To, step};
+use crewline_testkit::model::{By::*, Fault, Kinds::*, Much, Op::*, Place::*, Step, To, step};
 
 use super::What;
 
@@ -84,5 +84,61 @@ async fn a_page_of_people_does_not_lead_to_an_empty_one() {
         },
         Fault::None,
     )])
+    .await;
+}
+
+/// A system's cursor that stood further than its session was not moved by an ack, and then delivered nothing of it: where
+/// it had been put for other kinds of events, what the session had stored stayed undelivered.
+#[tokio::test]
+async fn an_ack_delivers_also_where_the_cursor_stands_further() {
+    let send = |text| Send {
+        by: Token("scada"),
+        from: "scada",
+        name: "Line 2",
+        to: vec![To {
+            id: "oms",
+            delivered: None,
+            read: None,
+        }],
+        text,
+        priority: 2,
+        key: None,
+    };
+    holds(vec![
+        step(1, send("Breaker open"), Fault::None),
+        step(2, send("Done"), Fault::None),
+        step(
+            3,
+            PutCursor {
+                by: Token("oms"),
+                whose: "oms",
+                name: "a",
+                seq: 2,
+                kinds: Read,
+                rewind: false,
+            },
+            Fault::None,
+        ),
+        step(
+            4,
+            Connect {
+                by: Token("oms"),
+                whose: "oms",
+                place: After(0),
+                cursor: Some("a"),
+                kinds: All,
+            },
+            Fault::None,
+        ),
+        step(5, Listen { session: 4 }, Fault::None),
+        step(
+            6,
+            Ack {
+                session: 4,
+                much: Much::Half,
+            },
+            Fault::None,
+        ),
+    ])
     .await;
 }
