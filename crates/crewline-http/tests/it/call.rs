@@ -21,6 +21,9 @@ pub(crate) struct Call {
     request: Request<Full<Bytes>>,
 }
 
+/// A connection that is kept from call to call.
+pub(crate) struct Kept(http1::SendRequest<Full<Bytes>>);
+
 /// An answer, read whole.
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -84,6 +87,33 @@ impl Call {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
         tokio::spawn(connection);
         sender.send_request(self.request).await.ok()
+    }
+
+    /// Sends it on a connection that is kept for the next, and made where there is none.
+    pub(crate) async fn send_on(self, kept: &mut Option<Kept>) -> Reply {
+        if kept.as_ref().is_none_or(|kept| kept.0.is_closed()) {
+            let stream = TcpStream::connect(self.address).await.unwrap();
+            let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+            tokio::spawn(connection);
+            *kept = Some(Kept(sender));
+        }
+        let sender = &mut kept.as_mut().expect("it was made").0;
+        let answered = async {
+            sender.ready().await.unwrap();
+            let (parts, body) = sender
+                .send_request(self.request)
+                .await
+                .unwrap()
+                .into_parts();
+            Reply {
+                status: parts.status.as_u16(),
+                headers: parts.headers,
+                body: body.collect().await.unwrap().to_bytes(),
+            }
+        };
+        timeout(PATIENCE, answered)
+            .await
+            .expect("the server answers")
     }
 
     /// Sends it; nothing, where the connection breaks before the answer is there.

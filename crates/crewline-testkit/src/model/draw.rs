@@ -1,8 +1,6 @@
 //! Steps drawn from a seed: what people and systems do all day, with the wrong and the odd among it.
 
-use super::op::{
-    By, DESKS, EXTERNALS, Fault, Kinds, Much, NOTHING, Op, Place, Said, Step, Tag, To, USERS,
-};
+use super::op::{By, DESKS, EXTERNALS, Fault, NOTHING, Op, Said, Step, Tag, To, USERS};
 use crate::Random;
 
 const TEXTS: [&str; 4] = ["Breaker open", "On my way", "Done", "Call me"];
@@ -10,14 +8,18 @@ const NAMES: [&str; 2] = ["Feeder 7", "Line 2"];
 const KEYS: [&str; 4] = ["k1", "k2", "k3", "k4"];
 
 /// What was drawn before, so that what follows mostly has to do with it.
-struct Drawn {
-    random: Random,
+pub(super) struct Drawn {
+    pub(super) random: Random,
     /// Sends and replies: the tag, and who is in the chat.
     messages: Vec<(Tag, Vec<&'static str>)>,
     /// Chats, by any step that made or used one.
-    chats: Vec<(Tag, Vec<&'static str>)>,
-    sign_ins: Vec<(Tag, &'static str)>,
-    sessions: Vec<Tag>,
+    pub(super) chats: Vec<(Tag, Vec<&'static str>)>,
+    pub(super) sign_ins: Vec<(Tag, &'static str)>,
+    /// Sessions that may be open, and all that ever were.
+    pub(super) sessions: Vec<Tag>,
+    pub(super) connected: Vec<Tag>,
+    pub(super) disabled: Vec<&'static str>,
+    pub(super) revoked: Vec<&'static str>,
     /// Sends and replies with a key, to be done again.
     keyed: Vec<Op>,
 }
@@ -30,6 +32,9 @@ pub fn steps(seed: u64, count: usize) -> Vec<Step> {
         chats: Vec::new(),
         sign_ins: Vec::new(),
         sessions: Vec::new(),
+        connected: Vec::new(),
+        disabled: Vec::new(),
+        revoked: Vec::new(),
         keyed: Vec::new(),
     };
     (1..=count as Tag).map(|tag| drawn.step(tag)).collect()
@@ -52,7 +57,10 @@ impl Drawn {
             },
             89..=91 => self.sign(tag),
             92..=95 => self.administer(),
-            96 => self.random.pick_clone(&[Op::Restart, Op::Crash]),
+            96 => {
+                self.sessions.clear();
+                self.random.pick_clone(&[Op::Restart, Op::Crash])
+            }
             _ => self.again(),
         };
         let fault = if self.random.one_in(5) {
@@ -71,7 +79,7 @@ impl Drawn {
         Step { tag, op, fault }
     }
 
-    fn user(&mut self) -> &'static str {
+    pub(super) fn user(&mut self) -> &'static str {
         // Few people, so that they meet.
         let some = if self.random.one_in(4) {
             USERS.len()
@@ -81,10 +89,10 @@ impl Drawn {
         self.random.pick(&USERS[..some])
     }
 
-    fn anybody(&mut self) -> &'static str {
-        match self.random.below(8) {
-            0..=4 => self.user(),
-            5 | 6 => self.random.pick(&EXTERNALS),
+    pub(super) fn anybody(&mut self) -> &'static str {
+        match self.random.below(12) {
+            0..=7 => self.user(),
+            8..=10 => self.random.pick(&EXTERNALS),
             _ => self.random.pick(&DESKS),
         }
     }
@@ -104,7 +112,7 @@ impl Drawn {
     }
 
     /// The credential of anybody, mostly the right one.
-    fn by(&mut self, who: &'static str) -> By {
+    pub(super) fn by(&mut self, who: &'static str) -> By {
         if self.random.one_in(30) {
             let wrong = [
                 By::Nobody,
@@ -183,21 +191,49 @@ impl Drawn {
         }
     }
 
-    /// A key once more, mostly with the same meaning.
+    /// A key once more: with the same meaning, said otherwise or not, or with another.
     fn again(&mut self) -> Op {
         let Some(mut op) = self.random.pick_some(&self.keyed) else {
             return Op::Advance { ms: 1 };
         };
-        if self.random.one_in(3)
-            && let Op::Send { text, .. } | Op::Reply { text, .. } = &mut op
-        {
-            *text = "Something else";
+        let change = self.random.below(9);
+        match &mut op {
+            Op::Send {
+                to,
+                text,
+                name,
+                priority,
+                ..
+            } => match change {
+                0 => *text = "Something else",
+                1 => *name = "Line 9",
+                2 => *priority = 4 - *priority,
+                3 => to.iter_mut().for_each(|to| to.read = Some("another")),
+                4 => to.truncate(1),
+                5 => to.reverse(),
+                6 => to.extend_from_within(..),
+                _ => {}
+            },
+            Op::Reply {
+                text,
+                priority,
+                reply_to,
+                read_up_to,
+                ..
+            } => match change {
+                0 => *text = "Something else",
+                1 => *priority = 4 - *priority,
+                2 => *reply_to = None,
+                3 => *read_up_to = None,
+                _ => {}
+            },
+            _ => {}
         }
         op
     }
 
     /// A message, mostly one of the newest; and who is in its chat.
-    fn message(&mut self) -> (Tag, Vec<&'static str>) {
+    pub(super) fn message(&mut self) -> (Tag, Vec<&'static str>) {
         if self.messages.is_empty() || self.random.one_in(25) {
             return (NOTHING, USERS.to_vec());
         }
@@ -297,181 +333,6 @@ impl Drawn {
             by,
             participant,
             said,
-        }
-    }
-
-    fn create_chat(&mut self, tag: Tag) -> Op {
-        let who = self.anybody();
-        let by = self.by(who);
-        let to: Vec<_> = (0..=self.random.below(2)).map(|_| self.anybody()).collect();
-        let mut members = vec![who];
-        members.extend(&to);
-        self.chats.push((tag, members));
-        let from = (!USERS.contains(&who)).then_some(who);
-        Op::CreateChat { by, from, to }
-    }
-
-    fn kinds(&mut self) -> Kinds {
-        self.random.pick(&[
-            Kinds::All,
-            Kinds::All,
-            Kinds::Received,
-            Kinds::Read,
-            Kinds::ReceivedAndSelf,
-        ])
-    }
-
-    fn seq(&mut self) -> u64 {
-        let end = self.random.pick(&[3, 10, 30, 80]);
-        self.random.below(end) as u64
-    }
-
-    fn cursor(&mut self) -> Op {
-        let whose = if self.random.one_in(3) {
-            self.anybody()
-        } else {
-            self.random.pick(&EXTERNALS)
-        };
-        let (by, name) = (self.by(whose), self.random.pick(&["a", "b"]));
-        if self.random.one_in(4) {
-            return Op::GetCursor { by, whose, name };
-        }
-        Op::PutCursor {
-            by,
-            whose,
-            name,
-            seq: self.seq(),
-            kinds: self.kinds(),
-            rewind: self.random.one_in(5),
-        }
-    }
-
-    fn read_events(&mut self) -> Op {
-        let whose = self.anybody();
-        let by = self.by(whose);
-        if self.random.one_in(15) {
-            return Op::ReadOtherEpoch { by, whose };
-        }
-        let place = match self.random.below(4) {
-            0 => Place::Start,
-            1 => Place::Cursor(self.random.pick(&["a", "b"])),
-            _ => Place::After(self.seq()),
-        };
-        Op::ReadEvents {
-            by,
-            whose,
-            place,
-            kinds: self.kinds(),
-            limit: self.random.pick(&[1, 3, 100]),
-        }
-    }
-
-    fn look(&mut self) -> Op {
-        let (message, members) = self.message();
-        let who = if self.random.one_in(8) || members.is_empty() {
-            self.anybody()
-        } else {
-            self.random.pick(&members)
-        };
-        let (by, limit) = (self.by(who), self.random.pick(&[1, 2, 50]));
-        match self.random.below(6) {
-            0 | 1 => Op::GetMessage { by, message },
-            2 => Op::History {
-                by,
-                chat: message,
-                limit,
-            },
-            3 => Op::Chats { by, limit },
-            4 => Op::Me { by },
-            _ => {
-                let q = self.random.pick(&["", "a", "AN", "desk", "🚑"]);
-                Op::People { by, q, limit }
-            }
-        }
-    }
-
-    fn connect(&mut self, tag: Tag) -> Op {
-        let whose = if self.random.one_in(3) {
-            self.anybody()
-        } else {
-            self.random.pick(&["alice", "bob", "scada"])
-        };
-        let by = self.by(whose);
-        let place = match self.random.below(6) {
-            0 => Place::After(self.seq()),
-            1 | 2 => self
-                .random
-                .pick_some(&self.sessions)
-                .map_or(Place::Start, Place::AckedBy),
-            _ => Place::Start,
-        };
-        // A device of a user keeps its own place; systems have cursors.
-        let cursor = self.random.one_in(3).then(|| self.random.pick(&["a", "b"]));
-        self.sessions.push(tag);
-        Op::Connect {
-            by,
-            whose,
-            place,
-            cursor,
-            kinds: self.kinds(),
-        }
-    }
-
-    fn follow(&mut self) -> Op {
-        let last = self.sessions.len();
-        if last == 0 {
-            return Op::Advance { ms: 1 };
-        }
-        let first = last.saturating_sub(4);
-        let session = self.sessions[first + self.random.below(last - first)];
-        match self.random.below(10) {
-            0..=4 => Op::Listen { session },
-            5..=8 => {
-                let much = [Much::All, Much::All, Much::Half, Much::Again];
-                let beyond = self.random.one_in(25);
-                let much = if beyond {
-                    Much::Beyond
-                } else {
-                    self.random.pick(&much)
-                };
-                Op::Ack { session, much }
-            }
-            _ => Op::Disconnect { session },
-        }
-    }
-
-    fn sign(&mut self, tag: Tag) -> Op {
-        if self.random.one_in(3)
-            && let Some((session, _)) = self.random.pick_some(&self.sign_ins)
-        {
-            return Op::SignOut {
-                by: By::Session(session),
-            };
-        }
-        let user = self.random.pick(&["alice", "bob"]);
-        self.sign_ins.push((tag, user));
-        Op::SignIn {
-            user,
-            right: !self.random.one_in(12),
-            device: self
-                .random
-                .one_in(2)
-                .then(|| 10 + self.random.below(2) as u8),
-        }
-    }
-
-    fn administer(&mut self) -> Op {
-        let user = self.random.pick(&["bob", "a,b", "Ann"]);
-        let token = self.random.pick(&["bob", "oms", "many", "alice"]);
-        match self.random.below(10) {
-            0 | 1 => Op::Disable { user },
-            2..=4 => Op::Enable { user },
-            5 => Op::Revoke { token },
-            6 | 7 => Op::NewToken { token },
-            8 => Op::NewPassword { user },
-            _ => Op::AddUser {
-                user: self.random.pick(&["zoe", "desk:2", "bob", "nobody"]),
-            },
         }
     }
 }

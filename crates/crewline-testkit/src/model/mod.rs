@@ -7,14 +7,15 @@
 //!
 //! What counts as a failure: an answer that is not the one of the specification; after a start of the server and at the
 //! end, anything that anybody sees (logs, cursors, chats, histories, messages) and the specification shows otherwise;
-//! and a broken law ([`laws`]), whatever the specification says.
+//! and a broken law ([`laws`]), whatever the specification says. The specification itself is played against the same
+//! rules said plainly ([`Plain`]): what is wrong in the decisions that all stores share would show nowhere else.
 //!
 //! What does not: ids and secrets, since they are random; the words of an error, but for its code and fields; when a
 //! device was last seen; and, of a call whose connection was cut while it was under way and which was asked for again,
 //! whether it was the first or the second that did it.
 //!
-//! A client never repeats a send without an idempotency key, nor a cursor that goes back: what became of the first one is
-//! not known, and the second would be another one. The fault is the test's own, so that it always knows what happened.
+//! Where an answer was lost, a client never repeats a send without an idempotency key, nor a cursor that goes back: what
+//! became of the first one is not known, and the second would be another one. The fault is the test's own, so that it always knows what happened.
 //!
 //! When a play fails, [`shrink`] takes out of it what is not needed, and prints the rest as Rust: a list that is given a
 //! name among the regressions and stays. A seed dies with the next change of the generator; a list does not.
@@ -23,6 +24,7 @@ mod acts;
 mod answer;
 mod core;
 mod draw;
+mod draw_rest;
 mod edge;
 mod edge_read;
 mod edge_write;

@@ -9,7 +9,7 @@ use crewline_testkit::model::{Edge, Memory, Plain, Step, play, shrink, steps, to
 
 /// Steps of a play.
 const STEPS: usize = 160;
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 24;
 
 /// What is done in memory never waits.
 fn now<T>(future: impl Future<Output = T>) -> T {

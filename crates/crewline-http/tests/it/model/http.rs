@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use super::house::House;
 use super::stream::Stream;
 use super::wire::{Wire, encoded, next_page, place, refusal, request, secret, types};
+use crate::call::{Kept, Reply};
 
 /// A server that listens.
 pub(crate) struct Server {
@@ -107,6 +108,7 @@ pub(crate) struct Http {
     pub(crate) house: House,
     pub(crate) server: Server,
     pub(crate) names: Names,
+    kept: Option<Kept>,
     followers: BTreeMap<Tag, Follower>,
     acked: BTreeMap<Tag, u64>,
 }
@@ -119,6 +121,7 @@ impl Http {
             server: Server::start(&house).await,
             house,
             names,
+            kept: None,
             followers: BTreeMap::new(),
             acked: BTreeMap::new(),
         }
@@ -126,7 +129,7 @@ impl Http {
 
     pub(crate) async fn stop(mut self) {
         self.followers.clear();
-        self.server.end(false).await;
+        self.end_server(false).await;
         self.house.engine().stop().await;
     }
 }
@@ -145,7 +148,7 @@ impl Target for Http {
             Op::Restart | Op::Crash => {
                 self.followers.clear();
                 let crash = step.op == Op::Crash;
-                self.server.end(crash).await;
+                self.end_server(crash).await;
                 self.house.restart(crash).await;
                 self.server = Server::start(&self.house).await;
                 Answer::new(200, Value::Null)
@@ -182,6 +185,17 @@ impl Target for Http {
 }
 
 impl Http {
+    /// Makes a call on the connection that is kept.
+    pub(crate) async fn ask(&mut self, wire: &Wire) -> Reply {
+        wire.call(self.server.address).send_on(&mut self.kept).await
+    }
+
+    /// Ends the server.
+    pub(crate) async fn end_server(&mut self, crash: bool) {
+        self.kept = None;
+        self.server.end(crash).await;
+    }
+
     /// Makes a call; of a list, walks all pages.
     pub(crate) async fn pages(
         &mut self,
@@ -191,7 +205,7 @@ impl Http {
     ) -> Answer {
         let (mut all, mut page) = (Vec::new(), wire.clone());
         loop {
-            let reply = page.call(self.server.address).send().await;
+            let reply = self.ask(&page).await;
             if let Some(refused) = refusal(&reply) {
                 return refused;
             }
@@ -341,7 +355,7 @@ impl Http {
         }
         calls.extend(put);
         for call in calls {
-            if let Some(refused) = refusal(&call.call(self.server.address).send().await) {
+            if let Some(refused) = refusal(&self.ask(&call).await) {
                 return refused;
             }
         }

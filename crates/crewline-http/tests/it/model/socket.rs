@@ -188,9 +188,9 @@ impl Socket {
         Answer::new(200, json!({"head": welcome["head"]}))
     }
 
-    async fn get(&self, path: String, secret: &str) -> Value {
+    async fn get(&mut self, path: String, secret: &str) -> Value {
         let wire = Wire::new(Method::GET, path, secret.to_owned());
-        let reply = wire.call(self.http.server.address).send().await;
+        let reply = self.http.ask(&wire).await;
         if reply.status == 200 {
             reply.value()
         } else {
@@ -199,7 +199,7 @@ impl Socket {
     }
 
     /// A named cursor, where it was put.
-    async fn kept(&self, log: &str, secret: &str, cursor: &str) -> Option<Value> {
+    async fn kept(&mut self, log: &str, secret: &str, cursor: &str) -> Option<Value> {
         let cursor = self.get(format!("{log}/cursors/{cursor}"), secret).await;
         cursor.is_object().then_some(cursor)
     }
@@ -252,7 +252,7 @@ impl Socket {
     }
 
     /// Where the cursor of a session stands after an ack.
-    async fn cursor_after(&self, follower: &Follower, seq: u64) -> Option<Value> {
+    async fn cursor_after(&mut self, follower: &Follower, seq: u64) -> Option<Value> {
         let kept = self
             .kept(&follower.log, &follower.secret, follower.cursor?)
             .await;
@@ -265,7 +265,7 @@ impl Socket {
     }
 
     /// Waits until an ack shows: in the states of what was received, and in the cursor.
-    async fn shows(&self, follower: &mut Follower, seq: u64, cursor: Option<Value>) {
+    async fn shows(&mut self, follower: &mut Follower, seq: u64, cursor: Option<Value>) {
         if let (Some(name), Some(cursor)) = (follower.cursor, cursor) {
             while self
                 .kept(&follower.log, &follower.secret, name)
@@ -344,7 +344,7 @@ impl Socket {
             .chain(std::mem::take(&mut self.lines).into_values())
             .collect();
         if crash {
-            self.http.server.end(true).await;
+            self.http.end_server(true).await;
             return;
         }
         let told = async {
@@ -352,7 +352,7 @@ impl Socket {
                 assert_eq!(line.read_to_end().await, close::STOPPING);
             }
         };
-        tokio::join!(self.http.server.end(false), told);
+        tokio::join!(self.http.end_server(false), told);
     }
 }
 

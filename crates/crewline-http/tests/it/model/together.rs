@@ -198,7 +198,7 @@ async fn interrupt(
             .unwrap();
         // Now without a word, now as its owner would stop it.
         let crash = (next / GONE_AFTER).is_multiple_of(2);
-        http.server.end(crash).await;
+        http.end_server(crash).await;
         http.house.restart(false).await;
         http.server = Server::start(&http.house).await;
         address.send_replace(http.server.address);

@@ -1,0 +1,201 @@
+//! The rest of what is drawn: chats, cursors, reading, sessions, signing in, and the administrator's acts.
+
+use super::draw::Drawn;
+use super::op::{By, EXTERNALS, Kinds, Much, Op, Place, Tag, USERS};
+
+impl Drawn {
+    pub(super) fn create_chat(&mut self, tag: Tag) -> Op {
+        let who = self.anybody();
+        let by = self.by(who);
+        let to: Vec<_> = (0..=self.random.below(2)).map(|_| self.anybody()).collect();
+        let mut members = vec![who];
+        members.extend(&to);
+        self.chats.push((tag, members));
+        let from = (!USERS.contains(&who)).then_some(who);
+        Op::CreateChat { by, from, to }
+    }
+
+    fn kinds(&mut self) -> Kinds {
+        self.random.pick(&[
+            Kinds::All,
+            Kinds::All,
+            Kinds::Received,
+            Kinds::Read,
+            Kinds::ReceivedAndSelf,
+        ])
+    }
+
+    fn seq(&mut self) -> u64 {
+        let end = self.random.pick(&[3, 10, 30, 80]);
+        self.random.below(end) as u64
+    }
+
+    pub(super) fn cursor(&mut self) -> Op {
+        let whose = if self.random.one_in(3) {
+            self.anybody()
+        } else {
+            self.random.pick(&EXTERNALS)
+        };
+        let (by, name) = (self.by(whose), self.random.pick(&["a", "b"]));
+        if self.random.one_in(4) {
+            return Op::GetCursor { by, whose, name };
+        }
+        Op::PutCursor {
+            by,
+            whose,
+            name,
+            seq: self.seq(),
+            kinds: self.kinds(),
+            rewind: self.random.one_in(5),
+        }
+    }
+
+    pub(super) fn read_events(&mut self) -> Op {
+        let whose = self.anybody();
+        let by = self.by(whose);
+        if self.random.one_in(15) {
+            return Op::ReadOtherEpoch { by, whose };
+        }
+        let place = match self.random.below(4) {
+            0 => Place::Start,
+            1 => Place::Cursor(self.random.pick(&["a", "b"])),
+            _ => Place::After(self.seq()),
+        };
+        Op::ReadEvents {
+            by,
+            whose,
+            place,
+            kinds: self.kinds(),
+            limit: self.random.pick(&[1, 3, 100]),
+        }
+    }
+
+    pub(super) fn look(&mut self) -> Op {
+        let (message, members) = self.message();
+        let who = if self.random.one_in(8) || members.is_empty() {
+            self.anybody()
+        } else {
+            self.random.pick(&members)
+        };
+        let (by, limit) = (self.by(who), self.random.pick(&[1, 2, 50]));
+        match self.random.below(6) {
+            0 | 1 => Op::GetMessage { by, message },
+            2 => Op::History {
+                by,
+                chat: message,
+                limit,
+            },
+            3 => Op::Chats { by, limit },
+            4 => Op::Me { by },
+            _ => {
+                let q = self.random.pick(&["", "a", "AN", "desk", "🚑"]);
+                Op::People { by, q, limit }
+            }
+        }
+    }
+
+    pub(super) fn connect(&mut self, tag: Tag) -> Op {
+        let whose = if self.random.one_in(3) {
+            self.anybody()
+        } else {
+            self.random.pick(&["alice", "bob", "scada"])
+        };
+        let by = self.by(whose);
+        let place = match self.random.below(6) {
+            0 => Place::After(self.seq()),
+            1 | 2 => self
+                .random
+                .pick_some(&self.connected)
+                .map_or(Place::Start, Place::AckedBy),
+            _ => Place::Start,
+        };
+        // A device of a user keeps its own place; systems have cursors.
+        let cursor = self.random.one_in(3).then(|| self.random.pick(&["a", "b"]));
+        self.sessions.push(tag);
+        self.connected.push(tag);
+        Op::Connect {
+            by,
+            whose,
+            place,
+            cursor,
+            kinds: self.kinds(),
+        }
+    }
+
+    pub(super) fn follow(&mut self) -> Op {
+        let last = self.sessions.len();
+        if last == 0 {
+            return Op::Advance { ms: 1 };
+        }
+        let first = last.saturating_sub(3);
+        let at = first + self.random.below(last - first);
+        let session = self.sessions[at];
+        match self.random.below(12) {
+            0..=5 => Op::Listen { session },
+            6..=10 => {
+                let much = [Much::All, Much::All, Much::Half, Much::Half, Much::Again];
+                if self.random.one_in(25) {
+                    self.sessions.remove(at);
+                    return Op::Ack {
+                        session,
+                        much: Much::Beyond,
+                    };
+                }
+                let much = self.random.pick(&much);
+                Op::Ack { session, much }
+            }
+            _ => {
+                self.sessions.remove(at);
+                Op::Disconnect { session }
+            }
+        }
+    }
+
+    pub(super) fn sign(&mut self, tag: Tag) -> Op {
+        if self.random.one_in(3)
+            && let Some((session, _)) = self.random.pick_some(&self.sign_ins)
+        {
+            return Op::SignOut {
+                by: By::Session(session),
+            };
+        }
+        let user = self.random.pick(&["alice", "bob"]);
+        self.sign_ins.push((tag, user));
+        Op::SignIn {
+            user,
+            right: !self.random.one_in(12),
+            device: self
+                .random
+                .one_in(2)
+                .then(|| 10 + self.random.below(2) as u8),
+        }
+    }
+
+    /// What the administrator takes away is mostly given back before long.
+    pub(super) fn administer(&mut self) -> Op {
+        match self.random.below(10) {
+            0..=4 => {
+                if let Some(user) = self.disabled.pop() {
+                    return Op::Enable { user };
+                }
+                let user = self.random.pick(&["bob", "bob", "a,b", "Ann"]);
+                self.disabled.push(user);
+                Op::Disable { user }
+            }
+            5..=7 => {
+                if let Some(token) = self.revoked.pop() {
+                    return Op::NewToken { token };
+                }
+                let token = self.random.pick(&["bob", "oms", "many", "alice"]);
+                self.revoked.push(token);
+                Op::Revoke { token }
+            }
+            8 => Op::NewPassword {
+                user: self.random.pick(&["alice", "bob"]),
+            },
+            _ => Op::AddUser {
+                user: self.random.pick(&["zoe", "desk:2", "bob", "nobody"]),
+            },
+        }
+    }
+}
