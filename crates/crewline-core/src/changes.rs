@@ -171,6 +171,8 @@ pub struct CursorRow {
     pub kinds: EventKinds,
     /// When it was last put.
     pub put_at: Timestamp,
+    /// Whether it was behind for so long that it holds its log no more. See [`crate::keep`].
+    pub released: bool,
 }
 
 /// All rows of a batch.

@@ -15,6 +15,7 @@ mod credential;
 pub mod decide;
 mod directory;
 mod event;
+pub mod keep;
 mod memory;
 pub mod needs;
 mod no;
@@ -35,6 +36,7 @@ pub use directory::{
     OpenedSession, PasswordRow, Seen, TokenOwner, TokenRow, UserAdded, UserChange, UserRow, fold,
 };
 pub use event::{EventSource, MessageBodies, MessageWords, PAGE_BYTES_MAX, about_bytes, assemble};
+pub use keep::{CursorBehind, Cut, Pass, Removed, Retention};
 pub use memory::MemoryStore;
 pub use no::{ChatNo, DeviceNo, MessageNo, ParticipantNo, SessionNo, TokenNo};
 pub use port::{

@@ -4,6 +4,7 @@
 //! that was aborted has left no trace.
 
 mod directory;
+mod keep;
 mod reader;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::changes::{Changes, CursorRow, LogRow, NewMessageRow, ReceiptFact};
 use crate::credential::SecretHash;
 use crate::directory::{Directory, NewSessionRow, TokenRow};
 use crate::event::MessageWords;
+use crate::keep::Pass;
 use crate::needs::Wanted;
 use crate::port::{BatchId, Opened, StoreError, StoreErrorKind, Writer};
 use crate::state::{
@@ -197,6 +199,10 @@ impl Writer for MemoryWriter {
 
     fn probe(&mut self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    fn prune(&mut self, pass: &mut Pass, _rows: usize) -> Result<(), StoreError> {
+        keep::prune(&mut self.store.lock(), pass)
     }
 
     fn directory(&mut self) -> &mut dyn Directory {

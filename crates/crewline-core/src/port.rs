@@ -14,6 +14,7 @@ use crewline_api::{
 use crate::changes::{Changes, CursorRow};
 use crate::credential::{Credential, SecretHash};
 use crate::directory::{Directory, PasswordRow, TokenRow, UserRow};
+use crate::keep::{CursorBehind, Pass};
 use crate::needs::{Locks, Wanted};
 use crate::state::{ChatRow, ParticipantRow, State};
 use crate::{ChatNo, ParticipantNo, SessionNo};
@@ -105,6 +106,12 @@ pub trait Writer: Send {
 
     /// Writes a little, durably, to find out whether writing works (again). Not inside of a batch.
     fn probe(&mut self) -> Result<(), StoreError>;
+
+    /// Takes a pass of the retention one step on: removes about `rows` rows, durably, by the rules of [`crate::keep`]. Not
+    /// inside of a batch. Call it until the pass is done; after an error begin a new pass.
+    ///
+    /// Nothing that earlier batches loaded changes by it.
+    fn prune(&mut self, pass: &mut Pass, rows: usize) -> Result<(), StoreError>;
 
     /// The directory. Not inside of a batch.
     fn directory(&mut self) -> &mut dyn Directory;
@@ -216,6 +223,13 @@ pub trait Reader: Send + Sync {
         participant: ParticipantNo,
         name: &CursorName,
     ) -> Result<Option<CursorRow>, StoreError>;
+
+    /// Cursors that have been behind since before a time, the longest first, at most `limit`; and how many there are.
+    fn cursors_behind(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<(Vec<CursorBehind>, u64), StoreError>;
 
     /// Whose secret this is: of a session that has not ended by `now`, or of a token; of nobody who is disabled.
     fn credential(

@@ -20,6 +20,7 @@ mod directory;
 mod error;
 mod file;
 mod in_use;
+mod keep;
 mod load;
 mod lock;
 mod meta;

@@ -284,13 +284,14 @@ pub(crate) fn cursor(
     name: &str,
 ) -> Result<Option<CursorRow>> {
     let mut statement = sql.prepare_cached(
-        "SELECT seq, kinds, put_at FROM cursor WHERE participant = ?1 AND name = ?2",
+        "SELECT seq, kinds, put_at, released FROM cursor WHERE participant = ?1 AND name = ?2",
     )?;
     let row = statement.query_row((participant.0, name), |row| {
         Ok(CursorRow {
             seq: row.get::<_, i64>(0)? as u64,
             kinds: EventKinds::from_bits(row.get(1)?),
             put_at: Timestamp::from_millis(row.get(2)?),
+            released: row.get(3)?,
         })
     });
     Ok(row.optional()?)

@@ -85,3 +85,27 @@ pub(crate) fn renew_epoch(connection: &Connection) -> Result<Option<String>, Fau
     connection.execute("DELETE FROM meta WHERE key = 'backup_of_epoch'", [])?;
     Ok(Some(epoch))
 }
+
+/// Says that retention has removed something: then logs need not begin at 1.
+pub(crate) fn note_retention(connection: &Connection) -> Result<(), Fault> {
+    let mut statement = connection
+        .prepare_cached("INSERT OR IGNORE INTO meta (key, value) VALUES ('texts_looked_at', 0)")?;
+    statement.execute([])?;
+    Ok(())
+}
+
+/// Up to which message retention has looked at texts.
+pub(crate) fn texts_looked_at(connection: &Connection) -> Result<i64, Fault> {
+    let mut statement =
+        connection.prepare_cached("SELECT value FROM meta WHERE key = 'texts_looked_at'")?;
+    let no: Option<i64> = statement.query_row([], |row| row.get(0)).optional()?;
+    Ok(no.unwrap_or(0))
+}
+
+/// Notes up to which message it has.
+pub(crate) fn look_at_texts(connection: &Connection, no: i64) -> Result<(), Fault> {
+    let mut statement = connection
+        .prepare_cached("REPLACE INTO meta (key, value) VALUES ('texts_looked_at', ?1)")?;
+    statement.execute([no])?;
+    Ok(())
+}

@@ -11,7 +11,10 @@ use crate::error::{Fault, Place};
 use crate::file::{APPLICATION_ID, foreign, refuse_newer};
 
 /// What each migration does; the first has the number 1.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_start.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../migrations/0001_start.sql"),
+    include_str!("../migrations/0003_retention.sql"),
+];
 
 /// The number of the newest migration: the schema that this version writes.
 pub const NEWEST: i32 = MIGRATIONS.len() as i32;

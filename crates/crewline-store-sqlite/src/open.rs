@@ -31,13 +31,15 @@ pub fn open(options: &Options) -> Result<Opened, StoreError> {
     let lock = ServeLock::take(&place)?;
     let mut main = open_file(&place, options)?;
     let checkpointer = Checkpointer::start(&place, options, main.sql_mut())?;
+    let forgotten = Arc::default();
     let reader = SqliteReader::open(
         &place,
         options,
         options.readers,
         Some(Arc::clone(checkpointer.wal())),
+        Arc::clone(&forgotten),
     )?;
-    let writer = SqliteWriter::new(main, checkpointer, lock);
+    let writer = SqliteWriter::new(main, checkpointer, lock, forgotten);
     Ok(Opened {
         writer: Box::new(writer),
         reader: Arc::new(reader),
@@ -51,7 +53,7 @@ pub fn open(options: &Options) -> Result<Opened, StoreError> {
 pub fn open_beside(options: &Options) -> Result<Beside, StoreError> {
     let place = find(options)?;
     let main = open_file(&place, options)?;
-    let reader = SqliteReader::open(&place, options, 1, None)?;
+    let reader = SqliteReader::open(&place, options, 1, None, Arc::default())?;
     Ok(Beside::new(main, reader))
 }
 

@@ -7,6 +7,7 @@ mod message;
 mod people;
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crewline_api::{
@@ -14,9 +15,9 @@ use crewline_api::{
     PeoplePage, Seq, Timestamp,
 };
 use crewline_core::{
-    ChatRow, ChatsBefore, Credential, CursorRow, LogPage, MeRows, MessageBodies, MessageNo,
-    ParticipantNo, ParticipantRow, PasswordRow, Reader, SecretHash, StoreError, StoreInfo,
-    TokenRow, UserRow,
+    ChatRow, ChatsBefore, Credential, CursorBehind, CursorRow, LogPage, MeRows, MessageBodies,
+    MessageNo, ParticipantNo, ParticipantRow, PasswordRow, Reader, SecretHash, StoreError,
+    StoreInfo, TokenRow, UserRow,
 };
 use rusqlite::Connection;
 
@@ -39,6 +40,8 @@ struct Reading {
     sql: Connection,
     /// Bodies of messages that were put together on it before.
     bodies: MessageBodies,
+    /// What [`SqliteReader::forgotten`] was then.
+    forgotten: u64,
 }
 
 /// The readers of a store.
@@ -48,6 +51,8 @@ pub(crate) struct SqliteReader {
     returned: Condvar,
     chats: ChatCache,
     wal: Option<Arc<Wal>>,
+    /// Grows when texts are removed: then bodies that were put together before are forgotten.
+    forgotten: Arc<AtomicU64>,
     /// Dropped after the connections.
     place: Place,
 }
@@ -98,12 +103,14 @@ impl SqliteReader {
         options: &Options,
         connections: usize,
         wal: Option<Arc<Wal>>,
+        forgotten: Arc<AtomicU64>,
     ) -> Result<Self, StoreError> {
         let connect = |_| {
             let sql = connect_reader(place, options)?;
             Ok(Reading {
                 sql,
                 bodies: MessageBodies::new(),
+                forgotten: 0,
             })
         };
         let free: Result<Vec<Reading>, Fault> = (0..connections.max(1)).map(connect).collect();
@@ -114,6 +121,7 @@ impl SqliteReader {
             returned: Condvar::new(),
             chats: ChatCache::default(),
             wal,
+            forgotten,
         })
     }
 
@@ -145,6 +153,12 @@ impl SqliteReader {
         read: impl FnOnce(&mut Reading) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         let mut reading = self.borrow();
+        // Before the reading begins: what it sees is then at least as new.
+        let forgotten = self.forgotten.load(Ordering::Acquire);
+        if reading.forgotten != forgotten {
+            reading.forgotten = forgotten;
+            reading.bodies.clear();
+        }
         let in_transaction = || {
             reading.sql.prepare_cached("BEGIN")?.execute([])?;
             read(&mut reading)
@@ -245,6 +259,19 @@ impl Reader for SqliteReader {
     ) -> Result<Option<CursorRow>, StoreError> {
         self.read("reading a cursor", |reading| {
             load::cursor(&reading.sql, participant, name.as_str())
+        })
+    }
+
+    fn cursors_behind(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<(Vec<CursorBehind>, u64), StoreError> {
+        self.read("reading cursors", |reading| {
+            let mut found = crate::keep::cursors_behind(&reading.sql, before)?;
+            let count = found.len() as u64;
+            found.truncate(limit);
+            Ok((found, count))
         })
     }
 
@@ -367,6 +394,20 @@ mod plans {
         assert_eq!(
             plan(load::RECEIVED),
             "SEARCH log USING PRIMARY KEY (participant=? AND seq>? AND seq<?)"
+        );
+    }
+
+    #[test]
+    fn what_is_old_is_found_by_keys_and_needs_no_sorting() {
+        assert_eq!(
+            plan(crate::keep::ROWS),
+            "SEARCH l USING PRIMARY KEY (participant=? AND seq>?)\n\
+             SEARCH m USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN\n\
+             SEARCH r USING PRIMARY KEY (message=? AND participant=?) LEFT-JOIN"
+        );
+        assert_eq!(
+            plan(crate::keep::MESSAGES),
+            "SEARCH message USING INTEGER PRIMARY KEY (rowid>?)"
         );
     }
 }

@@ -273,7 +273,7 @@ fn save_cursors(sql: &Connection, changes: &Changes) -> Result<()> {
         return Ok(());
     }
     let mut put = sql.prepare_cached(
-        "INSERT OR REPLACE INTO cursor (participant, name, seq, kinds, put_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT OR REPLACE INTO cursor (participant, name, seq, kinds, put_at, released) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     for ((participant, name), row) in &changes.cursors {
         let put_at = row.put_at.as_millis();
@@ -283,6 +283,7 @@ fn save_cursors(sql: &Connection, changes: &Changes) -> Result<()> {
             row.seq as i64,
             row.kinds.bits(),
             put_at,
+            row.released,
         ))?;
     }
     Ok(())

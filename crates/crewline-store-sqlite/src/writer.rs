@@ -1,13 +1,17 @@
 //! The one writer: a batch is one transaction, and its commit one wait for the disk.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crewline_core::needs::Wanted;
-use crewline_core::{BatchId, Changes, Directory, State, StoreError, Writer};
+use crewline_core::{BatchId, Changes, Directory, Pass, State, StoreError, Writer};
 use rusqlite::MAIN_DB;
 use rusqlite::wal::CheckpointMode;
 
 use crate::checkpointer::Checkpointer;
 use crate::connection::{WriteConnection, poll_for_locks};
 use crate::error::Fault;
+use crate::keep;
 use crate::load::load;
 use crate::lock::ServeLock;
 use crate::save::save;
@@ -21,16 +25,24 @@ pub(crate) struct SqliteWriter {
     /// What `PRAGMA data_version` said in the last batch; it changes when another connection commits. `None`: what
     /// earlier batches loaded is not to be trusted.
     seen: Option<i64>,
+    /// Told to the readers: grows when texts are removed.
+    forgotten: Arc<AtomicU64>,
     /// Let go of last.
     _lock: ServeLock,
 }
 
 impl SqliteWriter {
-    pub(crate) fn new(main: WriteConnection, checkpointer: Checkpointer, lock: ServeLock) -> Self {
+    pub(crate) fn new(
+        main: WriteConnection,
+        checkpointer: Checkpointer,
+        lock: ServeLock,
+        forgotten: Arc<AtomicU64>,
+    ) -> Self {
         Self {
             checkpointer,
             main,
             seen: None,
+            forgotten,
             _lock: lock,
         }
     }
@@ -105,6 +117,22 @@ impl Writer for SqliteWriter {
             self.main.commit(doing)
         });
         probed.map_err(|error| self.fail(error))
+    }
+
+    fn prune(&mut self, pass: &mut Pass, rows: usize) -> Result<(), StoreError> {
+        let doing = "removing what is old";
+        self.checkpointer.wal().give_way();
+        let texts = pass.removed.texts;
+        let pruned = self.main.begin(doing).and_then(|()| {
+            keep::step(self.main.sql(), pass, rows)
+                .map_err(|fault| self.main.place().error(doing, fault))?;
+            self.main.commit(doing)
+        });
+        pruned.map_err(|error| self.fail(error))?;
+        if pass.removed.texts > texts {
+            self.forgotten.fetch_add(1, Ordering::Release);
+        }
+        Ok(())
     }
 
     fn directory(&mut self) -> &mut dyn Directory {

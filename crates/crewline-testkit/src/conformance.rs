@@ -4,6 +4,7 @@
 
 mod cases;
 mod directory;
+mod keep;
 mod same;
 
 use crate::{Desk, Fixture};
@@ -63,6 +64,13 @@ cases! {
     directory::the_writer_is_told_when_the_directory_changed;
     directory::people_are_found_by_id_and_name;
     directory::the_version_moves_with_users_tokens_and_sessions;
+    keep::what_is_old_goes_and_the_last_row_of_each_log_stays;
+    keep::a_cursor_holds_what_it_has_not_passed_and_nobody_elses;
+    keep::a_cursor_that_is_behind_too_long_is_released_and_holds_again_when_put;
+    keep::the_text_of_an_emergency_stays_until_everybody_has_acknowledged_it;
+    keep::receipts_payloads_and_keys_outlive_the_text;
+    keep::small_steps_remove_the_same_as_large_ones;
+    same::operations_and_retention_say_the_same_as_the_store_in_memory;
     same::random_operations_say_the_same_as_the_store_in_memory;
     same::batches_say_the_same_as_the_store_in_memory;
 }

@@ -10,9 +10,9 @@ use crewline_api::{
 use crewline_core::decide::{Context, decide};
 use crewline_core::needs::{Locks, Wanted, to_lock, to_read, to_resolve};
 use crewline_core::{
-    Actor, Answer, BatchId, Changes, ChatCommand, Command, CursorCommand, DeviceNo, DirectoryError,
-    NewUser, Opened, ParticipantNo, Reader, ReceiptsCommand, ReplyCommand, SendCommand, Settings,
-    State, StoreError, Writer,
+    Actor, Answer, BatchId, Changes, ChatCommand, Command, CursorCommand, Cut, DeviceNo,
+    DirectoryError, NewUser, Opened, ParticipantNo, Pass, Reader, ReceiptsCommand, Removed,
+    ReplyCommand, SendCommand, Settings, State, StoreError, Writer,
 };
 
 /// See the module.
@@ -281,11 +281,31 @@ impl Desk {
             .map(|row| row.no)
     }
 
-    /// The whole log of a participant; checks that it has no gap.
+    /// Removes what is old, in steps of about `rows` rows; returns what that was, and how many steps it took.
+    ///
+    /// # Panics
+    /// When the store fails, or does not come to an end.
+    pub fn prune(&mut self, cut: Cut, rows: usize) -> (Removed, usize) {
+        let mut pass = Pass::new(cut);
+        for step in 1..=100_000 {
+            self.writer.prune(&mut pass, rows).expect("the store works");
+            if pass.is_done() {
+                return (pass.removed, step);
+            }
+        }
+        panic!("the pass does not end: {pass:?}");
+    }
+
+    /// What a participant's log still holds; checks that it has no gap.
     pub fn log(&self, who: &str) -> Vec<Event> {
         let Some(no) = self.no(who) else {
             return Vec::new();
         };
+        let first = self
+            .reader
+            .log(no, 0, EventKinds::ALL, 1)
+            .expect("the store reads")
+            .oldest;
         let (mut events, mut after) = (Vec::new(), 0);
         loop {
             let page = self
@@ -299,7 +319,7 @@ impl Desk {
             }
         }
         for (at, event) in events.iter().enumerate() {
-            assert_eq!(event.seq, at as u64 + 1, "the log of {who} has a gap");
+            assert_eq!(event.seq, first + at as u64, "the log of {who} has a gap");
         }
         events
     }

@@ -53,6 +53,7 @@ pub(super) fn put(
         seq: command.seq,
         kinds: command.kinds,
         put_at: context.now,
+        released: false,
     };
     state.cursors.insert(key.clone(), Some(row));
     state.changes.cursors.insert(key, row);

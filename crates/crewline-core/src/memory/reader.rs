@@ -6,13 +6,14 @@ use crewline_api::{
     ReceiptState, RecipientView, Seq, SessionView, Timestamp,
 };
 
-use super::{Data, MemoryStore};
+use super::{Data, MemoryStore, keep};
 use crate::changes::CursorRow;
 use crate::credential::{Credential, CredentialSource, Scope, SecretHash};
 use crate::directory::{PasswordRow, TokenOwner, TokenRow, UserRow};
 use crate::event::{
     EventSource, MessageBodies, MessageWords, PAGE_BYTES_MAX, about_bytes, assemble,
 };
+use crate::keep::CursorBehind;
 use crate::port::{ChatsBefore, LogPage, MeRows, Reader, StoreError, StoreErrorKind, StoreInfo};
 use crate::state::{ChatRow, MessageRow, ParticipantRow, RecipientRow, Standing};
 use crate::{ChatNo, MessageNo, ParticipantNo};
@@ -314,6 +315,20 @@ impl Reader for MemoryStore {
             .cursors
             .get(&(participant, name.clone()))
             .copied())
+    }
+
+    fn cursors_behind(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<(Vec<CursorBehind>, u64), StoreError> {
+        let all = keep::behind(&self.lock(), None)?;
+        let mut found: Vec<CursorBehind> =
+            all.into_values().filter(|row| row.since < before).collect();
+        found.sort_by(|a, b| (a.since, a).cmp(&(b.since, b)));
+        let count = found.len() as u64;
+        found.truncate(limit);
+        Ok((found, count))
     }
 
     fn credential(

@@ -5,7 +5,8 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use crewline_core::needs::Wanted;
 use crewline_core::{
-    BatchId, Changes, Directory, MemoryStore, Opened, State, StoreError, StoreErrorKind, Writer,
+    BatchId, Changes, Directory, MemoryStore, Opened, Pass, State, StoreError, StoreErrorKind,
+    Writer,
 };
 
 /// What the store is told.
@@ -103,6 +104,11 @@ impl Writer for FaultyWriter {
     fn probe(&mut self) -> Result<(), StoreError> {
         self.faults.always()?;
         self.inner.probe()
+    }
+
+    fn prune(&mut self, pass: &mut Pass, rows: usize) -> Result<(), StoreError> {
+        self.faults.always()?;
+        self.inner.prune(pass, rows)
     }
 
     fn directory(&mut self) -> &mut dyn Directory {

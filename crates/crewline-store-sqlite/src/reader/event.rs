@@ -31,7 +31,7 @@ pub(super) fn page(
     kinds: EventKinds,
     limit: usize,
 ) -> Result<LogPage> {
-    let Reading { sql, bodies } = reading;
+    let Reading { sql, bodies, .. } = reading;
     let (oldest, head) = ends(sql, participant)?;
     let mut page = LogPage {
         events: Vec::new(),

@@ -6,6 +6,7 @@ mod beside;
 mod check;
 mod conformance;
 mod disk_full;
+mod keep;
 mod mount;
 mod opening;
 mod read_only;

@@ -1,7 +1,7 @@
 //! The same operations on two stores: the same answers, the same logs, the same lists.
 
-use crewline_api::{EventKind, EventKinds};
-use crewline_core::MemoryStore;
+use crewline_api::{EventKind, EventKinds, Timestamp};
+use crewline_core::{Cut, MemoryStore, Removed};
 
 use super::{Make, desk};
 use crate::ops::{EXTERNALS, USERS};
@@ -13,18 +13,40 @@ const OPS: usize = 250;
 
 pub(super) fn random_operations_say_the_same_as_the_store_in_memory(make: Make<'_>) {
     for seed in SEEDS {
-        play(make, seed, 1);
+        play(make, seed, 1, None);
     }
 }
 
 pub(super) fn batches_say_the_same_as_the_store_in_memory(make: Make<'_>) {
     for seed in SEEDS {
-        play(make, seed + 1_000, 12);
+        play(make, seed + 1_000, 12, None);
     }
 }
 
-/// Plays operations on the store and on the one in memory, in batches of up to `batch`.
-fn play(make: Make<'_>, seed: u64, batch: usize) {
+pub(super) fn operations_and_retention_say_the_same_as_the_store_in_memory(make: Make<'_>) {
+    for (seed, step) in SEEDS.into_iter().zip([1, 2, 3, 7, 20, 1_000]) {
+        play(make, seed + 2_000, 3, Some(step));
+    }
+}
+
+/// Removes what is old from both stores: from the one under test in steps of `rows` rows.
+fn prune(tested: &mut Desk, model: &mut Desk, random: &mut Random, rows: usize) -> Removed {
+    let ago = |random: &mut Random, most: usize| {
+        let now = tested.now.as_millis();
+        Timestamp::from_millis(now - random.below(most) as i64)
+    };
+    let cut = Cut {
+        before: ago(random, 60),
+        release: ago(random, 300),
+    };
+    let (removed, _) = tested.prune(cut, rows);
+    assert_eq!(removed, model.prune(cut, rows).0, "{cut:?}");
+    removed
+}
+
+/// Plays operations on the store and on the one in memory, in batches of up to `batch`; where `step` is given, what is
+/// old is removed now and then.
+fn play(make: Make<'_>, seed: u64, batch: usize, step: Option<usize>) {
     println!("seed {seed}, batches of up to {batch}");
     let mut random = Random::new(seed);
     let (mut tested, _guard) = desk(make);
@@ -34,7 +56,7 @@ fn play(make: Make<'_>, seed: u64, batch: usize) {
         model.add_user(user);
     }
     let mut world = World::default();
-    let mut done = 0;
+    let (mut done, mut events, mut texts) = (0, 0, 0);
     while done < OPS {
         let ops: Vec<Op> = (0..=random.below(batch))
             .map(|_| draw(&mut random, &world))
@@ -50,7 +72,16 @@ fn play(make: Make<'_>, seed: u64, batch: usize) {
                 world.learn(answer);
             }
         }
+        if let Some(rows) = step.filter(|_| random.one_in(6)) {
+            let removed = prune(&mut tested, &mut model, &mut random, rows);
+            events += removed.events;
+            texts += removed.texts;
+        }
     }
+    assert!(
+        step.is_none() || (events > 50 && texts > 10),
+        "seed {seed}: {events} events, {texts} texts"
+    );
     compare(&tested, &model, &world, seed);
 }
 
@@ -92,7 +123,7 @@ fn compare(tested: &Desk, model: &Desk, world: &World, seed: u64) {
                 desk.reader
                     .cursor(no, &name)
                     .expect("the store reads")
-                    .map(|row| (row.seq, row.kinds, row.put_at))
+                    .map(|row| (row.seq, row.kinds, row.put_at, row.released))
             };
             assert_eq!(
                 kept(tested),
@@ -101,6 +132,11 @@ fn compare(tested: &Desk, model: &Desk, world: &World, seed: u64) {
             );
         }
     }
+    assert_eq!(
+        tested.reader.cursors_behind(tested.now, 100),
+        model.reader.cursors_behind(model.now, 100),
+        "seed {seed}: cursors that are behind"
+    );
     assert_eq!(
         tested.reader.people("a", None, 4),
         model.reader.people("a", None, 4),
