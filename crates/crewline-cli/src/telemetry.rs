@@ -64,6 +64,46 @@ fn describe() {
         Unit::Bytes,
         "Size of the write-ahead log beside the store"
     );
+    describe_retention();
+}
+
+fn describe_retention() {
+    for (name, what) in [
+        (
+            "crewline_retention_events_removed_total",
+            "Old events that were removed from logs",
+        ),
+        (
+            "crewline_retention_texts_removed_total",
+            "Old texts that were removed",
+        ),
+        (
+            "crewline_retention_payloads_removed_total",
+            "Payloads that had been told, and were removed with their event",
+        ),
+        (
+            "crewline_retention_cursors_released_total",
+            "Cursors that were behind for too long, and hold their log no more",
+        ),
+    ] {
+        describe_counter!(name, what);
+    }
+    for (name, what) in [
+        (
+            "crewline_retention_logs_held",
+            "Logs of which something old stays, because a cursor has not passed it",
+        ),
+        (
+            "crewline_retention_emergencies_kept",
+            "Old emergencies whose text stays, because somebody has not acknowledged them",
+        ),
+        (
+            "crewline_retention_cursors_behind",
+            "Cursors that have been behind for longer than retention.cursorDays",
+        ),
+    ] {
+        describe_gauge!(name, what);
+    }
 }
 
 /// What renders the metrics of this process.

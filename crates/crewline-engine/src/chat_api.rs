@@ -83,6 +83,8 @@ struct Consumer<'a> {
     follower: Option<Follower>,
     page: VecDeque<Event>,
     confirmed: Seq,
+    /// Whether what the cursor stands before was removed.
+    truncated: bool,
 }
 
 impl Consumer<'_> {
@@ -96,7 +98,17 @@ impl Consumer<'_> {
             if position > self.confirmed {
                 self.confirm(position).await?;
             }
-            let page = self.begin().await?.next(PAGE).await?;
+            let page = match self.begin().await?.next(PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    // Told once. When it is asked again, it goes on with the oldest event that is kept.
+                    if error.code == ErrorCode::LogTruncated {
+                        self.truncated = true;
+                        self.follower = None;
+                    }
+                    return Err(error);
+                }
+            };
             self.page = page
                 .events
                 .iter()
@@ -121,8 +133,16 @@ impl Consumer<'_> {
                 .engine
                 .read(move |reader| reader.cursor(participant, &name))
                 .await?;
-            self.confirmed = kept.map_or(0, |row| row.seq);
-            self.follower = Some(self.engine.follow(participant, self.confirmed, self.kinds));
+            let begin = if let Some(row) = kept.filter(|_| !self.truncated) {
+                row.seq
+            } else {
+                // From the start means from the oldest event that is kept.
+                let oldest = self.engine.page(participant, None, self.kinds, 0).await?;
+                oldest.next
+            };
+            self.truncated = false;
+            self.confirmed = begin;
+            self.follower = Some(self.engine.follow(participant, begin, self.kinds));
         }
         self.follower.as_mut().ok_or_else(crate::engine::stopped)
     }
@@ -157,6 +177,7 @@ impl Engine {
             follower: None,
             page: VecDeque::new(),
             confirmed: 0,
+            truncated: false,
         });
         let consumer = match consumer {
             Ok(consumer) => consumer,

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use crewline_api::{ApiError, ErrorCode, EventKinds, Seq, Timestamp};
 use crewline_core::{
-    Answer, Command, Opened, ParticipantNo, Reader, Settings, State, StoreError, StoreErrorKind,
+    Answer, Command, Opened, ParticipantNo, Reader, Retention, Settings, State, StoreError,
+    StoreErrorKind,
 };
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tracing::error;
@@ -26,6 +27,8 @@ const READS_MAX: usize = 8;
 pub struct Options {
     /// What decisions depend on.
     pub settings: Settings,
+    /// What is removed when it is old; nothing, where it is left out.
+    pub retention: Option<Retention>,
 }
 
 /// Whether the store takes writes.
@@ -149,6 +152,9 @@ impl Engine {
             inner: Arc::new(inner),
         };
         engine.watch_directory();
+        if let Some(retention) = options.retention {
+            engine.keep(retention);
+        }
         Ok(engine)
     }
 

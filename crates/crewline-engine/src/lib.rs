@@ -8,6 +8,7 @@ mod clock;
 mod directory;
 mod engine;
 mod hub;
+mod keep;
 mod page;
 mod queue;
 mod tell;

@@ -5,8 +5,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crewline_api::{ApiError, ErrorCode, ParticipantId};
-use crewline_core::{Answer, Command, Directory};
+use crewline_core::{Answer, Command, Directory, StoreError, Writer};
 use tokio::sync::oneshot;
+
+use crate::engine::stopped;
 
 /// Most rows that may wait. A send of one message to one recipient is four.
 pub(crate) const QUEUE_ROWS_MAX: usize = 65_536;
@@ -31,12 +33,17 @@ pub(crate) struct Pending {
 /// An act on the directory. It answers by itself.
 pub(crate) type Act = Box<dyn FnOnce(&mut dyn Directory) + Send>;
 
+/// A step of the retention. It tells whoever waits for it, and returns what went wrong with the store.
+pub(crate) type Keep = Box<dyn FnOnce(&mut dyn Writer) -> Result<(), StoreError> + Send>;
+
 /// What the writer does next.
 pub(crate) enum Work {
     /// Commands, in the order in which they came.
     Batch(Vec<Pending>),
     /// One act on the directory.
     Act(Act),
+    /// One step of the retention.
+    Keep(Keep),
     /// Nothing came for a while.
     Idle,
     /// Nothing will come any more.
@@ -47,6 +54,9 @@ pub(crate) enum Work {
 struct Waiting {
     commands: VecDeque<Pending>,
     acts: VecDeque<Act>,
+    keep: Option<Keep>,
+    /// Whether the last thing taken was a step of the retention: while commands wait, it never goes twice in a row.
+    kept: bool,
     rows: usize,
     bytes: usize,
     rows_of: HashMap<ParticipantId, usize>,
@@ -120,6 +130,17 @@ impl Queue {
         Ok(())
     }
 
+    /// Adds a step of the retention, in the place of one that was not taken yet; or says that nothing is taken any more.
+    pub(crate) fn push_keep(&self, step: Keep) -> Result<(), ApiError> {
+        let mut waiting = self.lock();
+        if waiting.stopping {
+            return Err(stopped());
+        }
+        waiting.keep = Some(step);
+        self.wake(waiting);
+        Ok(())
+    }
+
     fn wake(&self, mut waiting: MutexGuard<'_, Waiting>) {
         // Taken back at once: the next one to push need not wake it again.
         let asleep = std::mem::take(&mut waiting.asleep);
@@ -136,7 +157,17 @@ impl Queue {
             if let Some(act) = waiting.acts.pop_front() {
                 return Work::Act(act);
             }
+            if waiting.stopping {
+                // What is old can wait for the next start.
+                waiting.keep = None;
+            } else if (waiting.commands.is_empty() || !waiting.kept)
+                && let Some(step) = waiting.keep.take()
+            {
+                waiting.kept = true;
+                return Work::Keep(step);
+            }
             if !waiting.commands.is_empty() {
+                waiting.kept = false;
                 return Work::Batch(take_batch(&mut waiting));
             }
             if waiting.stopping {
@@ -147,8 +178,10 @@ impl Queue {
             let (guard, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
             waiting = guard;
             waiting.asleep = false;
-            let nothing =
-                waiting.commands.is_empty() && waiting.acts.is_empty() && !waiting.stopping;
+            let nothing = waiting.commands.is_empty()
+                && waiting.acts.is_empty()
+                && waiting.keep.is_none()
+                && !waiting.stopping;
             if timeout.timed_out() && nothing {
                 return Work::Idle;
             }
@@ -191,4 +224,49 @@ fn take_batch(waiting: &mut Waiting) -> Vec<Pending> {
     waiting.rows -= rows;
     waiting.bytes -= bytes;
     batch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pending() -> Pending {
+        let message = crewline_api::NewMessage::builder("scada", "SCADA", "x")
+            .to("alice")
+            .build()
+            .unwrap();
+        let send = crewline_core::SendCommand::new(message, crewline_core::DeviceNo(0)).unwrap();
+        Pending {
+            command: Command::Send(send),
+            answer: oneshot::channel().0,
+            entered: Instant::now(),
+            span: tracing::Span::none(),
+        }
+    }
+
+    fn taken(queue: &Queue) -> &'static str {
+        match queue.take(Duration::ZERO) {
+            Work::Batch(_) => "batch",
+            Work::Act(_) => "act",
+            Work::Keep(_) => "keep",
+            Work::Idle => "idle",
+            Work::Stop => "stop",
+        }
+    }
+
+    #[test]
+    fn between_two_batches_goes_one_step_of_the_retention_at_most() {
+        let queue = Queue::default();
+        let keep = || queue.push_keep(Box::new(|_| Ok(()))).unwrap();
+        keep();
+        queue.push(pending()).unwrap();
+        assert_eq!(taken(&queue), "keep");
+        keep();
+        assert_eq!((taken(&queue), taken(&queue)), ("batch", "keep"));
+        keep();
+        assert_eq!(taken(&queue), "keep", "while nobody waits");
+        keep();
+        queue.stop();
+        assert_eq!(taken(&queue), "stop");
+    }
 }

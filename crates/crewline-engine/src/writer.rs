@@ -57,6 +57,16 @@ impl WriterLoop {
                     act(self.writer.directory());
                     self.state = State::default();
                 }
+                // Whoever waits for a step that is dropped tries again later.
+                Work::Keep(_) if !self.health.is_ready() => {}
+                // It changes nothing that `state` holds.
+                Work::Keep(step) => {
+                    if let Err(failure) = step(self.writer.as_mut())
+                        && failure.kind == StoreErrorKind::Lost
+                    {
+                        self.lose(&failure);
+                    }
+                }
                 Work::Idle => self.probe(),
                 Work::Stop => break,
             }
@@ -166,14 +176,18 @@ impl WriterLoop {
             ),
         };
         if failure.kind == StoreErrorKind::Lost {
-            // Before anyone is answered: nothing may be taken, and nothing written, after this.
-            self.queue.stop();
-            self.health.lose();
-            error!(error = %failure, "what was written may not be durable; the server stops");
+            self.lose(failure);
         } else if self.health.set(Some(error.clone())) {
             error!(error = %failure, "the store does not take writes");
         }
         commands.iter().map(|_| Err(error.clone())).collect()
+    }
+
+    /// Before anyone is answered: nothing may be taken, and nothing written, after this.
+    fn lose(&self, failure: &StoreError) {
+        self.queue.stop();
+        self.health.lose();
+        error!(error = %failure, "what was written may not be durable; the server stops");
     }
 
     fn try_batch(&mut self, commands: &[&Command]) -> Result<Results, StoreError> {

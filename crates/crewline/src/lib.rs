@@ -75,7 +75,11 @@ impl Crewline {
         let settings = Settings {
             unknown_recipients: UnknownRecipients::Accept,
         };
-        let engine = Engine::start(opened, Options { settings }, Arc::new(SystemClock))?;
+        let options = Options {
+            settings,
+            ..Options::default()
+        };
+        let engine = Engine::start(opened, options, Arc::new(SystemClock))?;
         Ok(Self { engine })
     }
 

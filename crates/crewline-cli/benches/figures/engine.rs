@@ -30,7 +30,10 @@ pub(crate) fn start(path: &Path, checkpoint_pages: Option<u32>) -> Engine {
     };
     Engine::start(
         crewline_store_sqlite::open(&options).unwrap(),
-        Options { settings },
+        Options {
+            settings,
+            ..Options::default()
+        },
         Arc::new(SystemClock),
     )
     .unwrap()

@@ -174,7 +174,10 @@ fn decisions(config: &Config) -> Options {
     let settings = Decisions {
         unknown_recipients: config.directory.unknown_recipients,
     };
-    Options { settings }
+    Options {
+        settings,
+        retention: config.retention.rules(),
+    }
 }
 
 fn settings(config: &Config) -> Settings {

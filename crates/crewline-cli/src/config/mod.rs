@@ -10,6 +10,7 @@ mod http;
 mod layers;
 mod log;
 mod nearest;
+mod retention;
 mod sqlite;
 mod store;
 
@@ -21,6 +22,7 @@ pub(crate) use directory::Directory;
 pub(crate) use http::Http;
 pub(crate) use layers::{Layers, Origin, TOKEN};
 pub(crate) use log::{Log, LogFormat};
+pub(crate) use retention::Retention;
 pub(crate) use sqlite::Sqlite;
 pub(crate) use store::Store;
 
@@ -42,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) auth: Auth,
     /// `[log]`
     pub(crate) log: Log,
+    /// `[retention]`
+    pub(crate) retention: Retention,
     /// `[sqlite]`
     pub(crate) sqlite: Sqlite,
     /// `[client]`
@@ -76,6 +80,7 @@ impl Config {
             directory: Directory::read(&layers)?,
             auth: Auth::read(&layers)?,
             log: Log::read(&layers)?,
+            retention: Retention::read(&layers)?,
             sqlite: Sqlite::read(&layers)?,
             client: Client::read(&layers)?,
             layers,

@@ -3,6 +3,7 @@
 
 mod fault;
 mod follow;
+mod keep;
 mod queue;
 mod trouble;
 
@@ -20,6 +21,7 @@ fn options() -> Options {
         settings: Settings {
             unknown_recipients: UnknownRecipients::Accept,
         },
+        ..Options::default()
     }
 }
 
