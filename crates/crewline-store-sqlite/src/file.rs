@@ -90,6 +90,19 @@ pub(crate) fn look(path: &Path) -> Result<Found, StoreError> {
     Ok(Found::Store)
 }
 
+/// The schema of a store, if the file is one of any version. To be asked only where nobody has it open.
+pub(crate) fn schema_of(path: &Path) -> Option<i32> {
+    let mut header = Vec::with_capacity(100);
+    File::open(path)
+        .and_then(|file| file.take(100).read_to_end(&mut header))
+        .ok()?;
+    let number = |at: usize| {
+        let bytes = header.get(at..at + 4)?;
+        Some(i32::from_be_bytes(bytes.try_into().ok()?))
+    };
+    (header.starts_with(MAGIC) && number(68)? == APPLICATION_ID).then(|| number(60))?
+}
+
 /// What is said of a file that another program has made.
 pub(crate) fn foreign(path: &Path) -> StoreError {
     let detail = format!(
@@ -113,7 +126,8 @@ pub(crate) fn refuse_newer(path: &Path, schema: i32) -> Result<(), StoreError> {
     Err(StoreError::new(StoreErrorKind::Unavailable, detail))
 }
 
-fn look_at_folder(path: &Path) -> Result<Found, StoreError> {
+/// Refuses a path in a folder that is not there.
+pub(crate) fn look_at_folder(path: &Path) -> Result<Found, StoreError> {
     let folder = folder_of(path);
     if folder.is_dir() {
         return Ok(Found::Nothing);

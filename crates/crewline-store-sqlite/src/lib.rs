@@ -2,7 +2,7 @@
 //!
 //! [`open()`] gives a server its store: it takes the serve lock, so that two servers never write to one file.
 //! [`open_beside`] is for the administrator's commands, which work whether a server runs or not. [`admin`] holds what
-//! works on the file as a whole: backup, check, shell.
+//! works on the file as a whole: backup, restore, check, shell.
 //!
 //! **Invariant:** no rule of Crewline is in here. The writer loads what it is asked for and writes what was decided, in
 //! one transaction with `synchronous=FULL`; when [`Writer::commit`](crewline_core::Writer::commit) returns, the batch is

@@ -80,10 +80,15 @@ pub(crate) fn renew_epoch(connection: &Connection) -> Result<Option<String>, Fau
     if backup_of(connection)?.is_none() {
         return Ok(None);
     }
+    force_new_epoch(connection).map(Some)
+}
+
+/// The same, whatever it was: numbers may come again.
+pub(crate) fn force_new_epoch(connection: &Connection) -> Result<String, Fault> {
     let epoch = new_epoch(connection)?;
     connection.execute("UPDATE meta SET value = ?1 WHERE key = 'epoch'", [&epoch])?;
     connection.execute("DELETE FROM meta WHERE key = 'backup_of_epoch'", [])?;
-    Ok(Some(epoch))
+    Ok(epoch)
 }
 
 /// Says that retention has removed something: then logs need not begin at 1.

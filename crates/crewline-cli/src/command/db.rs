@@ -1,4 +1,4 @@
-//! `crewline db`: the store as a whole: back it up, check it, look into it.
+//! `crewline db`: the store as a whole: back it up, restore it, check it, look into it.
 
 use std::path::PathBuf;
 
@@ -6,15 +6,19 @@ use clap::{Args, Subcommand};
 use crewline_store_sqlite::admin;
 use serde_json::json;
 
+use super::restore::{self, RestoreArgs};
 use super::sql_prompt;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::progress;
 
-/// Back up, check, or look into the store
+/// Back up, restore, check, or look into the store
 #[derive(Debug, Subcommand)]
 pub(crate) enum DbCommand {
     /// Write a whole copy of the store into a new file, while a server runs or not
     Backup(BackupArgs),
+    /// Put a backup in the place of the store; the old one is kept beside
+    Restore(RestoreArgs),
     /// Check every page and every rule of the store
     Check(CheckArgs),
     /// Look into the store with SQL; read-only unless --write is given
@@ -34,6 +38,9 @@ Example:
 pub(crate) struct BackupArgs {
     /// The new file; it must not exist
     pub(crate) file: PathBuf,
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// How to check.
@@ -68,21 +75,30 @@ pub(crate) struct ShellArgs {
 
 /// Does it.
 pub(crate) fn run(command: &DbCommand, context: &mut Context) -> Result<(), Failure> {
-    context.need_store()?;
+    // A restore may be the first file at its place.
+    if !matches!(command, DbCommand::Restore(_)) {
+        context.need_store()?;
+    }
     match command {
         DbCommand::Backup(args) => backup(args, context),
+        DbCommand::Restore(args) => restore::run(args, context),
         DbCommand::Check(args) => check(args, context),
         DbCommand::Shell(args) => sql_prompt::run(args, context),
     }
 }
 
 fn backup(args: &BackupArgs, context: &mut Context) -> Result<(), Failure> {
-    admin::backup(context.store_path(), &args.file)?;
-    let bytes = std::fs::metadata(&args.file).map_or(0, |meta| meta.len());
+    let made = admin::backup_telling(context.store_path(), &args.file, progress::meter("copied"))?;
+    if args.json {
+        return context.out.json(&json!({
+            "store": context.store_path().display().to_string(), "file": args.file.display().to_string(),
+            "bytes": made.bytes, "epoch": made.epoch,
+        }));
+    }
     context.out.line(&format!(
         "{} ({} KiB)",
         args.file.display(),
-        bytes.div_ceil(1024)
+        made.bytes.div_ceil(1024)
     ))
 }
 

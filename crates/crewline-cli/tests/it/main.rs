@@ -10,6 +10,7 @@ mod help;
 mod import;
 mod listen;
 mod proxy;
+mod restore;
 mod send;
 mod serve;
 mod support;

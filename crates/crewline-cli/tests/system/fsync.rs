@@ -1,11 +1,8 @@
 //! A disk that cannot confirm a write: the real program, with an fsync that fails when it is told to.
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-
 use serde_json::json;
 
-use crate::server::{Server, Store};
+use crate::server::{Server, Store, build_shim};
 
 /// Stands before the C library: once the file exists, nothing is ever confirmed again.
 const SHIM: &str = r#"
@@ -33,27 +30,12 @@ int fdatasync(int file) {
 }
 "#;
 
-fn shim(folder: &Path) -> PathBuf {
-    let (source, library) = (folder.join("shim.c"), folder.join("shim.so"));
-    std::fs::write(&source, SHIM).unwrap();
-    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-    let built = std::process::Command::new(compiler)
-        .args(["-shared", "-fPIC", "-o"])
-        .arg(&library)
-        .arg(&source)
-        .arg("-ldl")
-        .stderr(Stdio::inherit())
-        .status();
-    assert!(built.unwrap().success());
-    library
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_failed_fsync_the_server_says_503_and_ends_and_the_retry_is_one_message() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let store = Store::make();
     let trigger = store.folder().join("the disk is gone");
-    let library = shim(store.folder());
+    let library = build_shim(store.folder(), SHIM);
     let environment = [
         ("LD_PRELOAD", library.as_path()),
         ("FSYNC_FAILS_WHEN", trigger.as_path()),

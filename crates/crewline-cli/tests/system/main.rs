@@ -7,6 +7,8 @@ mod better;
 mod fsync;
 mod kill;
 mod ledger;
+#[cfg(target_os = "linux")]
+mod restore;
 mod server;
 #[cfg(target_os = "linux")]
 mod sessions;

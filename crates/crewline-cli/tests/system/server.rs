@@ -59,13 +59,18 @@ impl Store {
         )
     }
 
-    fn run(&self, arguments: &[&str]) -> String {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_crewline"))
+    /// The command, with this store.
+    pub(crate) fn command(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_crewline"));
+        command
             .current_dir(self.folder.path())
             .args(["--store", &self.url()])
-            .args(arguments)
-            .output()
-            .unwrap();
+            .args(arguments);
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().unwrap();
         assert!(
             output.status.success(),
             "{arguments:?}: {}",
@@ -78,6 +83,23 @@ impl Store {
     pub(crate) fn check(&self) {
         self.run(&["db", "check"]);
     }
+}
+
+/// Compiles a library that stands before the C library.
+#[cfg(target_os = "linux")]
+pub(crate) fn build_shim(folder: &Path, code: &str) -> PathBuf {
+    let (source, library) = (folder.join("shim.c"), folder.join("shim.so"));
+    std::fs::write(&source, code).unwrap();
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    let built = std::process::Command::new(compiler)
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(&source)
+        .arg("-ldl")
+        .stderr(Stdio::inherit())
+        .status();
+    assert!(built.unwrap().success());
+    library
 }
 
 pub(crate) struct Server {

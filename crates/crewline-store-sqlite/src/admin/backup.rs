@@ -21,14 +21,58 @@ const DOING: &str = "making a backup";
 ///
 /// # Errors
 /// Where `path` is no store, or `to` exists already or cannot be written. Nothing is left behind.
-pub fn backup(path: &Path, to: &Path) -> Result<(), StoreError> {
+pub fn backup(path: &Path, to: &Path) -> Result<BackupMade, StoreError> {
+    backup_telling(path, to, Box::new(|_, _| {}))
+}
+
+/// The same; `progress` is told how many bytes of about how many were copied.
+///
+/// # Errors
+/// Those of [`backup`].
+pub fn backup_telling(
+    path: &Path,
+    to: &Path,
+    progress: Progress,
+) -> Result<BackupMade, StoreError> {
     if fs::symlink_metadata(to).is_ok() {
         return Err(exists(to));
     }
-    let (place, sql) = open_existing(path, DOING)?;
+    let (place, mut sql) = open_existing(path, DOING)?;
     let part = Part::new(to)?;
-    copy(&sql, &place, &part, to)?;
-    part.become_file(to)
+    watch(&mut sql, &part, progress).map_err(|fault| place.error(DOING, fault))?;
+    let epoch = copy(&sql, &place, &part, to)?;
+    let bytes = fs::metadata(&part.path).map_or(0, |file| file.len());
+    part.become_file(to)?;
+    Ok(BackupMade { bytes, epoch })
+}
+
+/// What a backup is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupMade {
+    /// The length of the file.
+    pub bytes: u64,
+    /// The epoch of the store that it was made of.
+    pub epoch: String,
+}
+
+/// Is told how many bytes of how many are done.
+pub type Progress = Box<dyn FnMut(u64, u64) + Send>;
+
+/// How many steps of its machine SQLite takes before the copy is looked at: some thousand rows.
+const LOOK_EVERY: i32 = 100_000;
+
+/// Has the connection tell how far the copy has come.
+fn watch(sql: &mut Connection, part: &Part, mut progress: Progress) -> Result<(), Fault> {
+    let ask = |pragma: &str| sql.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let pages = ask("page_count")? - ask("freelist_count")?;
+    let of = (pages * ask("page_size")?) as u64;
+    let path = part.path.clone();
+    let look = move || {
+        let done = fs::metadata(&path).map_or(0, |file| file.len());
+        progress(done.min(of), of);
+        false
+    };
+    Ok(sql.progress_handler(LOOK_EVERY, Some(look))?)
 }
 
 fn exists(to: &Path) -> StoreError {
@@ -39,7 +83,8 @@ fn exists(to: &Path) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, detail)
 }
 
-fn copy(sql: &Connection, place: &Place, part: &Part, to: &Path) -> Result<(), StoreError> {
+/// Copies it, and marks the copy; returns the epoch.
+fn copy(sql: &Connection, place: &Place, part: &Part, to: &Path) -> Result<String, StoreError> {
     let target = part.path.to_str().ok_or_else(|| {
         let detail = format!(
             "{DOING}: the name {} is not UTF-8. Name another file",
@@ -55,11 +100,12 @@ fn copy(sql: &Connection, place: &Place, part: &Part, to: &Path) -> Result<(), S
             format!("{} (copying to {})", detail.detail, to.display()),
         )
     })?;
-    let finish = || -> Result<(), Fault> {
+    let finish = || -> Result<String, Fault> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let copy = Connection::open_with_flags(&part.path, flags)?;
         copy.pragma_update(None, "synchronous", "FULL")?;
-        meta::mark_backup(&copy)
+        meta::mark_backup(&copy)?;
+        meta::epoch(&copy)
     };
     finish().map_err(|fault| Place::new(to).error(DOING, fault))
 }

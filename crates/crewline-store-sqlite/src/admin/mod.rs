@@ -1,21 +1,43 @@
-//! What works on a store's file as a whole: backup, check, shell. None of it needs the serve lock.
+//! What works on a store's file as a whole: backup, restore, check, shell. Only a restore needs the serve lock.
 
 mod backup;
 mod check;
+mod restore;
 mod shell;
 
-pub use backup::backup;
+pub use backup::{BackupMade, Progress, backup, backup_telling};
 pub use check::{Report, check};
+pub use restore::{RestoreOptions, Restored, Revived, restore};
 pub use shell::{Shell, Table, open_shell};
 
 use std::path::Path;
 
-use crewline_core::{StoreError, StoreErrorKind};
+use crewline_api::Timestamp;
+use crewline_core::{CursorBehind, StoreError, StoreErrorKind};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::connection::poll_for_locks;
-use crate::error::Place;
+use crate::error::{Fault, Place};
 use crate::file::{Found, look};
+use crate::{keep, migration};
+
+/// Cursors of the store in `path` that have been behind since before a time, the longest first. Nothing is found in a
+/// store of another schema.
+///
+/// # Errors
+/// Where there is no store, or it cannot be read.
+pub fn cursors_behind(path: &Path, before: Timestamp) -> Result<Vec<CursorBehind>, StoreError> {
+    let doing = "reading cursors";
+    let (place, sql) = open_existing(path, doing)?;
+    let read = || -> Result<Vec<CursorBehind>, Fault> {
+        sql.pragma_update(None, "query_only", true)?;
+        if migration::version(&sql)? != migration::NEWEST {
+            return Ok(Vec::new());
+        }
+        keep::cursors_behind(&sql, before)
+    };
+    read().map_err(|fault| place.error(doing, fault))
+}
 
 /// Opens a store that must exist. What is in it stays as it is; only the pages of a WAL that was left behind may move.
 fn open_existing(path: &Path, doing: &str) -> Result<(Place, Connection), StoreError> {
@@ -41,6 +63,6 @@ fn open_existing(path: &Path, doing: &str) -> Result<(Place, Connection), StoreE
         sql.pragma_update(None, "wal_autocheckpoint", 0)?;
         Ok(sql)
     };
-    let sql = open().map_err(|fault: crate::error::Fault| place.error(doing, fault))?;
+    let sql = open().map_err(|fault: Fault| place.error(doing, fault))?;
     Ok((place, sql))
 }

@@ -10,6 +10,7 @@ mod keep;
 mod mount;
 mod opening;
 mod read_only;
+mod restore;
 mod schema;
 mod shell;
 mod support;
