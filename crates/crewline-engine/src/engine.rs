@@ -257,8 +257,10 @@ impl Engine {
             }
             Some(after) if after + 1 < page.oldest => {
                 let detail = format!(
-                    "The log begins at {}; what followed {after} was removed. Begin again from a snapshot.",
-                    page.oldest
+                    "The log begins at {}; what followed {after} was removed. Begin again from a snapshot, or from the \
+                     oldest that is kept with after={}.",
+                    page.oldest,
+                    page.oldest - 1
                 );
                 Err(ApiError::new(ErrorCode::LogTruncated, detail))
             }

@@ -276,6 +276,9 @@ fn refused(problem: &Problem) -> Failure {
         "epoch_changed" => failure.remedy(
             "the store was restored: begin anew, without --after, or with the cursor put back",
         ),
+        "log_truncated" => failure.remedy(
+            "--after with the number that is named here; what was removed before it is gone",
+        ),
         "internal" => failure.remedy(format!(
             "look for {} in the server's log",
             problem.request_id

@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod help;
 mod import;
+mod keep;
 mod listen;
 mod proxy;
 mod restore;

@@ -2,6 +2,7 @@
 //! blocks written to the store's folder and removed again.
 
 mod clock;
+mod cursors;
 mod disk;
 mod files;
 mod finding;
@@ -34,6 +35,7 @@ pub(crate) struct DoctorArgs {
 pub(crate) fn run(args: &DoctorArgs, context: &mut Context) -> Result<(), Failure> {
     let mut findings = configuration(context);
     findings.extend(store::look(context));
+    findings.extend(cursors::look(context));
     findings.extend(disk::look(context.store_path()));
     findings.extend(files::look(context));
     let http = &context.config.http;

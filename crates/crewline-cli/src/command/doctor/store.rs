@@ -26,7 +26,7 @@ pub(crate) fn look(context: &Context) -> Vec<Finding> {
         return vec![sqlite, Finding::ok("store", what)];
     }
     let mut findings = vec![sqlite, contents(path)];
-    let wal = wal_of(path);
+    let wal = beside(path, "-wal");
     if let Ok(bytes) = std::fs::metadata(&wal).map(|meta| meta.len()) {
         let what = format!("{} KiB wait in {}", bytes / 1024, wal.display());
         findings.push(if bytes > WAL_WARN {
@@ -36,6 +36,13 @@ pub(crate) fn look(context: &Context) -> Vec<Finding> {
         } else {
             Finding::ok("write-ahead", what)
         });
+    }
+    let left = beside(path, ".restoring");
+    if left.exists() {
+        let what = format!("a restore was interrupted and has left {}", left.display());
+        let remedy =
+            "restore again; the file may be the store that was replaced, and is then set aside";
+        findings.push(Finding::warn("restore", what, remedy));
     }
     findings
 }
@@ -81,8 +88,9 @@ fn contents(path: &Path) -> Finding {
     }
 }
 
-fn wal_of(path: &Path) -> PathBuf {
+/// The path with something appended to its last part.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
+    name.push(suffix);
     name.into()
 }
