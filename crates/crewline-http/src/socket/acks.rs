@@ -69,7 +69,8 @@ impl Acks {
             unsaid: VecDeque::new(),
             known_after: start,
             look: true,
-            wanted: start,
+            // Where a session begins is no ack: events may wait in the client that it has not stored yet.
+            wanted: 0,
             done: start,
             asked: false,
             moved: false,

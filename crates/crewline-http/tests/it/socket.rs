@@ -179,6 +179,26 @@ async fn an_ack_that_was_lost_with_its_connection_is_made_good_by_the_next() {
 }
 
 #[tokio::test]
+async fn an_ack_confirms_no_more_than_it_says_wherever_the_session_began() {
+    let rig = Rig::start().await;
+    for text in ["One", "Two", "Three"] {
+        rig.send(&["alice"], text).await;
+    }
+    let (mut sender, _) = Wire::open(&rig, "scada-token", json!({})).await;
+    // Two were sent before the connection broke, and wait in the client: one of them is stored now.
+    let (mut alice, _) = Wire::open(&rig, "alice-token", json!({"after": 2})).await;
+    alice.events(1).await;
+    alice.say(&json!({"ack": 1})).await;
+    assert_eq!(sender.events(1).await[0]["seq"], 1);
+    assert!(sender.hears_nothing(Duration::from_millis(100)).await);
+    alice.say(&json!({"ack": 2})).await;
+    assert_eq!(sender.events(1).await[0]["seq"], 2);
+    alice.say(&json!({"ack": 3})).await;
+    assert_eq!(sender.events(1).await[0]["seq"], 3);
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn acks_move_the_cursor_that_the_hello_names() {
     let rig = Rig::start().await;
     let (mut desk, _) = Wire::open(&rig, "desk-token", json!({"cursor": "main"})).await;
