@@ -17,13 +17,14 @@ pub type BoxStream<'a, T> = Pin<Box<dyn Stream<Item = T> + Send + 'a>>;
 
 /// Sends messages for external systems, and gives back what people answer and what became of the messages.
 ///
-/// The same trait is served by the engine in this process and (later) by a client of a server.
+/// The same trait is served by the engine in this process and by a client of a server (the crate `crewline-client`).
 pub trait ChatApi: Send + Sync {
     /// Sends a message to users, and returns once it is durable.
     ///
     /// # Errors
     /// [`crate::ErrorCode::Invalid`] and [`crate::ErrorCode::UnknownRecipient`] name the fields; errors that are
-    /// [`crate::ErrorCode::retryable`] may be tried again. After an error nothing was sent.
+    /// [`crate::ErrorCode::retryable`] may be tried again. After an error nothing was sent; only after
+    /// [`crate::ErrorCode::Unreachable`], which a client of a server says when no answer came, is that not known.
     ///
     /// # Cancellation
     /// A message whose future was dropped may have been sent or not. Give it an idempotency key

@@ -80,6 +80,11 @@ codes! {
     StorageUnavailable = "storage_unavailable", 503, "The store is not available";
     /// The server is stopping.
     Stopping = "stopping", 503, "The server is stopping";
+    /// Said by a client, never by a server: within the time no answer came. What was asked for may have happened.
+    Unreachable = "unreachable", 503, "The server cannot be reached";
+    /// Said by a client, never by a server: what answers at the address is no Crewline server, or none that this client
+    /// can understand or trust.
+    WrongServer = "wrong_server", 502, "What answers is not a Crewline server";
 }
 
 impl ErrorCode {
@@ -153,7 +158,8 @@ impl FieldError {
     }
 }
 
-/// Any call that was refused or failed. What it asked for did not happen, in whole and in part.
+/// Any call that was refused or failed. What it asked for did not happen, in whole and in part; only after
+/// [`ErrorCode::Unreachable`], which a client says when no answer came, is that not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
     /// What went wrong, for programs.
