@@ -27,6 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "crewline-store-sqlite",
         ],
     ),
+    ("crewline-client", &["crewline-api"]),
     (
         "crewline-cli",
         &[
@@ -60,9 +61,15 @@ const DOORS: &[(&str, &[&str], &[&str], &str)] = &[
     ),
     (
         "reqwest",
-        &["crewline-cli"],
+        &["crewline-client", "crewline-cli"],
         &["crewline-http"],
-        "calls go out from the command line alone",
+        "calls go out from the client alone",
+    ),
+    (
+        "tokio-tungstenite",
+        &["crewline-client", "crewline-http"],
+        &["crewline-cli"],
+        "sockets are spoken at the two ends alone",
     ),
     (
         "metrics-exporter-prometheus",
