@@ -33,6 +33,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "crewline",
             "crewline-api",
+            "crewline-client",
             "crewline-core",
             "crewline-engine",
             "crewline-http",
@@ -63,7 +64,7 @@ const DOORS: &[(&str, &[&str], &[&str], &str)] = &[
         "reqwest",
         &["crewline-client", "crewline-cli"],
         &["crewline-http"],
-        "calls go out from the client alone",
+        "calls go out from the client; the doctor asks at its own port, whatever certificate is shown there",
     ),
     (
         "tokio-tungstenite",

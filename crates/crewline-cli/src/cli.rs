@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::{completions, config_show, db, doctor, listen, man, send, serve, token, user};
+use crate::command::listen::ListenArgs;
+use crate::command::send::SendArgs;
+use crate::command::{completions, config_show, db, doctor, man, serve, token, user};
 use crate::config::LogFormat;
 use crate::style::Color;
 
@@ -93,9 +95,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Token(token::TokenCommand),
     /// Send a message, and watch what becomes of it
-    Send(send::SendArgs),
+    Send(SendArgs),
     /// Print the events of the token's participant as they come
-    Listen(listen::ListenArgs),
+    Listen(ListenArgs),
     /// Back up, check, or look into the store
     #[command(subcommand)]
     Db(db::DbCommand),
@@ -130,8 +132,12 @@ impl Cli {
                 put("http.tlsCert", "--tls-cert", args.tls_cert.clone());
                 put("http.tlsKey", "--tls-key", args.tls_key.clone());
             }
-            Command::Send(args) => put("client.url", "--url", args.connection.url.clone()),
-            Command::Listen(args) => put("client.url", "--url", args.connection.url.clone()),
+            Command::Send(SendArgs { connection, .. })
+            | Command::Listen(ListenArgs { connection, .. }) => {
+                for (key, flag, value) in connection.flags() {
+                    put(key, flag, value);
+                }
+            }
             _ => {}
         }
         flags

@@ -2,11 +2,14 @@
 //!
 //! With a cursor, a page is confirmed after it was printed, never before: what was not seen comes again.
 
+use std::time::Duration;
+
 use clap::Args;
-use crewline_api::{Event, Seq};
+use crewline_api::{CursorName, ErrorCode, ParticipantId, Seq};
+use crewline_client::{Client, Error, RawEvent, Session};
 
 use super::story;
-use crate::client::{Backoff, CallError, Client, ConnectionArgs, Follow, Frame, Start, block_on};
+use crate::client::{ConnectionArgs, block_on, failure};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -17,7 +20,7 @@ Ctrl-C ends it. A lost connection is made again by itself, and nothing is skippe
 Examples:
   crewline listen                          from now on
   crewline listen --after 0                everything, from the start
-  crewline listen --cursor desk --json     from where this cursor stands; each page is confirmed after it was printed";
+  crewline listen --cursor desk --json     from where this cursor stands; what was printed is confirmed";
 
 /// Print the events of the token's participant as they come (from now, if neither --after nor --cursor is given)
 #[derive(Debug, Args)]
@@ -26,7 +29,7 @@ pub(crate) struct ListenArgs {
     /// Begin behind this event; 0 is the start
     #[arg(long, value_name = "SEQ", conflicts_with = "cursor")]
     pub(crate) after: Option<Seq>,
-    /// Begin behind this cursor, which the server keeps, and move it after what was printed. For an external that
+    /// Begin behind this cursor, which the server keeps, and move it after what was printed. That
     /// confirms its messages as delivered
     #[arg(long, value_name = "NAME")]
     pub(crate) cursor: Option<String>,
@@ -50,77 +53,91 @@ pub(crate) struct ListenArgs {
 pub(crate) fn run(args: &ListenArgs, context: &mut Context) -> Result<(), Failure> {
     let client = args.connection.client(&context.config)?;
     block_on(async {
-        let stop = super::serve::stop_signal()?;
-        tokio::select! {
-            outcome = listen(args, &client, &mut context.out) => outcome,
+        let mut stop = std::pin::pin!(super::serve::stop_signal()?);
+        let mut session = tokio::select! {
+            session = open(args, &client) => session?,
+            () = &mut stop => return Ok(()),
+        };
+        let outcome = tokio::select! {
+            outcome = listen(args, &client, &mut session, &mut context.out) => outcome,
             () = stop => Ok(()),
-        }
+        };
+        // What was printed is confirmed before the end.
+        session.close().await;
+        outcome
     })
 }
 
-async fn listen(args: &ListenArgs, client: &Client, out: &mut Output) -> Result<(), Failure> {
-    let fail = |error, args: &ListenArgs| match error {
-        CallError::NotFound(failure) if args.participant == "me" => {
-            failure.remedy("--participant ID, where the token names several")
-        }
-        error => error.into_failure(client.base()),
+async fn open(args: &ListenArgs, client: &Client) -> Result<Session, Failure> {
+    let wrong = |field: &str, fault: &dyn std::fmt::Display| {
+        Failure::usage(format!("{field} is not one that can be: it {fault}"))
     };
-    let start = match (&args.cursor, args.after) {
-        (Some(name), _) => Start::Cursor(name.clone()),
-        (None, Some(seq)) => Start::After(seq),
+    let participant = match args.participant.as_str() {
+        "me" => None,
+        id => Some(ParticipantId::new(id).map_err(|fault| wrong("--participant", &fault))?),
+    };
+    let fail = |error: &Error| {
+        let failure = failure(error, client);
+        let unnamed = error.code == ErrorCode::NotFound
+            || error
+                .fields
+                .iter()
+                .any(|fault| fault.field == "participant");
+        if unnamed && participant.is_none() {
+            return failure.remedy("--participant ID, where the token names several");
+        }
+        failure
+    };
+    let mut session = client.session();
+    session = match (&args.cursor, args.after) {
+        (Some(name), _) => {
+            session.cursor(CursorName::new(name).map_err(|fault| wrong("--cursor", &fault))?)
+        }
+        (None, Some(seq)) => session.after(seq),
         (None, None) => {
-            let head = client.head(&args.participant).await;
-            Start::After(head.map_err(|error| fail(error, args))?.head)
+            // Whoever listens from now on wants to know at once where nobody answers.
+            let once = client.with_patience(Duration::ZERO);
+            let head = once.head(participant.as_ref()).await;
+            let head = head.map_err(|error| fail(&error))?;
+            session.after(head.head).epoch(head.epoch)
         }
     };
-    let mut follow = Follow::new(client.clone(), &args.participant, start, None);
-    follow.open().await.map_err(|error| fail(error, args))?;
+    if let Some(participant) = &participant {
+        session = session.participant(participant.clone());
+    }
+    session.connect().await.map_err(|error| fail(&error))
+}
+
+async fn listen(
+    args: &ListenArgs,
+    client: &Client,
+    session: &mut Session,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    let fail = |error: Error| failure(&error, client);
     loop {
-        let frames = follow.next().await?;
-        print(&frames, args, out)?;
+        let events = session.next().await.map_err(fail)?;
+        print(&events, args, out)?;
         if out.closed() {
             // Whoever read this has gone; what was not taken is not confirmed.
             return Ok(());
         }
-        if let (Some(name), Some(seq)) = (
-            &args.cursor,
-            frames.iter().filter_map(|frame| frame.seq).max(),
-        ) {
-            confirm(client, &args.participant, name, seq).await?;
+        if let (Some(_), Some(last)) = (&args.cursor, events.last()) {
+            session.ack(last.seq()).map_err(fail)?;
         }
     }
 }
 
-fn print(frames: &[Frame], args: &ListenArgs, out: &mut Output) -> Result<(), Failure> {
+fn print(events: &[RawEvent], args: &ListenArgs, out: &mut Output) -> Result<(), Failure> {
     let style = out.style();
     let mut text = String::new();
-    for frame in frames.iter().filter(|frame| !frame.data.is_empty()) {
-        let line = if args.json {
-            frame.data.clone()
-        } else {
-            match serde_json::from_str::<Event>(&frame.data) {
-                Ok(event) => story::line(&event, style),
-                Err(_) => story::unknown(&frame.data, style),
-            }
-        };
-        text.push_str(&line);
+    for raw in events {
+        match raw.parse() {
+            _ if args.json => text.push_str(raw.json()),
+            Ok(Some(event)) => text.push_str(&story::line(&event, style)),
+            Ok(None) | Err(_) => text.push_str(&story::unknown(raw.json(), style)),
+        }
         text.push('\n');
     }
     out.write(&text)
-}
-
-/// Moves the cursor, for as long as it takes.
-async fn confirm(client: &Client, participant: &str, name: &str, seq: Seq) -> Result<(), Failure> {
-    let mut backoff = Backoff::default();
-    loop {
-        match client.put_cursor(participant, name, seq).await {
-            Ok(()) => return Ok(()),
-            Err(CallError::Refused(failure) | CallError::NotFound(failure)) => return Err(failure),
-            Err(CallError::Later { what, after }) => {
-                let wait = backoff.next(after);
-                tracing::warn!("{what}; confirming again in {:.1} s", wait.as_secs_f64());
-                tokio::time::sleep(wait).await;
-            }
-        }
-    }
 }

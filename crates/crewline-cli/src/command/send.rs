@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use crewline_api::{
-    Event, EventData, NewMessage, Priority, ReceiptEvent, ReceiptState, SentMessage, Seq,
+    ErrorCode, Event, EventData, EventKind, NewMessage, ParticipantId, Priority, ReceiptEvent,
+    ReceiptState,
 };
+use crewline_client::{Client, Head, Sent};
 use tokio::time::Instant;
 
 use super::states::{Show, States};
-use crate::client::{Backoff, CallError, Client, ConnectionArgs, Follow, Start, block_on};
+use crate::client::{ConnectionArgs, block_on, failure, later};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -29,7 +31,11 @@ Examples:
   crewline send --to alice --wait delivered --json 'Test' | jq .state";
 
 /// The kinds of events that tell what became of a message.
-const RECEIPTS: &str = "message.delivered,message.read,message.acknowledged";
+const RECEIPTS: [EventKind; 3] = [
+    EventKind::MessageDelivered,
+    EventKind::MessageRead,
+    EventKind::MessageAcknowledged,
+];
 
 /// Send a message, and watch what becomes of it
 #[derive(Debug, Args)]
@@ -125,20 +131,21 @@ async fn send(args: &SendArgs, client: &Client, out: &mut Output) -> Result<(), 
         None => random_key()?,
     };
     let (from, head) = sender(args, client, deadline).await?;
-    let message = message(args, &from, &key)?;
-    let (sent, again) = accept(client, &message, &key, args.timeout, deadline).await?;
+    let message = message(args, from.as_str(), &key)?;
+    let sent = accept(client, message, &key, args.timeout, deadline).await?;
     let show = if args.json { Show::Json } else { Show::People };
-    let id = sent.message_id.to_string();
+    let id = sent.message.message_id.to_string();
     let users = sent
+        .message
         .recipients
         .iter()
         .map(|recipient| recipient.user_id.to_string())
         .collect();
-    let mut states = States::accepted(out, show, &id, users, sent.sent_at)?;
+    let mut states = States::accepted(out, show, &id, users, sent.message.sent_at)?;
     if states.all(wanted) {
         return Ok(());
     }
-    let watch = watch(client, &from, head, &sent, again, wanted, &mut states, out);
+    let watch = watch(client, &from, head, &sent, wanted, &mut states, out);
     match tokio::time::timeout_at(deadline, watch).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Failure::timed_out(format!(
@@ -150,29 +157,37 @@ async fn send(args: &SendArgs, client: &Client, out: &mut Output) -> Result<(), 
     }
 }
 
-/// Who sends, and where that participant's log stands before the message.
+/// Who sends, and where that participant's log stands before the message; nowhere, where nothing is to be watched.
 async fn sender(
     args: &SendArgs,
     client: &Client,
     deadline: Instant,
-) -> Result<(String, Seq), Failure> {
-    if let (Some(from), StateArg::Accepted) = (&args.from, args.wait) {
-        // Nothing is to be watched.
-        return Ok((from.clone(), 0));
+) -> Result<(ParticipantId, Option<Head>), Failure> {
+    let from = args.from.as_ref().map(|from| {
+        ParticipantId::new(from)
+            .map_err(|fault| Failure::usage(format!("--from is not one that can be: it {fault}")))
+    });
+    let from = from.transpose()?;
+    if let (Some(from), StateArg::Accepted) = (&from, args.wait) {
+        return Ok((from.clone(), None));
     }
-    let name = args.from.as_deref().unwrap_or("me");
-    let head = tries(deadline, async || client.head(name).await).await;
+    let head = until(client, deadline).head(from.as_ref()).await;
     let which =
         || Failure::usage("the token does not name exactly one participant").remedy("--from EXTID");
-    let head = match head {
-        Ok(head) => head,
-        Err(CallError::NotFound(_)) if args.from.is_none() => return Err(which()),
-        Err(error) => return Err(error.into_failure(client.base())),
-    };
-    match args.from.clone().or(head.participant) {
-        Some(from) => Ok((from, head.head)),
+    let head = head.map_err(|error| match error.code {
+        ErrorCode::NotFound if from.is_none() => which(),
+        _ => failure(&error, client),
+    })?;
+    match from.or_else(|| head.participant.clone()) {
+        Some(from) => Ok((from, Some(head))),
         None => Err(which()),
     }
+}
+
+/// The client, with as much patience as is left.
+fn until(client: &Client, deadline: Instant) -> Client {
+    let left = deadline.saturating_duration_since(Instant::now());
+    client.with_patience(left.max(Duration::from_millis(1)))
 }
 
 fn message(args: &SendArgs, from: &str, key: &str) -> Result<NewMessage, Failure> {
@@ -197,69 +212,43 @@ fn message(args: &SendArgs, from: &str, key: &str) -> Result<NewMessage, Failure
 /// Sends until the server has answered for good.
 async fn accept(
     client: &Client,
-    message: &NewMessage,
+    message: NewMessage,
     key: &str,
     timeout: Duration,
     deadline: Instant,
-) -> Result<(SentMessage, bool), Failure> {
-    match tries(deadline, async || client.send(message, key).await).await {
-        Ok(answer) => Ok(answer),
-        Err(CallError::Refused(failure) | CallError::NotFound(failure)) => Err(failure),
-        Err(error @ CallError::Later { .. }) => Err(Failure::new(format!(
-            "within {} the message was not accepted, as far as is known: {error}",
-            seconds(timeout)
-        ))
-        .remedy(format!(
-            "the same command with --idempotency-key {key}: it is sent once, however often you try"
-        ))
-        .remedy("crewline serve   (on the server), or another address: CREWLINE_URL=… or --url")),
-    }
-}
-
-/// Calls until it works, is refused, or the time is over.
-async fn tries<T>(
-    deadline: Instant,
-    mut call: impl AsyncFnMut() -> Result<T, CallError>,
-) -> Result<T, CallError> {
-    let mut backoff = Backoff::default();
-    let mut last = "the server does not answer".to_owned();
-    let over = |what: String| Err(CallError::Later { what, after: None });
-    loop {
-        match tokio::time::timeout_at(deadline, call()).await {
-            Ok(Err(CallError::Later { what, after })) => {
-                let wait = backoff.next(after);
-                tracing::info!("{what}; trying again in {:.1} s", wait.as_secs_f64());
-                if Instant::now() + wait >= deadline {
-                    return over(what);
-                }
-                last = what;
-                tokio::time::sleep(wait).await;
-            }
-            Ok(done) => return done,
-            Err(_) => return over(last),
+) -> Result<Sent, Failure> {
+    let sent = until(client, deadline).send(message).await;
+    sent.map_err(|error| {
+        if !error.is_retryable() {
+            return failure(&error, client);
         }
-    }
+        let what = format!(
+            "within {} the message was not accepted, as far as is known: {}",
+            seconds(timeout),
+            later(&error)
+        );
+        Failure::new(what)
+            .remedy(format!(
+                "the same command with --idempotency-key {key}: it is sent once, however often you try"
+            ))
+            .remedy("crewline serve   (on the server), or another address: CREWLINE_URL=… or --url")
+    })
 }
 
 /// Follows the sender's log until everybody has come as far as is wanted.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one caller; a struct of these would only be taken apart again"
-)]
 async fn watch(
     client: &Client,
-    from: &str,
-    head: Seq,
-    sent: &SentMessage,
-    again: bool,
+    from: &ParticipantId,
+    head: Option<Head>,
+    sent: &Sent,
     wanted: ReceiptState,
     states: &mut States,
     out: &mut Output,
 ) -> Result<(), Failure> {
-    if again {
+    if sent.again {
         // It was stored before this command began: what came since stands before the head.
-        let view = client.message(from, &sent.message_id.to_string()).await;
-        let view = view.map_err(|error| error.into_failure(client.base()))?;
+        let view = client.message(sent.message.message_id, Some(from)).await;
+        let view = view.map_err(|error| failure(&error, client))?;
         for recipient in view.recipients {
             let at = recipient
                 .acknowledged_at
@@ -269,15 +258,20 @@ async fn watch(
             states.reached(out, user, recipient.state, at, false)?;
         }
     }
-    let mut follow = Follow::new(client.clone(), from, Start::After(head), Some(RECEIPTS));
+    let mut session = client.session().participant(from.clone()).types(RECEIPTS);
+    if let Some(head) = head {
+        session = session.after(head.head).epoch(head.epoch);
+    }
+    let mut session = session.start();
     while !states.all(wanted) {
-        for frame in follow.next().await? {
+        let events = session.next().await;
+        for raw in events.map_err(|error| failure(&error, client))? {
             // A kind that this version does not know is skipped, as the contract asks.
-            let Ok(event) = serde_json::from_str::<Event>(&frame.data) else {
+            let Some(event) = raw.parse().map_err(|error| failure(&error, client))? else {
                 continue;
             };
             if let Some((state, receipt)) = receipt(&event)
-                && receipt.message_id == sent.message_id
+                && receipt.message_id == sent.message.message_id
             {
                 states.reached(
                     out,

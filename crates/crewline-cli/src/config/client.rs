@@ -12,6 +12,8 @@ pub(crate) struct Client {
     pub(crate) url: String,
     /// A file with the token.
     pub(crate) token_file: Option<PathBuf>,
+    /// A file with certificates to trust.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 impl Client {
@@ -25,10 +27,14 @@ impl Client {
             let expected = "http:// or https:// and a host, such as http://127.0.0.1:8080";
             return Err(layers.wrong("client.url", expected));
         }
-        let token_file = layers.text("client.tokenFile")?;
+        let file = |key| {
+            let path = layers.text(key)?;
+            Ok::<_, Failure>((!path.is_empty()).then(|| PathBuf::from(path)))
+        };
         Ok(Self {
             url: url.to_owned(),
-            token_file: (!token_file.is_empty()).then(|| token_file.into()),
+            token_file: file("client.tokenFile")?,
+            ca_file: file("client.caFile")?,
         })
     }
 }

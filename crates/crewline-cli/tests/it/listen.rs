@@ -15,14 +15,14 @@ fn send(server: &Server, token: &str, text: &str) -> Value {
     sent
 }
 
-/// Waits until as many streams are open.
-fn streams(server: &Server, count: usize) {
-    until("streams are open", || {
+/// Waits until as many sessions are open.
+fn sessions(server: &Server, count: usize) {
+    until("sessions are open", || {
         let metrics = server.get("/metrics", "").1;
         metrics
             .as_str()
             .unwrap()
-            .contains(&format!("crewline_sessions{{kind=\"sse\"}} {count}\n"))
+            .contains(&format!("crewline_sessions{{kind=\"socket\"}} {count}\n"))
     });
 }
 
@@ -37,7 +37,7 @@ fn it_begins_now_unless_told_otherwise() {
     let mut people = Process::start(world.talk(&server.url, &alice, &["listen", "--after", "0"]));
     assert_eq!(all.json()["data"]["message"], "Before");
     assert!(people.line().contains("scada (SCADA)  fleeting  Before"));
-    streams(&server, 3);
+    sessions(&server, 3);
     send(&server, &sender, "After");
     let event = now.json();
     assert_eq!(
@@ -109,14 +109,14 @@ fn a_lost_connection_is_made_again_and_nothing_is_skipped_or_repeated() {
 }
 
 #[test]
-fn a_revoked_token_ends_the_open_stream() {
+fn a_revoked_token_ends_the_open_session() {
     let world = World::with_users(&["alice"]);
     let (alice, server) = (world.user("alice"), world.serve());
     let listener = Process::start(world.talk(&server.url, &alice, &["listen"]));
-    streams(&server, 1);
+    sessions(&server, 1);
     world.run(&["token", "revoke", &alice]).ok();
     let start = std::time::Instant::now();
-    streams(&server, 0);
+    sessions(&server, 0);
     // The contract says a second; the machine that tests may be busy with other tests.
     assert!(
         start.elapsed() < std::time::Duration::from_secs(5),
@@ -184,7 +184,7 @@ fn what_was_not_taken_is_not_confirmed() {
         .spawn()
         .unwrap();
     drop(child.stdout.take());
-    streams(&server, 1);
+    sessions(&server, 1);
     send(&server, &sender, "Nobody reads this");
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");

@@ -21,14 +21,19 @@ fn it_says_one_line_when_it_is_ready_and_stops_in_good_order() {
     );
     assert_eq!(server.get("/healthz", "").0, 200);
     assert_eq!(server.get("/readyz", "").0, 200);
-    // A stream that is open holds nothing up.
+    // A stream and a session that are open hold nothing up.
     let listener = Process::start(world.talk(&server.url, &token, &["listen", "--after", "0"]));
-    crate::support::until("the stream is open", || {
+    let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
+    let request = format!(
+        "GET /api/v1/participants/me/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nAuthorization: Bearer {token}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    crate::support::until("both are open", || {
         let metrics = server.get("/metrics", "").1;
-        metrics
-            .as_str()
-            .unwrap()
-            .contains("crewline_sessions{kind=\"sse\"} 1")
+        ["sse", "socket"].iter().all(|kind| {
+            let open = format!("crewline_sessions{{kind=\"{kind}\"}} 1");
+            metrics.as_str().unwrap().contains(&open)
+        })
     });
     let start = Instant::now();
     let done = server.stop().ok();

@@ -333,6 +333,13 @@ impl Server {
         );
     }
 
+    /// The last seq in the log of the token's participant.
+    pub(crate) fn head(&self, token: &str) -> u64 {
+        let (status, page) = self.get("/api/v1/participants/me/events?limit=1", token);
+        assert_eq!(status, 200, "{page}");
+        page["head"].as_u64().unwrap()
+    }
+
     /// The messages in the log of the token's participant.
     pub(crate) fn received(&self, token: &str) -> Vec<Value> {
         let (status, page) = self.get(
