@@ -162,8 +162,14 @@ fn a_wrong_place_is_told_and_not_waited_for() {
     let done = finish(world.talk(&server.url, &alice, &["listen", "--after", "7"])).failed(1);
     assert!(done.err.contains("ahead_of_log"), "{}", done.err);
     let prefix = world.external("scada:*");
-    let done = finish(world.talk(&server.url, &prefix, &["listen"])).failed(1);
-    assert!(done.err.contains("--participant ID"), "{}", done.err);
+    for args in [vec!["listen"], vec!["listen", "--after", "0"]] {
+        let done = finish(world.talk(&server.url, &prefix, &args)).failed(1);
+        assert!(done.err.contains("--participant ID"), "{}", done.err);
+    }
+    let args = ["listen", "--participant", "someone else"];
+    let done = finish(world.talk(&server.url, &alice, &args)).failed(1);
+    assert!(done.err.contains("not_found"), "{}", done.err);
+    finish(world.talk(&server.url, &alice, &["listen", "--cursor", ""])).failed(2);
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", closed.local_addr().unwrap());
     std::thread::spawn(move || closed.incoming().for_each(drop));

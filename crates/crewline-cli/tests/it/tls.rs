@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
 
 use crate::authority::{Authority, FLAGS, Line, Made, tcp};
-use crate::support::{Server, World, until};
+use crate::support::{Process, Server, World, until};
 
 /// A server by TLS, and who made its certificate.
 fn secured() -> (World, Authority, Made, Server) {
@@ -73,6 +73,29 @@ fn the_command_line_comes_by_https_where_it_knows_the_authority() {
     assert!(refused.err.contains("certificate"), "{}", refused.err);
     let failed = "crewline_tls_handshakes_total{outcome=\"failed\"}";
     assert!(metric(&server, &authority, failed) >= 1.0);
+    server.stop().ok();
+}
+
+#[test]
+fn a_file_names_the_authority_for_calls_and_sessions() {
+    let (world, authority, _, server) = secured();
+    world.write("ca.pem", &authority.pem());
+    let (sender, alice) = (world.external("scada"), world.user("alice"));
+    let listen = [
+        "listen",
+        "--json",
+        "--cursor",
+        "phone",
+        "--ca-file",
+        "ca.pem",
+    ];
+    let mut listener = Process::start(world.talk(&server.url, &alice, &listen));
+    // What was printed is confirmed, and so the sender learns of it.
+    let send = ["send", "--to", "alice", "--wait", "delivered", "Hello"];
+    let mut command = world.talk(&server.url, &sender, &send);
+    command.env("CREWLINE_CLIENT_CA_FILE", "ca.pem");
+    crate::support::finish(command).ok();
+    assert_eq!(listener.json()["data"]["message"], "Hello");
     server.stop().ok();
 }
 
