@@ -117,6 +117,9 @@ fn refused(error: &Error) -> Failure {
         (ErrorCode::EpochChanged, _) => failure.remedy(
             "the store was restored: begin anew, without --after, or with the cursor put back",
         ),
+        (ErrorCode::LogTruncated, _) => failure.remedy(
+            "--after with the number that is named here; what was removed before it is gone",
+        ),
         (ErrorCode::Internal, Some(id)) => {
             failure.remedy(format!("look for {id} in the server's log"))
         }

@@ -185,6 +185,7 @@ impl Plain {
                     seq: command.seq,
                     kinds: command.kinds,
                     put_at: self.now,
+                    released: false,
                 };
                 self.cursors.insert(key, row);
                 row

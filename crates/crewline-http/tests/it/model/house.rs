@@ -93,7 +93,15 @@ fn start(folder: &Path, settings: Settings, clock: &Arc<PlayClock>) -> (Engine, 
     let reader = Arc::clone(&opened.reader);
     let clock: Arc<dyn Clock> = clock.clone();
     (
-        Engine::start(opened, Options { settings }, clock).unwrap(),
+        Engine::start(
+            opened,
+            Options {
+                settings,
+                ..Options::default()
+            },
+            clock,
+        )
+        .unwrap(),
         reader,
     )
 }
