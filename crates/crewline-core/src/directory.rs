@@ -214,7 +214,9 @@ pub enum DirectoryError {
     Store(#[from] StoreError),
 }
 
-/// Acts on the directory: each is one transaction, and moves [`crate::Reader::directory_version`].
+/// Acts on the directory: each is one transaction. Whatever takes something from somebody, or changes who somebody is,
+/// moves [`crate::Reader::directory_version`], at which every open stream looks again whether it may go on. Opening a
+/// session takes nothing from anybody, and does not: many who sign in at once would make every stream look as often.
 pub trait Directory {
     /// Adds a user. A participant who was expected becomes the user, and finds what has waited.
     fn add_user(&mut self, user: &NewUser, now: Timestamp) -> Result<UserAdded, DirectoryError>;
@@ -248,7 +250,8 @@ pub trait Directory {
     /// Revokes a token, by its short id; returns whether there was one.
     fn revoke_token(&mut self, no: TokenNo) -> Result<bool, DirectoryError>;
 
-    /// Opens a session, and its device where it is new. Drops sessions that have ended.
+    /// Opens a session, and its device where it is new. Drops sessions that have ended. Does not move the directory's
+    /// version.
     fn open_session(
         &mut self,
         session: &NewSessionRow,

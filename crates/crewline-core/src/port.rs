@@ -250,7 +250,8 @@ pub trait Reader: Send + Sync {
     /// Every token, oldest first.
     fn tokens(&self) -> Result<Vec<TokenRow>, StoreError>;
 
-    /// A number that changes whenever users, tokens or sessions change, also by another process.
+    /// A number that grows whenever a user, a token or a watcher changed, or a session was closed, also by another
+    /// process: what was read of the directory before may not hold any more. It stays when a session is opened.
     fn directory_version(&self) -> Result<u64, StoreError>;
 
     /// Names this log; it changes when the store is restored from a backup.

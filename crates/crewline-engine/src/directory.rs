@@ -42,8 +42,8 @@ impl Engine {
         Ok(result)
     }
 
-    /// Changes whenever users, tokens or sessions changed, also by another process (noticed within half a second):
-    /// open streams then look again whether they may go on.
+    /// Changes whenever a user, a token or a watcher changed, or a session was closed, also by another process (noticed
+    /// within half a second): open streams then look again whether they may go on. Signing in does not change it.
     pub fn directory_changes(&self) -> watch::Receiver<u64> {
         self.inner.directory_version.subscribe()
     }

@@ -128,7 +128,6 @@ impl Directory for WriteConnection {
         now: Timestamp,
     ) -> Result<OpenedSession, DirectoryError> {
         self.act("opening a session", |sql| {
-            meta::bump_directory(sql)?;
             Ok(session::open(sql, session, now)?)
         })
     }

@@ -46,7 +46,7 @@ pub(crate) fn directory_version(connection: &Connection) -> Result<u64, Fault> {
         .ok_or_else(|| Fault::damaged("the row of its directory's version is missing"))
 }
 
-/// Says that users, tokens or sessions changed.
+/// Says that a user, a token or a watcher changed, or that a session was closed.
 pub(crate) fn bump_directory(connection: &Connection) -> Result<(), Fault> {
     let mut statement = connection
         .prepare_cached("UPDATE meta SET value = value + 1 WHERE key = 'directory_version'")?;

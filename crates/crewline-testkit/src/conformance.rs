@@ -63,7 +63,6 @@ cases! {
     directory::tokens_belong_to_users_externals_or_administration;
     directory::the_writer_is_told_when_the_directory_changed;
     directory::people_are_found_by_id_and_name;
-    directory::the_version_moves_with_users_tokens_and_sessions;
     keep::what_is_old_goes_and_the_last_row_of_each_log_stays;
     keep::a_cursor_holds_what_it_has_not_passed_and_nobody_elses;
     keep::a_cursor_that_is_behind_too_long_is_released_and_holds_again_when_put;
@@ -71,6 +70,7 @@ cases! {
     keep::receipts_payloads_and_keys_outlive_the_text;
     keep::small_steps_remove_the_same_as_large_ones;
     same::operations_and_retention_say_the_same_as_the_store_in_memory;
+    directory::the_version_moves_with_users_and_tokens_and_when_a_session_is_closed;
     same::random_operations_say_the_same_as_the_store_in_memory;
     same::batches_say_the_same_as_the_store_in_memory;
 }

@@ -330,7 +330,6 @@ impl Directory for MemoryStore {
                 created_at: now,
             },
         );
-        data.directory_version += 1;
         Ok(OpenedSession {
             session: no,
             device,

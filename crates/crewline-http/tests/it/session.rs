@@ -74,6 +74,21 @@ async fn signing_in_gives_a_token_and_a_cookie_and_signing_out_ends_both() {
 }
 
 #[tokio::test]
+async fn signing_in_makes_no_open_stream_look_again() {
+    let rig = Rig::start().await;
+    let mut changes = rig.engine.directory_changes();
+    changes.mark_unchanged();
+    let opened = sign_in(&rig, "alice", "secret of alice").await.value();
+    let token = opened["token"].as_str().unwrap();
+    assert_eq!(rig.get(token, "/api/v1/me").send().await.status, 200);
+    assert!(!changes.has_changed().unwrap());
+    let out = rig.call(Method::DELETE, "/api/v1/session").token(token);
+    assert_eq!(out.send().await.status, 204);
+    assert!(changes.has_changed().unwrap());
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn over_https_the_cookie_is_secure() {
     let settings = crewline_http::Settings {
         secure_cookie: true,

@@ -389,7 +389,7 @@ pub(super) fn people_are_found_by_id_and_name(make: Make<'_>) {
     assert_eq!(find("", Some("Scada"), 10).0, ["a_b", "alice", "carol"]);
 }
 
-pub(super) fn the_version_moves_with_users_tokens_and_sessions(make: Make<'_>) {
+pub(super) fn the_version_moves_with_users_and_tokens_and_when_a_session_is_closed(make: Make<'_>) {
     let (mut desk, _guard) = desk(make);
     let mut last = desk.reader.directory_version().unwrap();
     let mut moved = |desk: &Desk| {
@@ -399,7 +399,11 @@ pub(super) fn the_version_moves_with_users_tokens_and_sessions(make: Make<'_>) {
     add(&mut desk, "alice");
     assert!(moved(&desk));
     let opened = session(&mut desk, "alice", 1, None);
-    assert!(moved(&desk));
+    session(&mut desk, "alice", 3, Some("phone"));
+    assert!(
+        !moved(&desk),
+        "opening a session takes nothing from anybody"
+    );
     desk.directory(|directory| {
         directory.note_seen(&[Seen {
             device: opened.device,
