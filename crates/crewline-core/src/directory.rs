@@ -55,6 +55,13 @@ pub enum UserChange {
     Disable,
     /// A new password (a PHC string). Open sessions end.
     Password(String),
+    /// Another role. Sessions and tokens go on, with the rights of the new one.
+    Role(Role),
+    /// Signs the user out everywhere: open sessions end. The user may sign in again.
+    SignOut {
+        /// Whether the user's tokens are revoked, too.
+        tokens: bool,
+    },
 }
 
 impl fmt::Debug for UserChange {
@@ -63,6 +70,8 @@ impl fmt::Debug for UserChange {
             Self::Enable => "Enable",
             Self::Disable => "Disable",
             Self::Password(_) => "Password(…)",
+            Self::Role(role) => return write!(f, "Role({role})"),
+            Self::SignOut { tokens } => return write!(f, "SignOut({tokens})"),
         })
     }
 }
@@ -84,6 +93,19 @@ pub struct UserRow {
     pub has_password: bool,
     /// When the user was added.
     pub created_at: Timestamp,
+    /// Whose logs the user may read, sorted by id.
+    pub watches: Vec<ParticipantId>,
+}
+
+/// A user who watches a participant, as lists show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatcherRow {
+    /// The user's id.
+    pub id: ParticipantId,
+    /// The name to show.
+    pub name: String,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// What is needed to check a password.
@@ -201,6 +223,12 @@ pub enum DirectoryError {
     /// There is no such user.
     #[error("there is no user {0}")]
     NoUser(ParticipantId),
+    /// There is no such participant: nobody of that id is in the directory, has acted, or is covered by a token.
+    #[error("there is no participant {0}")]
+    NoParticipant(ParticipantId),
+    /// A user would watch itself.
+    #[error("{0} is that user, who reads the own log without being a watcher of it")]
+    WatchesItself(ParticipantId),
     /// A line of an import is wrong; nothing was imported.
     #[error("line {line}: {detail}")]
     Line {
@@ -260,6 +288,22 @@ pub trait Directory {
 
     /// Closes a session; returns whether there was one.
     fn close_session(&mut self, session: SessionNo) -> Result<bool, DirectoryError>;
+
+    /// Makes a user a watcher of a participant; returns whether that is new. Everybody who is known can be watched, and who
+    /// is not known yet where a token's prefix covers the id: then that participant is expected from now on.
+    fn watch(
+        &mut self,
+        user: &ParticipantId,
+        participant: &ParticipantId,
+        now: Timestamp,
+    ) -> Result<bool, DirectoryError>;
+
+    /// Ends that; returns whether the user was a watcher.
+    fn unwatch(
+        &mut self,
+        user: &ParticipantId,
+        participant: &ParticipantId,
+    ) -> Result<bool, DirectoryError>;
 
     /// Notes when devices and tokens were last used. Does not move the directory's version.
     fn note_seen(&mut self, seen: &[Seen]) -> Result<(), DirectoryError>;

@@ -33,7 +33,8 @@ pub use credential::{
 };
 pub use directory::{
     Directory, DirectoryError, ImportReport, ImportRow, NewSessionRow, NewToken, NewUser,
-    OpenedSession, PasswordRow, Seen, TokenOwner, TokenRow, UserAdded, UserChange, UserRow, fold,
+    OpenedSession, PasswordRow, Seen, TokenOwner, TokenRow, UserAdded, UserChange, UserRow,
+    WatcherRow, fold,
 };
 pub use event::{EventSource, MessageBodies, MessageWords, PAGE_BYTES_MAX, about_bytes, assemble};
 pub use keep::{CursorBehind, Cut, Pass, Removed, Retention};

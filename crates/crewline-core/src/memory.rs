@@ -6,6 +6,7 @@
 mod directory;
 mod keep;
 mod reader;
+mod watcher;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -79,6 +80,8 @@ struct Data {
     devices: BTreeMap<DeviceNo, DeviceData>,
     sessions: BTreeMap<SessionNo, SessionData>,
     tokens: BTreeMap<TokenNo, TokenData>,
+    /// Since when a user watches a participant.
+    watchers: BTreeMap<(ParticipantNo, ParticipantNo), Timestamp>,
     last_session: SessionNo,
     last_token: TokenNo,
     directory_version: u64,

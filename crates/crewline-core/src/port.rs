@@ -13,7 +13,7 @@ use crewline_api::{
 
 use crate::changes::{Changes, CursorRow};
 use crate::credential::{Credential, SecretHash};
-use crate::directory::{Directory, PasswordRow, TokenRow, UserRow};
+use crate::directory::{Directory, PasswordRow, TokenRow, UserRow, WatcherRow};
 use crate::keep::{CursorBehind, Pass};
 use crate::needs::{Locks, Wanted};
 use crate::state::{ChatRow, ParticipantRow, State};
@@ -148,6 +148,8 @@ pub struct MeRows {
     pub name: String,
     /// The role.
     pub role: Role,
+    /// Whose logs the user may read, sorted by id.
+    pub watches: Vec<ParticipantId>,
     /// Devices: id, name, last seen.
     pub devices: Vec<crewline_api::DeviceView>,
     /// Sessions that have not ended; `current` is false in each.
@@ -246,6 +248,21 @@ pub trait Reader: Send + Sync {
 
     /// Every user, sorted by id.
     fn users(&self) -> Result<Vec<UserRow>, StoreError>;
+
+    /// Who watches a participant, sorted by id. `None` where there is no such participant.
+    fn watchers(&self, participant: &ParticipantId) -> Result<Option<Vec<WatcherRow>>, StoreError>;
+
+    /// Those of these participants that a user watches, in the order given. Nobody watches itself.
+    fn watched_among(
+        &self,
+        user: ParticipantNo,
+        participants: &[ParticipantNo],
+    ) -> Result<Vec<ParticipantNo>, StoreError>;
+
+    /// Whether a user watches a participant.
+    fn watches(&self, user: ParticipantNo, participant: ParticipantNo) -> Result<bool, StoreError> {
+        Ok(!self.watched_among(user, &[participant])?.is_empty())
+    }
 
     /// Every token, oldest first.
     fn tokens(&self) -> Result<Vec<TokenRow>, StoreError>;

@@ -18,6 +18,7 @@ mod body;
 mod browser;
 mod chat;
 mod cursor;
+mod directory;
 mod docs;
 mod event;
 mod fault;

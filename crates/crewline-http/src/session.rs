@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use crewline_api::limits::{NAME_CHARS_MAX, PASSWORD_BYTES_MAX};
 use crewline_api::{ApiError, ErrorCode, FieldCode, NewSession, ParticipantId, SessionOpened};
-use crewline_core::{DirectoryError, NewSessionRow, PasswordRow, Secret, StoreErrorKind};
+use crewline_core::{DirectoryError, NewSessionRow, PasswordRow, Secret};
 use tokio::sync::Semaphore;
 
 use crate::answer::json;
@@ -23,7 +23,7 @@ use crate::problem::{Answered, internal};
 use crate::query::NoQuery;
 use crate::refusals::{BODY, CALLER, WRITE, refusals};
 use crate::throttle::{Throttle, Tried};
-use crate::{origin, password, proxy};
+use crate::{directory, origin, password, proxy};
 
 refusals!(SignInRefusals: BODY, WRITE, [SignInFailed, WrongOrigin, TooManyAttempts]);
 refusals!(SignOutRefusals: CALLER, WRITE, [NotAllowed]);
@@ -198,7 +198,7 @@ async fn open(edge: &Edge, wanted: NewSession, user: &PasswordRow, is_https: boo
         .engine
         .directory(move |directory, now| directory.open_session(&row, now))
         .await?;
-    opened.map_err(refused_by_directory)?;
+    opened.map_err(refused)?;
     let opened = SessionOpened {
         token: secret.reveal().to_owned(),
         user_id: wanted.user_id,
@@ -210,20 +210,10 @@ async fn open(edge: &Edge, wanted: NewSession, user: &PasswordRow, is_https: boo
 }
 
 /// What the directory refuses here is a fault of its store, or a user who was removed in this moment.
-fn refused_by_directory(error: DirectoryError) -> ApiError {
+fn refused(error: DirectoryError) -> ApiError {
     match error {
-        DirectoryError::Store(error) => {
-            tracing::error!(%error, "a session could not be written");
-            let code = match error.kind {
-                StoreErrorKind::Full => ErrorCode::StorageFull,
-                StoreErrorKind::Refused => ErrorCode::Internal,
-                _ => ErrorCode::StorageUnavailable,
-            };
-            ApiError::new(code, "The store does not take writes now. Try again later.")
-        }
-        DirectoryError::NoUser(_) | DirectoryError::Exists { .. } | DirectoryError::Line { .. } => {
-            sign_in_failed()
-        }
+        DirectoryError::NoUser(_) => sign_in_failed(),
+        error => directory::refused(error),
     }
 }
 
@@ -258,7 +248,7 @@ pub(crate) async fn delete_session(
         .engine
         .directory(move |directory, _| directory.close_session(session))
         .await?;
-    closed.map_err(refused_by_directory)?;
+    closed.map_err(refused)?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     set_cookie(
         &mut response,

@@ -3,6 +3,7 @@
 mod session;
 mod token;
 mod user;
+mod watcher;
 
 use crewline_api::{ParticipantId, Timestamp};
 use crewline_core::{
@@ -134,6 +135,29 @@ impl Directory for WriteConnection {
 
     fn close_session(&mut self, session: SessionNo) -> Result<bool, DirectoryError> {
         self.act("closing a session", |sql| Ok(session::close(sql, session)?))
+    }
+
+    fn watch(
+        &mut self,
+        user: &ParticipantId,
+        participant: &ParticipantId,
+        now: Timestamp,
+    ) -> Result<bool, DirectoryError> {
+        // One that is covered by a prefix is expected from now on.
+        self.note_participants_changed();
+        self.act("making a watcher", |sql| {
+            watcher::watch(sql, user, participant, now)
+        })
+    }
+
+    fn unwatch(
+        &mut self,
+        user: &ParticipantId,
+        participant: &ParticipantId,
+    ) -> Result<bool, DirectoryError> {
+        self.act("ending a watcher", |sql| {
+            watcher::unwatch(sql, user, participant)
+        })
     }
 
     fn note_seen(&mut self, seen: &[Seen]) -> Result<(), DirectoryError> {

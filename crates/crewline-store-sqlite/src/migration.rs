@@ -11,8 +11,9 @@ use crate::error::{Fault, Place};
 use crate::file::{APPLICATION_ID, foreign, refuse_newer};
 
 /// What each migration does; the first has the number 1.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../migrations/0001_start.sql"),
+    include_str!("../migrations/0002_watcher.sql"),
     include_str!("../migrations/0003_retention.sql"),
 ];
 
@@ -92,4 +93,58 @@ pub fn schema_text() -> String {
         Ok(all.join("\n\n") + "\n")
     };
     build().expect("the migrations are valid on an empty store")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A store as the version wrote it whose newest migration had this number.
+    fn older(version: usize) -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        for migration in &MIGRATIONS[..version] {
+            connection.execute_batch(migration).unwrap();
+        }
+        crate::meta::start(&connection).unwrap();
+        let version = i32::try_from(version).unwrap();
+        connection
+            .pragma_update(None, "user_version", version)
+            .unwrap();
+        connection
+            .pragma_update(None, "application_id", APPLICATION_ID)
+            .unwrap();
+        connection
+            .execute(
+                "INSERT INTO participant (id, folded, standing) VALUES ('alice', 'alice', 1)",
+                [],
+            )
+            .unwrap();
+        connection
+    }
+
+    fn schema(connection: &Connection) -> Vec<String> {
+        let mut statement = connection
+            .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
+            .unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn a_store_of_any_older_version_gets_the_newest_schema_and_keeps_what_it_holds() {
+        let place = Place::new(std::path::Path::new("crewline.db"));
+        for had in 1..=MIGRATIONS.len() {
+            let mut connection = older(had);
+            let epoch = crate::meta::epoch(&connection).unwrap();
+            let had = i32::try_from(had).unwrap();
+            assert_eq!(migrate(&mut connection, &place).unwrap(), had);
+            assert_eq!(version(&connection).unwrap(), NEWEST);
+            assert_eq!(schema(&connection), schema(&empty_store().unwrap()));
+            assert_eq!(crate::meta::epoch(&connection).unwrap(), epoch);
+            let kept: String = connection
+                .query_row("SELECT id FROM participant", [], |row| row.get(0))
+                .unwrap();
+            assert_eq!(kept, "alice");
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod credential;
 mod event;
 mod message;
 mod people;
+mod watcher;
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +18,7 @@ use crewline_api::{
 use crewline_core::{
     ChatRow, ChatsBefore, Credential, CursorBehind, CursorRow, LogPage, MeRows, MessageBodies,
     MessageNo, ParticipantNo, ParticipantRow, PasswordRow, Reader, SecretHash, StoreError,
-    StoreInfo, TokenRow, UserRow,
+    StoreInfo, TokenRow, UserRow, WatcherRow,
 };
 use rusqlite::Connection;
 
@@ -299,6 +300,22 @@ impl Reader for SqliteReader {
 
     fn users(&self) -> Result<Vec<UserRow>, StoreError> {
         self.read("reading the users", |reading| people::users(&reading.sql))
+    }
+
+    fn watchers(&self, participant: &ParticipantId) -> Result<Option<Vec<WatcherRow>>, StoreError> {
+        self.read("reading who watches a participant", |reading| {
+            watcher::of(&reading.sql, participant)
+        })
+    }
+
+    fn watched_among(
+        &self,
+        user: ParticipantNo,
+        participants: &[ParticipantNo],
+    ) -> Result<Vec<ParticipantNo>, StoreError> {
+        self.read("reading whom a user watches", |reading| {
+            watcher::among(&reading.sql, user, participants)
+        })
     }
 
     fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {

@@ -6,6 +6,7 @@ mod cases;
 mod directory;
 mod keep;
 mod same;
+mod watcher;
 
 use crate::{Desk, Fixture};
 
@@ -71,6 +72,11 @@ cases! {
     keep::small_steps_remove_the_same_as_large_ones;
     same::operations_and_retention_say_the_same_as_the_store_in_memory;
     directory::the_version_moves_with_users_and_tokens_and_when_a_session_is_closed;
+    watcher::watchers_are_made_listed_and_ended;
+    watcher::who_is_covered_by_a_prefix_is_watched_before_it_acts;
+    watcher::the_version_moves_with_watchers_roles_and_signing_out;
+    watcher::a_role_is_changed_and_nobody_is_signed_out_by_it;
+    watcher::signing_out_everywhere_ends_sessions_and_where_asked_for_tokens;
     same::random_operations_say_the_same_as_the_store_in_memory;
     same::batches_say_the_same_as_the_store_in_memory;
 }

@@ -12,7 +12,11 @@ use crate::state::{ParticipantRow, Standing};
 use crate::{DeviceNo, ParticipantNo, SessionNo, TokenNo};
 
 impl Data {
-    fn make_participant(&mut self, id: &ParticipantId, standing: Standing) -> ParticipantNo {
+    pub(super) fn make_participant(
+        &mut self,
+        id: &ParticipantId,
+        standing: Standing,
+    ) -> ParticipantNo {
         let no = self
             .participants
             .keys()
@@ -58,7 +62,7 @@ impl Data {
         no
     }
 
-    fn user_no(&self, id: &ParticipantId) -> Result<ParticipantNo, DirectoryError> {
+    pub(super) fn user_no(&self, id: &ParticipantId) -> Result<ParticipantNo, DirectoryError> {
         let no = self
             .ids
             .get(id)
@@ -175,8 +179,18 @@ impl Directory for MemoryStore {
                     user.password = Some(hash.clone());
                 }
             }
+            UserChange::Role(role) => {
+                if let Some(user) = data.users.get_mut(&no) {
+                    user.role = *role;
+                }
+            }
+            UserChange::SignOut { tokens: false } => {}
+            UserChange::SignOut { tokens: true } => {
+                let owner = TokenOwner::User(id.clone());
+                data.tokens.retain(|_, token| token.row.owner != owner);
+            }
         }
-        if *change != UserChange::Enable {
+        if !matches!(change, UserChange::Enable | UserChange::Role(_)) {
             data.sessions.retain(|_, session| session.row.user != no);
         }
         data.directory_version += 1;
@@ -340,6 +354,29 @@ impl Directory for MemoryStore {
         let mut data = self.lock();
         data.directory_version += 1;
         Ok(data.sessions.remove(&session).is_some())
+    }
+
+    fn watch(
+        &mut self,
+        user: &ParticipantId,
+        participant: &ParticipantId,
+        now: Timestamp,
+    ) -> Result<bool, DirectoryError> {
+        let mut data = self.lock();
+        let new = data.watch(user, participant, now)?;
+        data.directory_version += u64::from(new);
+        Ok(new)
+    }
+
+    fn unwatch(
+        &mut self,
+        user: &ParticipantId,
+        participant: &ParticipantId,
+    ) -> Result<bool, DirectoryError> {
+        let mut data = self.lock();
+        let ended = data.unwatch(user, participant)?;
+        data.directory_version += u64::from(ended);
+        Ok(ended)
     }
 
     fn note_seen(&mut self, seen: &[Seen]) -> Result<(), DirectoryError> {

@@ -9,7 +9,7 @@ use crewline_api::{
 use super::{Data, MemoryStore, keep};
 use crate::changes::CursorRow;
 use crate::credential::{Credential, CredentialSource, Scope, SecretHash};
-use crate::directory::{PasswordRow, TokenOwner, TokenRow, UserRow};
+use crate::directory::{PasswordRow, TokenOwner, TokenRow, UserRow, WatcherRow};
 use crate::event::{
     EventSource, MessageBodies, MessageWords, PAGE_BYTES_MAX, about_bytes, assemble,
 };
@@ -404,6 +404,7 @@ impl Reader for MemoryStore {
             user_id: row.id.clone(),
             name: row.shown_name().to_owned(),
             role: known.role,
+            watches: data.watches(user),
             devices: devices
                 .map(|device| DeviceView {
                     device_id: device.id.clone(),
@@ -446,8 +447,25 @@ impl Reader for MemoryStore {
                 disabled: row.disabled,
                 has_password: user.password.is_some(),
                 created_at: user.created_at,
+                watches: data.watches(row.no),
             })
             .collect())
+    }
+
+    fn watchers(&self, participant: &ParticipantId) -> Result<Option<Vec<WatcherRow>>, StoreError> {
+        let data = self.lock();
+        let no = data.ids.get(participant).copied();
+        Ok(no.map(|no| data.watchers(no)))
+    }
+
+    fn watched_among(
+        &self,
+        user: ParticipantNo,
+        participants: &[ParticipantNo],
+    ) -> Result<Vec<ParticipantNo>, StoreError> {
+        let data = self.lock();
+        let watched = |no: &&ParticipantNo| data.watchers.contains_key(&(user, **no));
+        Ok(participants.iter().filter(watched).copied().collect())
     }
 
     fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {

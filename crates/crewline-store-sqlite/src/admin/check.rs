@@ -224,6 +224,11 @@ const RULES: &[(&str, &str)] = &[
         "SELECT i.sender, i.message FROM idempotency i JOIN message m ON m.no = i.message WHERE m.sender <> i.sender",
     ),
     (
+        "participant # watches participant #, and is no user, or watches itself",
+        "SELECT w.user, w.participant FROM watcher w JOIN participant p ON p.no = w.user
+         WHERE p.standing <> 1 OR w.user = w.participant",
+    ),
+    (
         "of participant #, messages are confirmed up to #, which is beyond the log",
         "SELECT p.no, p.confirmed FROM participant p
          WHERE p.confirmed > coalesce((SELECT max(seq) FROM log l WHERE l.participant = p.no), 0)",

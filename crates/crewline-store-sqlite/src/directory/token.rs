@@ -2,7 +2,8 @@
 
 use crewline_api::Timestamp;
 use crewline_core::{
-    DirectoryError, ExternalPattern, NewToken, SecretHash, Standing, TokenNo, TokenOwner, TokenRow,
+    DirectoryError, ExternalPattern, NewToken, ParticipantNo, SecretHash, Standing, TokenNo,
+    TokenOwner, TokenRow,
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -111,4 +112,11 @@ pub(super) fn revoke(sql: &Connection, no: TokenNo) -> Result<bool, Fault> {
         meta::bump_directory(sql)?;
     }
     Ok(revoked > 0)
+}
+
+/// Revokes all tokens of a user.
+pub(super) fn revoke_all(sql: &Connection, user: ParticipantNo) -> Result<(), Fault> {
+    sql.prepare_cached("DELETE FROM token WHERE participant = ?1")?
+        .execute([user.0])?;
+    Ok(())
 }

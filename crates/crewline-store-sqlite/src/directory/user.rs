@@ -7,7 +7,7 @@ use crewline_core::{
 };
 use rusqlite::{Connection, params};
 
-use super::{find, find_user, looks_like, make, session};
+use super::{find, find_user, looks_like, make, session, token};
 use crate::connection::Refusal;
 use crate::error::Fault;
 use crate::row;
@@ -42,7 +42,7 @@ pub(super) fn add(sql: &Connection, user: &NewUser, now: Timestamp) -> Result<Us
     })
 }
 
-/// Changes a user. Whoever is shut out or has a new password is signed out everywhere.
+/// Changes a user. Whoever is shut out, or has a new password, is signed out everywhere, too.
 pub(super) fn change(
     sql: &Connection,
     id: &ParticipantId,
@@ -56,6 +56,16 @@ pub(super) fn change(
             session::close_all(sql, no)?;
         }
         UserChange::Password(hash) => set_password(sql, no, hash)?,
+        UserChange::Role(role) => {
+            sql.prepare_cached("UPDATE participant SET role = ?2 WHERE no = ?1")?
+                .execute((no.0, row::role_code(*role)))?;
+        }
+        UserChange::SignOut { tokens } => {
+            session::close_all(sql, no)?;
+            if *tokens {
+                token::revoke_all(sql, no)?;
+            }
+        }
     }
     Ok(())
 }

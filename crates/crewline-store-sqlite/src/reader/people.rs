@@ -4,6 +4,7 @@ use crewline_api::{DeviceView, ParticipantKind, PeoplePage, Person, SessionView,
 use crewline_core::{MeRows, ParticipantNo, SessionNo, Standing, UserRow};
 use rusqlite::{Connection, Row};
 
+use super::watcher;
 use crate::error::Fault;
 use crate::row;
 use crate::row::participant_columns;
@@ -74,7 +75,11 @@ pub(super) fn users(sql: &Connection) -> Result<Vec<UserRow>> {
             disabled: row.get(4)?,
             has_password: row.get(5)?,
             created_at: row::time(row, 6)?,
+            watches: Vec::new(),
         });
+    }
+    for user in &mut users {
+        user.watches = watcher::watched_by(sql, user.no)?;
     }
     Ok(users)
 }
@@ -92,6 +97,7 @@ pub(super) fn me(sql: &Connection, user: ParticipantNo, now: Timestamp) -> Resul
         user_id: row::participant_id(row, 0)?,
         name: row.get(1)?,
         role: row::role(row, 2)?,
+        watches: watcher::watched_by(sql, user)?,
         devices: devices(sql, user)?,
         sessions: sessions(sql, user, now)?,
     }))

@@ -45,6 +45,15 @@ fn the_server_notices_what_another_process_changed() {
         .change_user(&alice, &UserChange::Disable, desk.now)
         .unwrap();
     assert!(desk.reader.directory_version().unwrap() > before);
+    let (bob, scada) = ("bob".parse().unwrap(), "scada".parse().unwrap());
+    let before = desk.reader.directory_version().unwrap();
+    assert!(beside.directory().watch(&bob, &scada, desk.now).unwrap());
+    assert!(desk.reader.directory_version().unwrap() > before);
+    let watches = |who: &str, whom: &str| {
+        let (who, whom) = (desk.no(who).unwrap(), desk.no(whom).unwrap());
+        desk.reader.watches(who, whom).unwrap()
+    };
+    assert!(watches("bob", "scada") && !watches("alice", "scada"));
     assert!(desk.send("scada", &["alice"], "to nobody").is_err());
     desk.send("scada", &["carol"], "to the new one").unwrap();
 }

@@ -62,6 +62,9 @@ fn each_rule_that_is_broken_is_told() {
         ("UPDATE message SET has_payloads = 0", "has payloads for participant 1, and does not say so"),
         ("UPDATE idempotency SET sender = 1", "which someone else sent"),
         ("UPDATE participant SET confirmed = 100 WHERE no = 3", "messages are confirmed up to 100"),
+        ("INSERT INTO watcher VALUES (3, 1, 0)", "participant 3 watches participant 1, and is no user"),
+        ("INSERT INTO watcher VALUES (1, 1, 0)", "participant 1 watches participant 1"),
+        ("INSERT INTO watcher VALUES (1, 99, 0)", "names a row of participant that is not there"),
         ("UPDATE cursor SET seq = 100", "stands at 100, which is beyond the log"),
     ];
     for (sql, words) in cases {

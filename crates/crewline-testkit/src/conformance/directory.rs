@@ -9,13 +9,13 @@ use crewline_core::{
 use super::{Make, desk};
 use crate::Desk;
 
-const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+pub(super) const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
-fn id(text: &str) -> ParticipantId {
+pub(super) fn id(text: &str) -> ParticipantId {
     text.parse().expect("a good id")
 }
 
-fn user(name: &str) -> NewUser {
+pub(super) fn user(name: &str) -> NewUser {
     NewUser {
         id: id(name),
         name: Some(format!("{name} Name")),
@@ -24,16 +24,16 @@ fn user(name: &str) -> NewUser {
     }
 }
 
-fn secret(byte: u8) -> SecretHash {
+pub(super) fn secret(byte: u8) -> SecretHash {
     Secret::from_random([byte; 32]).hash()
 }
 
-fn add(desk: &mut Desk, name: &str) {
+pub(super) fn add(desk: &mut Desk, name: &str) {
     desk.directory(|directory| directory.add_user(&user(name), NOW))
         .expect("the user is new");
 }
 
-fn session(
+pub(super) fn session(
     desk: &mut Desk,
     name: &str,
     byte: u8,
@@ -50,7 +50,7 @@ fn session(
         .expect("the session opens")
 }
 
-fn token(
+pub(super) fn token(
     desk: &mut Desk,
     byte: u8,
     owner: TokenOwner,

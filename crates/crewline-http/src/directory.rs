@@ -1,0 +1,36 @@
+//! What the directory refuses, as callers are told. Whoever acts on it has been let in before.
+
+use crewline_api::{ApiError, ErrorCode, FieldCode};
+use crewline_core::{DirectoryError, StoreError, StoreErrorKind};
+
+use crate::fault::quoted;
+use crate::problem::internal;
+
+/// A refusal of the directory.
+pub(crate) fn refused(error: DirectoryError) -> ApiError {
+    let not_there = |what: &str| ApiError::new(ErrorCode::NotFound, format!("There is no {what}."));
+    match error {
+        DirectoryError::Store(error) => failed(&error),
+        DirectoryError::NoUser(id) => not_there(&format!("user {}", quoted(id.as_str()))),
+        DirectoryError::NoParticipant(id) => {
+            not_there(&format!("participant {}", quoted(id.as_str())))
+        }
+        DirectoryError::WatchesItself(id) => {
+            let id = quoted(id.as_str());
+            let detail = format!("is {id} itself, who reads the own log without being a watcher");
+            ApiError::field("userId", FieldCode::Conflict, detail)
+        }
+        // No call of this edge adds users.
+        DirectoryError::Exists { .. } | DirectoryError::Line { .. } => internal(),
+    }
+}
+
+fn failed(error: &StoreError) -> ApiError {
+    tracing::error!(%error, "the directory could not be written");
+    let code = match error.kind {
+        StoreErrorKind::Full => ErrorCode::StorageFull,
+        StoreErrorKind::Refused => ErrorCode::Internal,
+        _ => ErrorCode::StorageUnavailable,
+    };
+    ApiError::new(code, "The store does not take writes now. Try again later.")
+}
