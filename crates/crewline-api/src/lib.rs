@@ -55,7 +55,7 @@ pub use message::{
 pub use payload::Payload;
 pub use people::{
     Cursor, DeviceView, Me, NewCursor, NewSession, ParticipantKind, PeoplePage, Person, Role,
-    SessionOpened, SessionView,
+    SessionOpened, SessionView, Watcher, Watchers,
 };
 pub use receipt::{NewReceipts, Outcome, ReceiptResult, ReceiptSaid, ReceiptState, ReceiptsDone};
 pub use time::Timestamp;

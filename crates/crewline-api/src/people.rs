@@ -149,6 +149,27 @@ pub struct Me {
     pub sessions: Vec<SessionView>,
 }
 
+/// Who watches a participant, sorted by id byte by byte.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Watchers {
+    /// The watchers, all of them.
+    pub watchers: Vec<Watcher>,
+}
+
+/// A user who may read another participant's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Watcher {
+    /// The user.
+    pub user_id: ParticipantId,
+    /// The user's name.
+    pub name: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
 /// A device of the caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -227,7 +227,7 @@ pub enum DirectoryError {
     #[error("there is no participant {0}")]
     NoParticipant(ParticipantId),
     /// A user would watch itself.
-    #[error("{0} is that user, who reads the own log without being a watcher of it")]
+    #[error("{0} cannot watch itself: everybody reads their own log anyway")]
     WatchesItself(ParticipantId),
     /// A line of an import is wrong; nothing was imported.
     #[error("line {line}: {detail}")]

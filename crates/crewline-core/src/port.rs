@@ -183,18 +183,19 @@ pub trait Reader: Send + Sync {
     /// A participant by id.
     fn participant(&self, id: &ParticipantId) -> Result<Option<ParticipantRow>, StoreError>;
 
-    /// A message as `viewer` may see it: the sender sees all recipients, a recipient itself, others nothing.
+    /// A message as `viewers` may see it together: the sender sees all recipients, a recipient itself, others nothing.
     fn message(
         &self,
-        viewer: ParticipantNo,
+        viewers: &[ParticipantNo],
         id: MessageId,
     ) -> Result<Option<MessageView>, StoreError>;
 
-    /// A chat's messages with a position below `before`, newest first, as `viewer` may see them; `None` where the
-    /// viewer is not in the chat. `next` is the position to pass as `before`.
+    /// A chat's messages with a position below `before`, newest first, as `viewers` may see them together; `None` where
+    /// none of them is in the chat. `next` is the position to pass as `before`, `as_of` the head of the log of the first
+    /// of them who is in the chat.
     fn history(
         &self,
-        viewer: ParticipantNo,
+        viewers: &[ParticipantNo],
         chat: ChatId,
         before: Option<u64>,
         limit: usize,

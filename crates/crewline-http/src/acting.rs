@@ -1,22 +1,70 @@
-//! As whom a caller may act, and whose log, chats and messages a caller may see.
+//! As whom a caller may act, and whose log a caller may read.
 
-use crewline_api::{
-    ApiError, ChatId, ErrorCode, FieldCode, MessageId, MessageView, MessagesPage, ParticipantId,
-};
+use crewline_api::{ApiError, ErrorCode, FieldCode, ParticipantId, Role};
 use crewline_core::{
-    Actor, Answer, ChatRow, Command, CredentialSource, ExternalPattern, ParticipantNo, Reader,
-    Scope, Standing, StoreError,
+    Actor, Answer, Command, CredentialSource, ExternalPattern, ParticipantNo, Scope, Standing,
 };
 
 use crate::app::Edge;
-use crate::auth::{Caller, participant};
+use crate::auth::{Caller, participant, watches};
 use crate::fault::quoted;
+use crate::viewers::Viewers;
 
-/// A participant whose log, cursors, chats and messages the caller may use.
+/// A participant whose log the caller may read.
 #[derive(Debug, Clone)]
 pub(crate) struct Owner {
     pub(crate) no: ParticipantNo,
-    pub(crate) actor: Actor,
+    pub(crate) id: ParticipantId,
+    pub(crate) access: Access,
+}
+
+/// By what right a log is read.
+#[derive(Debug, Clone)]
+pub(crate) enum Access {
+    /// It is the caller's own; so the caller acts.
+    Own(Actor),
+    /// The caller watches the participant, and never acts as it.
+    Watched,
+}
+
+impl Owner {
+    fn own(no: ParticipantNo, actor: Actor) -> Self {
+        Self {
+            no,
+            id: actor.id.clone(),
+            access: Access::Own(actor),
+        }
+    }
+
+    /// Who acts, where the caller is the participant itself. For a watcher there is nothing to act on: no cursor, and
+    /// nothing to confirm.
+    pub(crate) fn actor(&self) -> Result<&Actor, ApiError> {
+        self.own_actor().ok_or_else(|| {
+            ApiError::new(
+                ErrorCode::NotFound,
+                "A watcher reads the log of another; its cursors are that participant's own. Keep the number of the last \
+                 event yourself, and pass it as `after`.",
+            )
+        })
+    }
+
+    /// Who acts, unless the caller is a watcher.
+    pub(crate) fn own_actor(&self) -> Option<&Actor> {
+        match &self.access {
+            Access::Own(actor) => Some(actor),
+            Access::Watched => None,
+        }
+    }
+
+    /// Who says receipts in a session on this log.
+    pub(crate) fn receipts_actor(&self) -> Result<&Actor, ApiError> {
+        self.own_actor().ok_or_else(|| {
+            not_allowed(
+                "This session reads the log of another, and a watcher says no receipts for it. Say your own in a session of \
+                 your own, or by POST /api/v1/receipts.",
+            )
+        })
+    }
 }
 
 fn not_allowed(detail: impl Into<String>) -> ApiError {
@@ -36,6 +84,19 @@ fn hidden_from_administration() -> ApiError {
         "A token of administration keeps the directory; it sees nobody's log, cursors, chats or messages. Use a token of \
          that participant.",
     )
+}
+
+/// A log that is not read any more by this caller.
+fn not_watched_any_more() -> ApiError {
+    let detail = "You do not watch this participant any more.";
+    ApiError::new(ErrorCode::NotFound, detail)
+}
+
+fn not_watched(id: &ParticipantId) -> ApiError {
+    let id = quoted(id.as_str());
+    not_allowed(format!(
+        "You are not {id}, and do not watch it. An administrator makes you a watcher: `crewline user watch`."
+    ))
 }
 
 fn not_covered(id: &ParticipantId) -> ApiError {
@@ -100,6 +161,20 @@ impl Caller {
             Scope::Externals(_) => Ok(()),
             Scope::User { .. } => Err(not_allowed(format!("This call is for externals. {remedy}"))),
             Scope::Administration => Err(administration()),
+        }
+    }
+
+    /// Refuses callers who do not keep the directory, before anything is looked at.
+    pub(crate) fn must_administer(&self) -> Result<(), ApiError> {
+        match &self.credential().scope {
+            Scope::Administration
+            | Scope::User {
+                role: Role::Administrator,
+                ..
+            } => Ok(()),
+            Scope::User { .. } | Scope::Externals(_) => Err(not_allowed(
+                "This call is for administrators: users of that role, and tokens of administration.",
+            )),
         }
     }
 
@@ -171,14 +246,10 @@ impl Caller {
             id => ParticipantId::new(id).map_err(|_| ApiError::not_found())?,
         };
         if let Scope::User { no, id: own, .. } = &self.credential().scope {
-            let owner = Owner {
-                no: *no,
-                actor: self.actor(own, false),
-            };
             return if id == *own {
-                Ok(owner)
+                Ok(Owner::own(*no, self.actor(own, false)))
             } else {
-                Err(ApiError::not_found())
+                self.watched(edge, *no, id).await
             };
         }
         if !self.covers(edge, &id).await? {
@@ -191,15 +262,61 @@ impl Caller {
     async fn external_owner(&self, edge: &Edge, actor: Actor) -> Result<Owner, ApiError> {
         let row = participant(edge, &actor.id).await?;
         if let Some(row) = row.filter(|row| row.standing == Standing::External) {
-            return Ok(Owner { no: row.no, actor });
+            return Ok(Owner::own(row.no, actor));
         }
         match edge.engine.submit(Command::Appear(actor.clone())).await? {
-            Answer::Appeared(no) => Ok(Owner { no, actor }),
+            Answer::Appeared(no) => Ok(Owner::own(no, actor)),
             _ => Err(crate::problem::internal()),
         }
     }
 
-    /// With whose eyes the caller looks at a message or a chat.
+    /// Another participant, if the user watches it.
+    async fn watched(
+        &self,
+        edge: &Edge,
+        user: ParticipantNo,
+        id: ParticipantId,
+    ) -> Result<Owner, ApiError> {
+        match participant(edge, &id).await? {
+            Some(row) if watches(edge, user, row.no).await? => Ok(Owner {
+                no: row.no,
+                id,
+                access: Access::Watched,
+            }),
+            _ => Err(ApiError::not_found()),
+        }
+    }
+
+    /// Checks that the credential of a caller who was let in still stands.
+    pub(crate) async fn check_still_known(&self, edge: &Edge) -> Result<(), ApiError> {
+        if self.is_still_known(edge).await? {
+            return Ok(());
+        }
+        let detail = "The token or session was revoked while this call was under way.";
+        Err(ApiError::new(ErrorCode::Unauthenticated, detail))
+    }
+
+    /// Checks that a caller who was let in may still read a log: that the credential stands, and that who watched still
+    /// watches. To be asked whenever the directory changed.
+    ///
+    /// # Errors
+    /// `unauthenticated` or `not_found` where that is over; others where it cannot be found out now.
+    pub(crate) async fn check_still_allowed(
+        &self,
+        edge: &Edge,
+        owner: &Owner,
+    ) -> Result<(), ApiError> {
+        self.check_still_known(edge).await?;
+        match (&owner.access, &self.credential().scope) {
+            (Access::Own(_), _) => Ok(()),
+            (Access::Watched, Scope::User { no, .. }) if watches(edge, *no, owner.no).await? => {
+                Ok(())
+            }
+            (Access::Watched, _) => Err(not_watched_any_more()),
+        }
+    }
+
+    /// With whose eyes the caller looks at a message or a chat: those of all that it may, or of the one it named.
     pub(crate) async fn viewers(
         &self,
         edge: &Edge,
@@ -207,11 +324,21 @@ impl Caller {
     ) -> Result<Viewers, ApiError> {
         match (&self.credential().scope, named) {
             (Scope::Administration, _) => Err(hidden_from_administration()),
-            (_, Some(named)) => {
-                let actor = self.participant(edge, Some(named)).await?;
-                Ok(Viewers::Named(actor.id))
-            }
             (Scope::User { no, .. }, None) => Ok(Viewers::User(*no)),
+            (Scope::User { no, id, .. }, Some(named)) if id == named => Ok(Viewers::One(*no)),
+            (Scope::User { no, .. }, Some(named)) => {
+                match self.watched(edge, *no, named.clone()).await {
+                    Ok(owner) => Ok(Viewers::One(owner.no)),
+                    Err(error) if error.code == ErrorCode::NotFound => Err(not_watched(named)),
+                    Err(error) => Err(error),
+                }
+            }
+            (Scope::Externals(_), Some(named)) => {
+                self.external(edge, named).await?;
+                Ok(Viewers::Externals(vec![ExternalPattern::Exact(
+                    named.clone(),
+                )]))
+            }
             (Scope::Externals(patterns), None) => Ok(Viewers::Externals(patterns.clone())),
         }
     }
@@ -222,100 +349,5 @@ impl Caller {
             CredentialSource::Session(session) => Some(session),
             CredentialSource::Token(_) => None,
         }
-    }
-}
-
-/// With whose eyes somebody looks.
-#[derive(Debug, Clone)]
-pub(crate) enum Viewers {
-    /// A user.
-    User(ParticipantNo),
-    /// The participant that the caller named, among those that the token covers.
-    Named(ParticipantId),
-    /// Any external that the token covers.
-    Externals(Vec<ExternalPattern>),
-}
-
-impl Viewers {
-    /// Those of a chat with whose eyes the caller may look.
-    fn among(
-        &self,
-        reader: &dyn Reader,
-        chat: Option<ChatRow>,
-    ) -> Result<Vec<(ParticipantNo, Option<ParticipantId>)>, StoreError> {
-        let covers = |id: &ParticipantId| match self {
-            Self::User(_) => false,
-            Self::Named(named) => named == id,
-            Self::Externals(patterns) => patterns.iter().any(|pattern| pattern.covers(id)),
-        };
-        if let Self::User(no) = self {
-            return Ok(vec![(*no, None)]);
-        }
-        let Some(chat) = chat else {
-            return Ok(Vec::new());
-        };
-        let mut found = Vec::new();
-        for (no, id) in chat.members.iter().zip(chat.member_ids.iter()) {
-            // A prefix covers no user.
-            if covers(id)
-                && let Some(row) = reader.participant(id)?
-                && row.standing != Standing::User
-            {
-                found.push((*no, Some(id.clone())));
-            }
-        }
-        Ok(found)
-    }
-
-    /// A page of a chat, as the first of them sees it.
-    pub(crate) fn history(
-        &self,
-        reader: &dyn Reader,
-        chat: ChatId,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Option<MessagesPage>, StoreError> {
-        let members = self.members(|| reader.members_of_chat(chat))?;
-        match self.among(reader, members)?.first() {
-            Some((viewer, _)) => reader.history(*viewer, chat, before, limit),
-            None => Ok(None),
-        }
-    }
-
-    /// Who is in a chat; a user needs not be looked for.
-    fn members(
-        &self,
-        read: impl Fn() -> Result<Option<ChatRow>, StoreError>,
-    ) -> Result<Option<ChatRow>, StoreError> {
-        match self {
-            Self::User(_) => Ok(None),
-            Self::Named(_) | Self::Externals(_) => read(),
-        }
-    }
-
-    /// A message with all that they see of it together: the sender sees every recipient, each recipient itself.
-    pub(crate) fn message(
-        &self,
-        reader: &dyn Reader,
-        id: MessageId,
-    ) -> Result<Option<MessageView>, StoreError> {
-        let mut whole: Option<MessageView> = None;
-        let members = self.members(|| reader.members_of_message(id))?;
-        for (viewer, viewer_id) in self.among(reader, members)? {
-            let Some(view) = reader.message(viewer, id)? else {
-                continue;
-            };
-            let is_sender = viewer_id.is_none_or(|id| id == view.from_user_id);
-            match &mut whole {
-                _ if is_sender => return Ok(Some(view)),
-                None => whole = Some(view),
-                Some(whole) => whole.recipients.extend(view.recipients),
-            }
-        }
-        if let Some(whole) = &mut whole {
-            whole.recipients.sort_by(|a, b| a.user_id.cmp(&b.user_id));
-            whole.recipients.dedup_by(|a, b| a.user_id == b.user_id);
-        }
-        Ok(whole)
     }
 }

@@ -3,7 +3,7 @@
 //! Credentials are kept in memory until the directory changes, so that a request costs no reading of the store.
 //! A secret is never kept or logged; its hash is the key.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +11,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use crewline_api::{ApiError, ErrorCode, ParticipantId, Timestamp};
-use crewline_core::{Credential, ParticipantRow, SecretHash, Standing};
+use crewline_core::{Credential, ParticipantNo, ParticipantRow, SecretHash, Standing};
 use tokio::sync::watch;
 
 use crate::app::Edge;
@@ -20,7 +20,7 @@ use crate::problem::Refusal;
 
 /// The cookie of a session.
 pub(crate) const COOKIE: &str = "crewline_session";
-/// Most credentials, and most participants, that are kept in memory. When there are more, all are read anew.
+/// Most credentials, participants, and watchers that are kept in memory, of each. When there are more, all are read anew.
 const KEPT_MAX: usize = 10_000;
 
 /// A credential, and when it was last noted as used.
@@ -187,6 +187,36 @@ pub(crate) async fn participant(
     Ok(row)
 }
 
+/// Whether a user watches a participant. That it does is kept in memory.
+pub(crate) async fn watches(
+    edge: &Edge,
+    user: ParticipantNo,
+    participant: ParticipantNo,
+) -> Result<bool, ApiError> {
+    let pair = (user, participant);
+    let version = {
+        let kept = edge.credentials.lock();
+        if kept.watches.contains(&pair) {
+            return Ok(true);
+        }
+        kept.version
+    };
+    let watches = edge
+        .engine
+        .read(move |reader| reader.watches(user, participant))
+        .await?;
+    if watches {
+        let mut kept = edge.credentials.lock();
+        if kept.version == version {
+            if kept.watches.len() >= KEPT_MAX {
+                kept.watches.clear();
+            }
+            kept.watches.insert(pair);
+        }
+    }
+    Ok(watches)
+}
+
 fn make_room<K, V>(map: &mut HashMap<K, V>) {
     if map.len() >= KEPT_MAX {
         map.clear();
@@ -205,6 +235,8 @@ struct Kept {
     version: u64,
     by_secret: HashMap<SecretHash, Arc<Known>>,
     participants: HashMap<ParticipantId, ParticipantRow>,
+    /// Users, and whom they watch.
+    watches: HashSet<(ParticipantNo, ParticipantNo)>,
 }
 
 impl Credentials {

@@ -103,15 +103,17 @@ fn read_chat(
 
 /// Read the history of a chat, newest first.
 ///
-/// For those who are in it. `asOf` is the head of the caller's log in the same reading: load, then follow the log from
-/// there, and nothing is missed.
+/// For those who are in it, and their watchers; who looks with the eyes of several sees what all of them see. `asOf` is
+/// the head of the caller's log in the same reading: load, then follow the log from there, and nothing is missed. Where
+/// the caller is not in the chat, it is the log of the first participant (by id) that is watched there; name one in
+/// `participant` to be sure.
 #[utoipa::path(
     get, path = "/api/v1/chats/{chatId}/messages", tag = "chats",
     params(
         ("chatId" = ChatId, Path, description = "The chat"),
         ("before" = Option<String>, Query, description = "The `next` of the page before", example = "118"),
         ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "How many; 50 if left out"),
-        ("participant" = Option<ParticipantId>, Query, description = "With whose eyes to look, where a token covers several participants"),
+        ("participant" = Option<ParticipantId>, Query, description = "With whose eyes to look: one that the token covers, or that the user watches"),
     ),
     responses((status = 200, description = "A page of its messages", body = MessagesPage), HistoryRefusals)
 )]

@@ -5,10 +5,9 @@ use axum::http::StatusCode;
 use crewline_api::{
     ApiError, Cursor, CursorName, EventKind, EventKinds, FieldCode, NewCursor, ParticipantId, Seq,
 };
-use crewline_core::{Answer, Command, CursorCommand, ParticipantNo};
+use crewline_core::{Actor, Answer, Command, CursorCommand, ParticipantNo};
 use crewline_engine::Engine;
 
-use crate::acting::Owner;
 use crate::answer::json;
 use crate::app::Edge;
 use crate::auth::Caller;
@@ -43,6 +42,7 @@ pub(crate) async fn get_cursor(
     _: NoQuery,
 ) -> Answered {
     let owner = caller.owner(&edge, &id).await?;
+    owner.actor()?;
     let name = CursorName::new(&name).map_err(|_| ApiError::not_found())?;
     let row = edge
         .engine
@@ -85,7 +85,7 @@ pub(crate) async fn put_cursor(
     body: JsonBody,
 ) -> Answered {
     let owner = caller.owner(&edge, &id).await?;
-    let put = read_put(&owner, &name, &body)?;
+    let put = read_put(owner.actor()?, &name, &body)?;
     Ok(json(
         StatusCode::OK,
         &carry(&edge.engine, owner.no, put).await?,
@@ -113,7 +113,7 @@ pub(crate) async fn carry(
     }
 }
 
-fn read_put(owner: &Owner, name: &str, body: &JsonBody) -> Result<CursorCommand, ApiError> {
+fn read_put(actor: &Actor, name: &str, body: &JsonBody) -> Result<CursorCommand, ApiError> {
     let faults = Faults::default();
     let name = read_id::<CursorName>(name)
         .map_err(|(code, detail)| faults.add("name", code, detail))
@@ -133,7 +133,7 @@ fn read_put(owner: &Owner, name: &str, body: &JsonBody) -> Result<CursorCommand,
     let kinds = types.map_or(EventKinds::ALL, EventKinds::from_iter);
     let (name, seq) = faults.finish(|| name.zip(seq).ok_or_else(internal))?;
     Ok(CursorCommand {
-        actor: owner.actor.clone(),
+        actor: actor.clone(),
         name,
         seq,
         kinds,

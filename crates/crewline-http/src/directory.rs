@@ -17,7 +17,7 @@ pub(crate) fn refused(error: DirectoryError) -> ApiError {
         }
         DirectoryError::WatchesItself(id) => {
             let id = quoted(id.as_str());
-            let detail = format!("is {id} itself, who reads the own log without being a watcher");
+            let detail = format!("is {id} itself; everybody reads their own log anyway");
             ApiError::field("userId", FieldCode::Conflict, detail)
         }
         // No call of this edge adds users.

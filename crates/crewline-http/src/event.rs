@@ -11,7 +11,6 @@ use crewline_api::{
     ApiError, CursorName, ErrorCode, EventKind, EventKinds, EventsPage, FieldCode, ParticipantId,
     Seq,
 };
-use crewline_core::ParticipantNo;
 use crewline_engine::Page;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -33,7 +32,7 @@ pub(crate) const PARTICIPANT: HeaderName = HeaderName::from_static("crewline-par
 
 /// Read or follow a log of events.
 ///
-/// Pass `next` as `after` to go on. With `wait` an empty answer is held back until there is an event, or the time is
+/// For the participant itself and its watchers. Pass `next` as `after` to go on. With `wait` an empty answer is held back until there is an event, or the time is
 /// over. With `Accept: text/event-stream` the answer is a stream of server-sent events, which resumes from
 /// `Last-Event-ID`: `id:` is the seq, `data:` the whole event in one line, comments are heartbeats, and an `id:` by
 /// itself passes events that `types` left out. A page ends before `limit` where it would become very large.
@@ -42,7 +41,7 @@ pub(crate) const PARTICIPANT: HeaderName = HeaderName::from_static("crewline-par
     params(
         ("id" = ParticipantId, Path, description = "Whose log; `me` where the token names exactly one"),
         ("after" = Option<u64>, Query, description = "Begin behind this event. Not beside `cursor`. Neither: from the start"),
-        ("cursor" = Option<CursorName>, Query, description = "Begin behind where this cursor stands; from the start, if it was never put"),
+        ("cursor" = Option<CursorName>, Query, description = "Begin behind where this cursor stands; from the start, if it was never put. Not for watchers"),
         ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "How many at most; 100 if left out. A stream has no limit"),
         ("wait" = Option<u8>, Query, minimum = 0, maximum = 60, description = "Seconds to wait for an event; 0 if left out. A stream waits anyway"),
         ("types" = Option<Vec<EventKind>>, Query, style = Form, explode = false, description = "Kinds of events, with commas between them; all if left out", example = json!(["message.received", "message.read"])),
@@ -68,7 +67,7 @@ pub(crate) async fn get_events(
     let asked = Asked::read(&parts)?;
     let owner = caller.owner(&edge, &id).await?;
     check_epoch(&edge, asked.epoch.as_deref())?;
-    let after = asked.place(&edge, owner.no).await?;
+    let after = asked.place(&edge, &owner).await?;
     if asked.stream {
         return stream::open(edge, caller, owner, after, asked.kinds).await;
     }
@@ -90,7 +89,7 @@ pub(crate) async fn get_events(
 
 /// Who `me` is: percent-encoded, since a header holds no more than ASCII.
 pub(crate) fn participant_header(owner: &Owner) -> HeaderValue {
-    let text = utf8_percent_encode(owner.actor.id.as_str(), NON_ALPHANUMERIC).to_string();
+    let text = utf8_percent_encode(owner.id.as_str(), NON_ALPHANUMERIC).to_string();
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
 }
 
@@ -111,11 +110,6 @@ fn epoch_changed(epoch: &str) -> ApiError {
              you show anew, and follow from its `asOf`, or from the start."
         ),
     )
-}
-
-pub(crate) fn revoked() -> ApiError {
-    let detail = "The token or session was revoked while this call waited.";
-    ApiError::new(ErrorCode::Unauthenticated, detail)
 }
 
 /// What a caller asked for.
@@ -158,13 +152,17 @@ impl Asked {
     }
 
     /// Where to begin; `None` is the start, whatever the log still holds.
-    async fn place(&self, edge: &Edge, owner: ParticipantNo) -> Result<Option<Seq>, ApiError> {
+    async fn place(&self, edge: &Edge, owner: &Owner) -> Result<Option<Seq>, ApiError> {
+        if self.cursor.is_some() {
+            owner.actor()?;
+        }
         if self.stream && self.last_event_id.is_some() {
             return Ok(self.last_event_id);
         }
         let Some(name) = self.cursor.clone() else {
             return Ok(self.after);
         };
+        let owner = owner.no;
         let row = edge
             .engine
             .read(move |reader| reader.cursor(owner, &name))
@@ -224,11 +222,7 @@ async fn wait(
             () = edge.stopping.cancelled() => break,
             () = tokio::time::sleep_until(end) => break,
             // When the engine ends there are no more changes, and `stopping` ends this.
-            Ok(()) = changes.changed() => {
-                if !caller.is_still_known(edge).await? {
-                    return Err(revoked());
-                }
-            }
+            Ok(()) = changes.changed() => caller.check_still_allowed(edge, owner).await?,
         }
     }
     // Events of other kinds may have passed meanwhile.

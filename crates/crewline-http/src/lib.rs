@@ -47,6 +47,8 @@ mod socket;
 mod stream;
 mod throttle;
 pub mod tls;
+mod viewers;
+mod watcher;
 
 pub use app::{App, MetricsRenderer, Settings};
 pub use asyncapi::asyncapi;

@@ -1,18 +1,20 @@
-//! Open sessions and streams: who holds one, and that it ends when its credential does, or when the server stops.
+//! Open sessions and streams: who holds one, and that it ends when its credential does, when its reader watches that log
+//! no more, or when the server stops.
 //!
-//! When the directory changes, one sweep looks at the credentials of all that are open, in a few readings. So nothing
-//! that is open has to wake for each change: a thousand people who sign in cost the others nothing.
+//! When the directory changes, one sweep looks at the credentials and watchers of all that are open, in a few readings. So
+//! nothing that is open has to wake for each change.
 //!
-//! **Invariant:** nothing stays open for longer than a second after its credential ended.
+//! **Invariant:** nothing stays open for longer than a second after its credential, or its watching, ended.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use crewline_api::Timestamp;
-use crewline_core::{CredentialSource, Reader, SecretHash, StoreError};
+use crewline_core::{CredentialSource, ParticipantNo, Reader, Scope, SecretHash, StoreError};
 use tokio::sync::{oneshot, watch};
 
+use crate::acting::{Access, Owner};
 use crate::app::{Edge, Shared};
 use crate::auth::Caller;
 
@@ -26,12 +28,16 @@ const TRY_AGAIN: Duration = Duration::from_millis(500);
 pub(crate) enum End {
     /// Its credential ended: revoked, signed out, disabled.
     Revoked,
+    /// Who reads there does not watch that log any more.
+    Unwatched,
     /// The server stops.
     Stopping,
 }
 
 struct Open {
     caller: Caller,
+    /// Where the log of another is read: who watches, and whom.
+    watching: Option<(ParticipantNo, ParticipantNo)>,
     end: oneshot::Sender<End>,
 }
 
@@ -64,25 +70,37 @@ impl Live {
         }
     }
 
-    fn end(&self, ended: &[u64]) {
+    fn end(&self, ended: &[(u64, End)]) {
         let mut state = self.lock();
-        for key in ended {
+        for (key, why) in ended {
             if let Some(open) = state.open.remove(key) {
-                let _ = open.end.send(End::Revoked);
+                let _ = open.end.send(*why);
             }
         }
     }
 
-    /// What is open, with the secret that it was opened by.
-    fn look(&self) -> Vec<(u64, SecretHash, CredentialSource)> {
+    /// What is open, and what it rests on.
+    fn look(&self) -> Vec<Looked> {
         let state = self.lock();
         let open = state.open.iter();
-        open.map(|(key, open)| {
-            let source = open.caller.credential().source;
-            (*key, open.caller.secret(), source)
+        open.map(|(key, open)| Looked {
+            key: *key,
+            secret: open.caller.secret(),
+            source: open.caller.credential().source,
+            watching: open.watching,
         })
         .collect()
     }
+}
+
+/// Something open, and what it rests on.
+#[derive(Debug, Clone, Copy)]
+struct Looked {
+    key: u64,
+    /// The secret that it was opened by.
+    secret: SecretHash,
+    source: CredentialSource,
+    watching: Option<(ParticipantNo, ParticipantNo)>,
 }
 
 /// That something is open; dropping it says that it has ended.
@@ -108,6 +126,7 @@ impl Entered {
             let caller = caller.clone();
             let open = Open {
                 caller,
+                watching: None,
                 end: sender,
             };
             state.open.insert(key, open);
@@ -120,6 +139,19 @@ impl Entered {
             key,
             edge,
             kind,
+        }
+    }
+}
+
+impl Entered {
+    /// Says whose log is read, once that is known: it ends, too, when the caller watches that log no more. Then that must
+    /// be looked at once more, as the credential.
+    pub(crate) fn watches(&self, caller: &Caller, owner: &Owner) {
+        if let (Access::Watched, Scope::User { no, .. }) =
+            (&owner.access, &caller.credential().scope)
+            && let Some(open) = self.edge.live.lock().open.get_mut(&self.key)
+        {
+            open.watching = Some((*no, owner.no));
         }
     }
 }
@@ -165,26 +197,41 @@ async fn look(shared: &Arc<Shared>) -> bool {
     true
 }
 
-/// Of what is open, that whose credential has ended.
+/// Of what is open, that which may not go on, and why.
 fn ended(
     reader: &dyn Reader,
-    open: &[(u64, SecretHash, CredentialSource)],
+    open: &[Looked],
     now: Timestamp,
-) -> Result<Vec<u64>, StoreError> {
-    // One token may hold a thousand sessions.
+) -> Result<Vec<(u64, End)>, StoreError> {
+    // One token may hold a thousand sessions, and one user watch in a thousand of them.
     let mut known: HashMap<SecretHash, Option<CredentialSource>> = HashMap::new();
+    let mut watching: HashMap<(ParticipantNo, ParticipantNo), bool> = HashMap::new();
     let mut ended = Vec::new();
-    for (key, secret, source) in open {
-        let stands = if let Some(stands) = known.get(secret) {
+    for one in open {
+        let stands = if let Some(stands) = known.get(&one.secret) {
             *stands
         } else {
-            let credential = reader.credential(secret, now)?;
+            let credential = reader.credential(&one.secret, now)?;
             let stands = credential.map(|credential| credential.source);
-            known.insert(*secret, stands);
+            known.insert(one.secret, stands);
             stands
         };
-        if stands != Some(*source) {
-            ended.push(*key);
+        if stands != Some(one.source) {
+            ended.push((one.key, End::Revoked));
+            continue;
+        }
+        let Some((user, participant)) = one.watching else {
+            continue;
+        };
+        let still = if let Some(still) = watching.get(&(user, participant)) {
+            *still
+        } else {
+            let still = reader.watches(user, participant)?;
+            watching.insert((user, participant), still);
+            still
+        };
+        if !still {
+            ended.push((one.key, End::Unwatched));
         }
     }
     Ok(ended)

@@ -16,7 +16,7 @@ use crate::refusals::{READ, refusals};
 
 refusals!(MeRefusals: READ, [NotAllowed]);
 
-/// See yourself: name, role, devices and open sessions.
+/// See yourself: name, role, whom you watch, devices and open sessions.
 ///
 /// For users.
 #[utoipa::path(
@@ -40,7 +40,7 @@ pub(crate) async fn get_me(State(edge): State<Edge>, caller: Caller, _: NoQuery)
         user_id: rows.user_id,
         name: rows.name,
         role: rows.role,
-        watches: Vec::new(),
+        watches: rows.watches,
         devices: rows.devices,
         sessions: sessions.collect(),
     };

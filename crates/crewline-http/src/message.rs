@@ -278,13 +278,13 @@ fn sent(answer: Answer) -> Answered {
 
 /// See a message and what became of it.
 ///
-/// Its sender sees every recipient, a recipient itself. A token that covers several participants sees what all of them
-/// see; `participant` narrows that to one.
+/// Its sender sees every recipient, a recipient itself. A user also sees what those see whom the user watches, and a
+/// token that covers several participants what all of them see; `participant` narrows that to one.
 #[utoipa::path(
     get, path = "/api/v1/messages/{messageId}", tag = "messages",
     params(
         ("messageId" = MessageId, Path, description = "The message"),
-        ("participant" = Option<ParticipantId>, Query, description = "With whose eyes to look, where a token covers several participants"),
+        ("participant" = Option<ParticipantId>, Query, description = "With whose eyes to look: one that the token covers, or that the user watches"),
     ),
     responses((status = 200, description = "The message", body = MessageView), MessageRefusals)
 )]

@@ -31,6 +31,7 @@ stored, and go on from there.";
         (name = "messages", description = "Send, and see what became of it"),
         (name = "chats", description = "Sets of people, and what they wrote"),
         (name = "events", description = "Logs of events, and cursors on them"),
+        (name = "watchers", description = "Users who may read another participant's log; for administrators"),
         (name = "receipts", description = "Delivered, read, acknowledged"),
         (name = "session", description = "Sign in and out"),
         (name = "me", description = "The caller"),

@@ -11,7 +11,7 @@ use crate::app::Edge;
 use crate::problem::Refusal;
 use crate::{
     App, chat, cursor, docs, event, me, message, openapi, ops, people, receipt, request, session,
-    socket,
+    socket, watcher,
 };
 
 /// The calls, with their descriptions.
@@ -24,6 +24,8 @@ pub(crate) fn calls() -> OpenApiRouter<Edge> {
         .routes(routes!(event::get_events))
         .routes(routes!(socket::get_socket))
         .routes(routes!(cursor::get_cursor, cursor::put_cursor))
+        .routes(routes!(watcher::get_watchers))
+        .routes(routes!(watcher::put_watcher, watcher::delete_watcher))
         .routes(routes!(receipt::post_receipts))
         .routes(routes!(session::post_session, session::delete_session))
         .routes(routes!(me::get_me))

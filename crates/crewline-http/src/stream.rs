@@ -1,7 +1,8 @@
 //! A log as server-sent events.
 //!
 //! A stream holds no events: it pulls the next page when the last one was taken, so that a slow reader only lags. What
-//! is there at once leaves in one piece. It ends when its credential does, and when the server stops.
+//! is there at once leaves in one piece. It ends when its credential does, when its reader watches
+//! that log no more, and when the server stops.
 
 use std::convert::Infallible;
 use std::io::Write as _;
@@ -35,10 +36,9 @@ pub(crate) async fn open(
     kinds: EventKinds,
 ) -> Answered {
     let entered = Entered::new(&edge, &caller, "sse");
+    entered.watches(&caller, &owner);
     // It may have ended between the request and this moment; from now on it is looked after.
-    if !caller.is_still_known(&edge).await? {
-        return Err(crate::event::revoked().into());
-    }
+    caller.check_still_allowed(&edge, &owner).await?;
     let page = edge
         .engine
         .page(owner.no, after, kinds, PIECE_EVENTS_MAX)

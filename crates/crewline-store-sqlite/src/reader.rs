@@ -200,11 +200,11 @@ impl Reader for SqliteReader {
 
     fn message(
         &self,
-        viewer: ParticipantNo,
+        viewers: &[ParticipantNo],
         id: MessageId,
     ) -> Result<Option<MessageView>, StoreError> {
         self.read("reading a message", |reading| {
-            message::view(&reading.sql, &self.chats, viewer, id)
+            message::view(&reading.sql, &self.chats, viewers, id)
         })
     }
 
@@ -226,13 +226,13 @@ impl Reader for SqliteReader {
 
     fn history(
         &self,
-        viewer: ParticipantNo,
+        viewers: &[ParticipantNo],
         chat: ChatId,
         before: Option<u64>,
         limit: usize,
     ) -> Result<Option<MessagesPage>, StoreError> {
         self.read("reading a chat", |reading| {
-            message::history(&reading.sql, &self.chats, viewer, chat, before, limit)
+            message::history(&reading.sql, &self.chats, viewers, chat, before, limit)
         })
     }
 

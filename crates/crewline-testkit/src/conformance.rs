@@ -74,6 +74,7 @@ cases! {
     directory::the_version_moves_with_users_and_tokens_and_when_a_session_is_closed;
     watcher::watchers_are_made_listed_and_ended;
     watcher::who_is_covered_by_a_prefix_is_watched_before_it_acts;
+    watcher::several_who_look_together_see_what_each_of_them_sees;
     watcher::the_version_moves_with_watchers_roles_and_signing_out;
     watcher::a_role_is_changed_and_nobody_is_signed_out_by_it;
     watcher::signing_out_everywhere_ends_sessions_and_where_asked_for_tokens;

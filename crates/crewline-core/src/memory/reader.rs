@@ -56,12 +56,12 @@ fn damaged(what: &str) -> StoreError {
 }
 
 impl Data {
-    fn view(&self, viewer: ParticipantNo, no: MessageNo) -> Option<MessageView> {
+    fn view(&self, viewers: &[ParticipantNo], no: MessageNo) -> Option<MessageView> {
         let row = self.messages.get(&no)?;
         let (message, words) = (row.message, self.words(no)?);
         let chat = self.chats.get(&message.chat)?;
         let shown = |who: ParticipantNo| {
-            who != message.sender && (viewer == message.sender || viewer == who)
+            who != message.sender && (viewers.contains(&message.sender) || viewers.contains(&who))
         };
         let recipients = chat
             .members
@@ -84,10 +84,10 @@ impl Data {
         })
     }
 
-    fn own_chat(&self, viewer: ParticipantNo, id: ChatId) -> Option<&ChatRow> {
+    fn chat_of(&self, id: ChatId) -> Option<&ChatRow> {
         self.chats
             .get(&ChatNo(i64::try_from(id.no()).ok()?))
-            .filter(|chat| chat.salt == id.salt() && chat.has(viewer))
+            .filter(|chat| chat.salt == id.salt())
     }
 }
 
@@ -155,7 +155,7 @@ impl Reader for MemoryStore {
 
     fn message(
         &self,
-        viewer: ParticipantNo,
+        viewers: &[ParticipantNo],
         id: MessageId,
     ) -> Result<Option<MessageView>, StoreError> {
         let data = self.lock();
@@ -168,24 +168,26 @@ impl Reader for MemoryStore {
         let seen = data
             .chats
             .get(&row.message.chat)
-            .is_some_and(|chat| chat.has(viewer));
+            .is_some_and(|chat| viewers.iter().any(|viewer| chat.has(*viewer)));
         if row.message.salt != id.salt() || !seen {
             return Ok(None);
         }
-        data.view(viewer, row.message.no)
+        data.view(viewers, row.message.no)
             .map(Some)
             .ok_or_else(|| damaged("a message"))
     }
 
     fn history(
         &self,
-        viewer: ParticipantNo,
+        viewers: &[ParticipantNo],
         chat: ChatId,
         before: Option<u64>,
         limit: usize,
     ) -> Result<Option<MessagesPage>, StoreError> {
         let data = self.lock();
-        let Some(chat) = data.own_chat(viewer, chat) else {
+        let chat = data.chat_of(chat);
+        let first = chat.and_then(|chat| viewers.iter().find(|viewer| chat.has(**viewer)));
+        let (Some(chat), Some(first)) = (chat, first) else {
             return Ok(None);
         };
         let end = (chat.no, before.unwrap_or(u64::MAX));
@@ -193,7 +195,7 @@ impl Reader for MemoryStore {
         let messages: Vec<MessageView> = rows
             .by_ref()
             .take(limit)
-            .map(|(_, no)| data.view(viewer, *no).ok_or_else(|| damaged("a message")))
+            .map(|(_, no)| data.view(viewers, *no).ok_or_else(|| damaged("a message")))
             .collect::<Result<_, _>>()?;
         let more = rows.next().is_some();
         let next = messages
@@ -203,16 +205,13 @@ impl Reader for MemoryStore {
         Ok(Some(MessagesPage {
             messages,
             next,
-            as_of: data.head(viewer),
+            as_of: data.head(*first),
         }))
     }
 
     fn members_of_chat(&self, chat: ChatId) -> Result<Option<ChatRow>, StoreError> {
         let data = self.lock();
-        let row = i64::try_from(chat.no())
-            .ok()
-            .and_then(|no| data.chats.get(&ChatNo(no)));
-        Ok(row.filter(|row| row.salt == chat.salt()).cloned())
+        Ok(data.chat_of(chat).cloned())
     }
 
     fn members_of_message(&self, message: MessageId) -> Result<Option<ChatRow>, StoreError> {
@@ -258,7 +257,7 @@ impl Reader for MemoryStore {
                 chat_id: chat.id(),
                 user_ids: chat.member_ids.to_vec(),
                 last_activity_at: head.last_activity,
-                last_message: head.last_message.and_then(|no| data.view(viewer, no)),
+                last_message: head.last_message.and_then(|no| data.view(&[viewer], no)),
                 unread: head.last_position.saturating_sub(member.done),
             }
         });

@@ -122,7 +122,7 @@ impl Asking<'_> {
             What::Send(body) => send_command(self.edge, self.caller, body, Key::Inside).await,
             What::Reply(body) => reply_command(self.caller, body),
             What::CreateChat(body) => chat_command(self.edge, self.caller, body).await,
-            What::Receipts(list) => receipts_command(self.owner.actor.clone(), list),
+            What::Receipts(list) => receipts_command(self.owner.receipts_actor()?.clone(), list),
             What::Unclear(error) => Err(error),
         }
     }

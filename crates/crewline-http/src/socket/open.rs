@@ -38,6 +38,9 @@ pub(super) async fn open(edge: &Edge, caller: &Caller, hello: Hello) -> Result<O
         None => caller.owner(edge, "me").await?,
     };
     check_epoch(edge, hello.epoch.as_deref())?;
+    if hello.cursor.is_some() {
+        owner.actor()?;
+    }
     let kinds = hello.kinds.unwrap_or(EventKinds::ALL);
     let after = match (hello.after, &hello.cursor) {
         (None, Some(name)) => {
@@ -60,7 +63,7 @@ pub(super) async fn open(edge: &Edge, caller: &Caller, hello: Hello) -> Result<O
         head: first.head,
         heartbeat_s: edge.settings.heartbeat.as_secs().max(1),
     };
-    let actor = Some((owner.no, owner.actor.clone()));
+    let actor = owner.own_actor().map(|actor| (owner.no, actor.clone()));
     let acks = Acks::new(actor, hello.cursor, kinds, start);
     Ok(Opened {
         owner,

@@ -35,7 +35,7 @@ const COME_BACK_MS_MAX: u64 = 3_000;
 /// Serves a connection from its first frame to its last.
 pub(super) async fn serve(edge: Edge, caller: Caller, mut wire: Wire, request_id: String) {
     let entered = Entered::new(&edge, &caller, "socket");
-    let over = match begin(&edge, &caller, &mut wire, &request_id).await {
+    let over = match begin(&edge, &caller, &entered, &mut wire, &request_id).await {
         Err(over) => over,
         Ok(opened) => {
             let welcome = frame::welcome(&opened.welcome);
@@ -53,6 +53,7 @@ pub(super) async fn serve(edge: Edge, caller: Caller, mut wire: Wire, request_id
 async fn begin(
     edge: &Edge,
     caller: &Caller,
+    entered: &Entered,
     wire: &mut Wire,
     request_id: &str,
 ) -> Result<Opened, Over> {
@@ -63,10 +64,12 @@ async fn begin(
     };
     let opened = async {
         // It may have ended between the request and this moment; from now on it is looked after.
-        if !caller.is_still_known(edge).await? {
-            return Err(crate::event::revoked());
-        }
-        open(edge, caller, frame::read_hello(hello)?).await
+        caller.check_still_known(edge).await?;
+        let opened = open(edge, caller, frame::read_hello(hello)?).await?;
+        // The same for a log that is watched: that it is, was not known before.
+        entered.watches(caller, &opened.owner);
+        caller.check_still_allowed(edge, &opened.owner).await?;
+        Ok(opened)
     };
     match opened.await {
         Ok(opened) => Ok(opened),
@@ -96,6 +99,7 @@ async fn refuse(wire: &mut Wire, error: &ApiError, request_id: &str) -> Over {
 }
 
 const REVOKED: &str = "The credentials ended: signed out, revoked or disabled.";
+const UNWATCHED: &str = "You do not watch this participant any more.";
 
 struct Session {
     edge: Edge,
@@ -346,8 +350,10 @@ impl Session {
 
     /// What was accepted is answered before the server stops.
     async fn end(&mut self, end: End) -> Over {
-        if end == End::Revoked {
-            return Over::Close(close::REVOKED, REVOKED.to_owned());
+        match end {
+            End::Revoked => return Over::Close(close::REVOKED, REVOKED.to_owned()),
+            End::Unwatched => return Over::Close(close::REVOKED, UNWATCHED.to_owned()),
+            End::Stopping => {}
         }
         let answer = async {
             while let Some(ready) = self.under_way.next().await {

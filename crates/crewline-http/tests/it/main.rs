@@ -27,4 +27,5 @@ mod session;
 mod socket;
 mod stream;
 mod tls;
+mod watcher;
 mod wire;

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crewline_api::{EventKinds, ParticipantId, Role, Timestamp};
-use crewline_core::{ExternalPattern, MemoryStore, NewToken, NewUser, Secret, TokenOwner};
+use crewline_core::{
+    ExternalPattern, MemoryStore, NewToken, NewUser, Secret, TokenOwner, UserChange,
+};
 use crewline_engine::{Clock, Engine, Options};
 use crewline_http::{App, Settings};
 use hyper::Method;
@@ -164,6 +166,16 @@ impl Rig {
         assert!(revoked.unwrap().unwrap());
     }
 
+    /// Changes a user.
+    pub(crate) async fn change(&self, user: &str, change: UserChange) {
+        let user = id(user);
+        let changed = self
+            .engine
+            .directory(move |directory, now| directory.change_user(&user, &change, now))
+            .await;
+        changed.unwrap().unwrap();
+    }
+
     /// A secret that nobody has.
     pub(crate) fn unknown_secret() -> String {
         Secret::from_random([7; 32]).reveal().to_owned()
@@ -211,7 +223,7 @@ impl Rig {
             let people = reader.people("", None, 1000)?;
             let mut text = format!(
                 "{people:?} {:?} {:?}",
-                reader.users()?.len(),
+                reader.users()?,
                 reader.tokens()?.len()
             );
             for person in people.people {

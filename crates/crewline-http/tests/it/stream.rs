@@ -12,16 +12,21 @@ use tokio::time::timeout;
 use crate::rig::{PATIENCE, Rig, refusal};
 
 /// A stream that is read block by block: what stands between two empty lines.
-struct Stream {
+pub(crate) struct Stream {
     response: Response<Incoming>,
     buffer: Vec<u8>,
 }
 
 impl Stream {
     async fn open(rig: &Rig, token: &str, query: &str, last_event_id: Option<&str>) -> Self {
-        let path = format!("/api/v1/participants/me/events{query}");
+        Self::of(rig, token, &format!("me/events{query}"), last_event_id).await
+    }
+
+    /// A stream of another log than the own one, by the end of its path.
+    pub(crate) async fn of(rig: &Rig, token: &str, path: &str, last: Option<&str>) -> Self {
+        let path = format!("/api/v1/participants/{path}");
         let mut call = rig.get(token, &path).header("accept", "text/event-stream");
-        if let Some(last) = last_event_id {
+        if let Some(last) = last {
             call = call.header("last-event-id", last);
         }
         let response = call.open().await;
@@ -51,7 +56,7 @@ impl Stream {
     }
 
     /// The next event, without comments and ids by themselves.
-    async fn event(&mut self) -> (u64, Value) {
+    pub(crate) async fn event(&mut self) -> (u64, Value) {
         loop {
             let block = self.block().await.expect("the stream has not ended");
             if let Some((id, data)) = block.split_once("\ndata: ") {
@@ -64,7 +69,7 @@ impl Stream {
         }
     }
 
-    async fn end(&mut self) {
+    pub(crate) async fn end(&mut self) {
         while self.block().await.is_some() {}
         assert!(self.buffer.is_empty(), "nothing is cut off");
     }

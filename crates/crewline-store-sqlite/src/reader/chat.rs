@@ -47,16 +47,6 @@ impl ChatCache {
         Ok(Some(chat))
     }
 
-    /// The chat of an id, where the viewer is in it.
-    pub(super) fn of_viewer(
-        &self,
-        sql: &Connection,
-        viewer: ParticipantNo,
-        id: ChatId,
-    ) -> Result<Option<ChatRow>> {
-        Ok(self.of_id(sql, id)?.filter(|chat| chat.has(viewer)))
-    }
-
     /// The chat of an id.
     pub(super) fn of_id(&self, sql: &Connection, id: ChatId) -> Result<Option<ChatRow>> {
         let chat = self.get(sql, ChatNo(as_integer(id.no())))?;

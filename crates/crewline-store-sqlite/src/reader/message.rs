@@ -1,6 +1,6 @@
-//! Messages, as a viewer may see them: the sender sees all recipients, a recipient itself.
+//! Messages, as viewers may see them: the sender sees all recipients, a recipient itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crewline_api::{ChatId, MessageId, MessageView, MessagesPage, ParticipantId, RecipientView};
 use crewline_core::{ChatRow, MessageNo, MessageRow, ParticipantNo, RecipientRow};
@@ -28,11 +28,11 @@ pub(super) const HISTORY: &str = concat!(
     " WHERE m.chat = ?1 AND m.position < ?2 ORDER BY m.position DESC LIMIT ?3"
 );
 
-/// A message by id; `None` where the viewer is not in its chat.
+/// A message by id; `None` where none of the viewers is in its chat.
 pub(super) fn view(
     sql: &Connection,
     chats: &ChatCache,
-    viewer: ParticipantNo,
+    viewers: &[ParticipantNo],
     id: MessageId,
 ) -> Result<Option<MessageView>> {
     let mut statement = sql.prepare_cached(ONE)?;
@@ -42,10 +42,11 @@ pub(super) fn view(
     };
     let message = row::message(row)?;
     let chat = chats.of_row(sql, message.chat)?;
-    if message.salt != id.salt() || !chat.has(viewer) {
+    if message.salt != id.salt() || !viewers.iter().any(|viewer| chat.has(*viewer)) {
         return Ok(None);
     }
-    show(sql, &chat, viewer, &message, row).map(Some)
+    let viewers = viewers.iter().copied().collect();
+    show(sql, &chat, &viewers, &message, row).map(Some)
 }
 
 /// A message that exists, to a viewer who is in its chat.
@@ -62,26 +63,30 @@ pub(super) fn view_of(
         .ok_or_else(|| Fault::damaged(format!("message {} is missing", no.0)))?;
     let message = row::message(row)?;
     let chat = chats.of_row(sql, message.chat)?;
-    show(sql, &chat, viewer, &message, row)
+    show(sql, &chat, &BTreeSet::from([viewer]), &message, row)
 }
 
 /// A chat's messages, newest first.
 pub(super) fn history(
     sql: &Connection,
     chats: &ChatCache,
-    viewer: ParticipantNo,
+    viewers: &[ParticipantNo],
     chat: ChatId,
     before: Option<u64>,
     limit: usize,
 ) -> Result<Option<MessagesPage>> {
-    let Some(chat) = chats.of_viewer(sql, viewer, chat)? else {
+    let Some(chat) = chats.of_id(sql, chat)? else {
         return Ok(None);
     };
+    let Some(first) = viewers.iter().find(|viewer| chat.has(**viewer)) else {
+        return Ok(None);
+    };
+    let viewers = viewers.iter().copied().collect();
     let before = before.map_or(i64::MAX, as_integer);
     let mut page = MessagesPage {
         messages: Vec::new(),
         next: None,
-        as_of: row::load_head(sql, viewer)?,
+        as_of: row::load_head(sql, *first)?,
     };
     let mut statement = sql.prepare_cached(HISTORY)?;
     let mut rows = statement.query((chat.no.0, before, as_integer(limit as u64 + 1)))?;
@@ -94,7 +99,8 @@ pub(super) fn history(
             break;
         }
         let message = row::message(row)?;
-        page.messages.push(show(sql, &chat, viewer, &message, row)?);
+        page.messages
+            .push(show(sql, &chat, &viewers, &message, row)?);
     }
     Ok(Some(page))
 }
@@ -102,7 +108,7 @@ pub(super) fn history(
 fn show(
     sql: &Connection,
     chat: &ChatRow,
-    viewer: ParticipantNo,
+    viewers: &BTreeSet<ParticipantNo>,
     message: &MessageRow,
     row: &Row<'_>,
 ) -> Result<MessageView> {
@@ -122,14 +128,14 @@ fn show(
         priority: message.priority,
         sent_at: message.sent_at,
         reply_to: reply_to(row, MESSAGE_WIDTH + 2)?,
-        recipients: recipients(sql, chat, viewer, message)?,
+        recipients: recipients(sql, chat, viewers, message)?,
     })
 }
 
 fn recipients(
     sql: &Connection,
     chat: &ChatRow,
-    viewer: ParticipantNo,
+    viewers: &BTreeSet<ParticipantNo>,
     message: &MessageRow,
 ) -> Result<Vec<RecipientView>> {
     const SQL: &str = concat!(
@@ -137,13 +143,15 @@ fn recipients(
         recipient_columns!(),
         " FROM recipient r WHERE r.message = ?1"
     );
-    if viewer != message.sender {
-        let own = row::load_recipient(sql, message.no, viewer)?;
-        return Ok(chat
-            .member_id(viewer)
-            .map(|id| recipient_view(id, &own))
-            .into_iter()
-            .collect());
+    let members = chat.members.iter().zip(chat.member_ids.iter());
+    if !viewers.contains(&message.sender) {
+        return members
+            .filter(|(who, _)| viewers.contains(who))
+            .map(|(who, id)| {
+                let row = row::load_recipient(sql, message.no, *who)?;
+                Ok(recipient_view(id, &row))
+            })
+            .collect();
     }
     let mut known = BTreeMap::new();
     let mut statement = sql.prepare_cached(SQL)?;
@@ -151,7 +159,6 @@ fn recipients(
     while let Some(row) = rows.next()? {
         known.insert(ParticipantNo(row.get(0)?), row::recipient(row, 1)?);
     }
-    let members = chat.members.iter().zip(chat.member_ids.iter());
     let others = members.filter(|(who, _)| **who != message.sender);
     Ok(others
         .map(|(who, id)| recipient_view(id, &known.get(who).copied().unwrap_or_default()))

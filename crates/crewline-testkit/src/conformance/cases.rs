@@ -12,7 +12,7 @@ use crewline_core::{Answer, ChatsBefore, Command, DeviceNo, SendCommand, StoreEr
 use super::{Make, desk};
 use crate::{Desk, external, person, said, up_to};
 
-fn people(desk: &mut Desk) {
+pub(super) fn people(desk: &mut Desk) {
     for user in ["alice", "bob", "carol"] {
         desk.add_user(user);
     }
@@ -213,7 +213,11 @@ pub(super) fn history_pages_backwards(make: Make<'_>) {
         );
     }
     let (chat, alice) = (chat.unwrap(), desk.no("alice").unwrap());
-    let first = desk.reader.history(alice, chat, None, 5).unwrap().unwrap();
+    let first = desk
+        .reader
+        .history(&[alice], chat, None, 5)
+        .unwrap()
+        .unwrap();
     let texts = |page: &crewline_api::MessagesPage| {
         page.messages
             .iter()
@@ -224,7 +228,7 @@ pub(super) fn history_pages_backwards(make: Make<'_>) {
     assert_eq!((first.next.as_deref(), first.as_of), (Some("8"), 12));
     let last = desk
         .reader
-        .history(alice, chat, Some(3), 5)
+        .history(&[alice], chat, Some(3), 5)
         .unwrap()
         .unwrap();
     assert_eq!(
@@ -238,12 +242,12 @@ pub(super) fn history_pages_backwards(make: Make<'_>) {
     );
     assert_eq!(
         desk.reader
-            .history(desk.no("carol").unwrap(), chat, None, 5)
+            .history(&[desk.no("carol").unwrap()], chat, None, 5)
             .unwrap(),
         None
     );
     let other = crewline_api::ChatId::from_parts(chat.no(), chat.salt() ^ 1);
-    assert_eq!(desk.reader.history(alice, other, None, 5).unwrap(), None);
+    assert_eq!(desk.reader.history(&[alice], other, None, 5).unwrap(), None);
 }
 
 pub(super) fn chats_come_newest_activity_first_and_page(make: Make<'_>) {
@@ -292,7 +296,7 @@ pub(super) fn a_message_is_seen_by_its_sender_and_its_recipients_only(make: Make
         .unwrap();
     let seen = |desk: &Desk, who: &str| {
         desk.reader
-            .message(desk.no(who).unwrap(), sent.message_id)
+            .message(&[desk.no(who).unwrap()], sent.message_id)
             .unwrap()
     };
     let all = seen(&desk, "scada").unwrap();
@@ -337,7 +341,7 @@ pub(super) fn the_first_fact_of_a_device_counts(make: Make<'_>) {
     );
     let seen = desk
         .reader
-        .message(desk.no("scada").unwrap(), sent.message_id)
+        .message(&[desk.no("scada").unwrap()], sent.message_id)
         .unwrap()
         .unwrap();
     assert_eq!(seen.recipients[0].delivered_at, Some(at));
@@ -527,7 +531,7 @@ pub(super) fn readers_see_whole_batches_while_the_writer_writes(make: Make<'_>) 
                     }
                     // Every message of alice's one chat is one event of alice's log, in the same transaction.
                     let history = reader
-                        .history(alice, sent.chat_id, None, 1)
+                        .history(&[alice], sent.chat_id, None, 1)
                         .expect("the store reads")
                         .expect("alice is in the chat");
                     assert_eq!(

@@ -107,13 +107,13 @@ fn compare(tested: &Desk, model: &Desk, world: &World, seed: u64) {
         );
         for (message, chat) in &world.messages {
             assert_eq!(
-                tested.reader.message(no, *message),
-                model.reader.message(no, *message),
+                tested.reader.message(&[no], *message),
+                model.reader.message(&[no], *message),
                 "seed {seed}: {message} for {who}"
             );
             let history = (
-                tested.reader.history(no, *chat, Some(4), 3),
-                model.reader.history(no, *chat, Some(4), 3),
+                tested.reader.history(&[no], *chat, Some(4), 3),
+                model.reader.history(&[no], *chat, Some(4), 3),
             );
             assert_eq!(history.0, history.1, "seed {seed}: {chat} for {who}");
         }

@@ -1,8 +1,9 @@
-//! Watchers, roles, and signing out everywhere.
+//! Watchers, looking with the eyes of others, roles, and signing out everywhere.
 
-use crewline_api::{ParticipantId, Role};
+use crewline_api::{NewReply, ParticipantId, Role};
 use crewline_core::{DirectoryError, ExternalPattern, Scope, TokenOwner, UserChange};
 
+use super::cases::people;
 use super::directory::{NOW, add, id, secret, session, token};
 use super::{Make, desk};
 use crate::Desk;
@@ -133,6 +134,59 @@ pub(super) fn who_is_covered_by_a_prefix_is_watched_before_it_acts(make: Make<'_
             .unwrap()
     );
     desk.send("exact", &["oms:%7"], "now it is").unwrap();
+}
+
+pub(super) fn several_who_look_together_see_what_each_of_them_sees(make: Make<'_>) {
+    let (mut desk, _guard) = desk(make);
+    people(&mut desk);
+    let one = desk.send("scada", &["alice", "bob"], "one").unwrap();
+    desk.reply("bob", one.chat_id, NewReply::new("two"), None)
+        .unwrap();
+    desk.send("scada", &["carol"], "elsewhere").unwrap();
+    let numbers =
+        |names: &[&str]| -> Vec<_> { names.iter().map(|name| desk.no(name).unwrap()).collect() };
+    // Of each message, newest first: whose states are shown.
+    let seen = |names: &[&str]| -> Option<(Vec<String>, u64)> {
+        let viewers = numbers(names);
+        let page = desk
+            .reader
+            .history(&viewers, one.chat_id, None, 10)
+            .unwrap()?;
+        let mut shown = Vec::new();
+        for message in page.messages {
+            let ids: Vec<&str> = message
+                .recipients
+                .iter()
+                .map(|row| row.user_id.as_str())
+                .collect();
+            shown.push(ids.join(" "));
+            let alone = desk.reader.message(&viewers, message.message_id).unwrap();
+            assert_eq!(alone, Some(message), "a message alone shows the same");
+        }
+        Some((shown, page.as_of))
+    };
+    let expect = |texts: [&str; 2], as_of| Some((texts.map(str::to_owned).to_vec(), as_of));
+    let head = |name: &str| desk.log(name).len() as u64;
+    assert_eq!(seen(&["alice"]), expect(["alice", "alice"], head("alice")));
+    assert_eq!(
+        seen(&["bob", "alice"]),
+        expect(["alice scada", "alice bob"], head("bob"))
+    );
+    assert_eq!(
+        seen(&["alice", "bob"]),
+        expect(["alice scada", "alice bob"], head("alice"))
+    );
+    assert_eq!(
+        seen(&["carol", "alice", "alice", "scada"]),
+        expect(["alice scada", "alice bob"], head("alice")),
+        "the first who is in the chat says how far the log is"
+    );
+    assert_eq!(seen(&["carol"]), None);
+    assert_eq!(seen(&[]), None);
+    assert_eq!(
+        desk.reader.message(&numbers(&["carol"]), one.message_id),
+        Ok(None)
+    );
 }
 
 pub(super) fn the_version_moves_with_watchers_roles_and_signing_out(make: Make<'_>) {

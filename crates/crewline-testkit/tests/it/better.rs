@@ -226,7 +226,7 @@ fn better_13_read_marks_never_move_back() {
     );
     assert_eq!(
         desk.reader
-            .message(alice, two.message_id)
+            .message(&[alice], two.message_id)
             .unwrap()
             .unwrap()
             .recipients[0]

@@ -82,7 +82,7 @@ fn say_all(desk: &mut Desk, messages: &[MessageId], chat: crewline_api::ChatId, 
 fn state(desk: &Desk, message: MessageId) -> RecipientView {
     let scada = desk.no("scada").unwrap();
     desk.reader
-        .message(scada, message)
+        .message(&[scada], message)
         .unwrap()
         .unwrap()
         .recipients
