@@ -119,6 +119,19 @@ impl Query {
         self.whole("limit", 1..=PAGE_MAX).unwrap_or(default)
     }
 
+    /// `true` or `false`; `false` where it is left out.
+    pub(crate) fn flag(&mut self, name: &'static str) -> bool {
+        let flag = self.parsed(name, |text| match text {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err((
+                FieldCode::OutOfRange,
+                format!("is {}, and must be true or false", quoted(text)),
+            )),
+        });
+        flag.unwrap_or(false)
+    }
+
     /// The number of an event.
     pub(crate) fn seq(&mut self, name: &'static str) -> Option<Seq> {
         self.parsed(name, read_seq)

@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use crewline_api::limits::{NAME_CHARS_MAX, PASSWORD_BYTES_MAX};
 use crewline_api::{ApiError, ErrorCode, FieldCode, NewSession, ParticipantId, SessionOpened};
-use crewline_core::{DirectoryError, NewSessionRow, PasswordRow, Secret};
+use crewline_core::{DirectoryError, NewSessionRow, PasswordRow, Secret, UserChange};
 use tokio::sync::Semaphore;
 
 use crate::answer::json;
@@ -20,7 +20,7 @@ use crate::body::JsonBody;
 use crate::fault::Faults;
 use crate::message::read_id;
 use crate::problem::{Answered, internal};
-use crate::query::NoQuery;
+use crate::query::{NoQuery, Query};
 use crate::refusals::{BODY, CALLER, WRITE, refusals};
 use crate::throttle::{Throttle, Tried};
 use crate::{directory, origin, password, proxy};
@@ -229,24 +229,36 @@ fn set_cookie(response: &mut Response, value: &str, max_age_s: i64, is_https: bo
 
 /// Sign out.
 ///
-/// Ends the session of this call, and its open streams with it. A token is revoked by the administrator.
+/// Ends the session of this call, and its open streams with it; with `everywhere=true` all sessions of the user, this
+/// one among them. A token is revoked by the administrator.
 #[utoipa::path(
     delete, path = "/api/v1/session", tag = "session",
+    params(("everywhere" = Option<bool>, Query, description = "Whether to end all sessions of the user, on every device; false if left out")),
     responses((status = 204, description = "Signed out; the cookie is cleared"), SignOutRefusals)
 )]
 pub(crate) async fn delete_session(
     State(edge): State<Edge>,
     caller: Caller,
-    _: NoQuery,
     parts: Parts,
 ) -> Answered {
+    let mut query = Query::read(&parts, &["everywhere"]);
+    let everywhere = query.flag("everywhere");
+    query.finish()?;
     let session = caller.session().ok_or_else(|| {
         let detail = "This is a token, not a session: it stays until the administrator revokes it (`crewline token revoke`).";
         ApiError::new(ErrorCode::NotAllowed, detail)
     })?;
+    let (_, actor) = caller.user()?;
     let closed = edge
         .engine
-        .directory(move |directory, _| directory.close_session(session))
+        .directory(move |directory, now| {
+            if everywhere {
+                let all = UserChange::SignOut { tokens: false };
+                directory.change_user(&actor.id, &all, now)
+            } else {
+                directory.close_session(session).map(|_| ())
+            }
+        })
         .await?;
     closed.map_err(refused)?;
     let mut response = StatusCode::NO_CONTENT.into_response();

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::call::Reply;
 use crate::rig::{Rig, refusal};
+use crate::stream::Stream;
 
 const DEVICE: &str = "4b4f6a52-0c5b-4c41-9d2c-7f6a3f0a4f57";
 
@@ -85,6 +86,51 @@ async fn signing_in_makes_no_open_stream_look_again() {
     let out = rig.call(Method::DELETE, "/api/v1/session").token(token);
     assert_eq!(out.send().await.status, 204);
     assert!(changes.has_changed().unwrap());
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn signing_out_everywhere_ends_every_session_of_the_user_and_no_token() {
+    let rig = Rig::start().await;
+    let password = crewline_http::password::hash("secret of dave").unwrap();
+    rig.add_user("dave", "Dave", crewline_api::Role::Crew, Some(password))
+        .await;
+    let mut tokens = Vec::new();
+    for user in ["alice", "alice", "dave"] {
+        let opened = sign_in(&rig, user, &format!("secret of {user}"))
+            .await
+            .value();
+        tokens.push(opened["token"].as_str().unwrap().to_owned());
+    }
+    let mut elsewhere = Stream::of(&rig, &tokens[1], "me/events", None).await;
+    let out = |query: &str| {
+        let path = format!("/api/v1/session{query}");
+        rig.call(Method::DELETE, &path).token(&tokens[0]).send()
+    };
+    let wrong = refusal(&out("?everywhere=yes").await);
+    assert!(wrong.contains("everywhere [out_of_range] is \"yes\", and must be true or false"));
+    let reply = out("?everywhere=true").await;
+    assert_eq!(
+        (reply.status, cookie(&reply)),
+        (204, "crewline_session=".to_owned())
+    );
+    elsewhere.end().await;
+    for (token, status) in [
+        (tokens[0].as_str(), 401),
+        (&tokens[1], 401),
+        (&tokens[2], 200),
+        ("alice-token", 200),
+    ] {
+        assert_eq!(rig.get(token, "/api/v1/me").send().await.status, status);
+    }
+    let by_token = rig.call(Method::DELETE, "/api/v1/session?everywhere=true");
+    let refused = by_token.token("alice-token").send().await;
+    assert!(refusal(&refused).starts_with("403 not_allowed"));
+    let opened = sign_in(&rig, "dave", "secret of dave").await.value();
+    let one = rig.call(Method::DELETE, "/api/v1/session?everywhere=false");
+    let one = one.token(opened["token"].as_str().unwrap()).send().await;
+    assert_eq!(one.status, 204);
+    assert_eq!(rig.get(&tokens[2], "/api/v1/me").send().await.status, 200);
     rig.stop().await;
 }
 
