@@ -88,6 +88,8 @@ impl From<DirectoryError> for Failure {
         let failure = Self::new(error.to_string());
         match error {
             DirectoryError::NoUser(_) => failure.remedy("crewline user list"),
+            DirectoryError::NoParticipant(_) => failure
+                .remedy("crewline user list and crewline token list   (they show the ids; an external is known from its token or its first act on)"),
             _ => failure,
         }
     }

@@ -19,6 +19,7 @@ mod tls;
 pub(crate) mod token;
 pub(crate) mod user;
 mod user_file;
+mod watch;
 
 use std::time::Duration;
 

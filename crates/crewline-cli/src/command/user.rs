@@ -7,7 +7,7 @@ use crewline_core::{NewUser, UserChange};
 use crewline_engine::{Clock as _, SystemClock};
 use serde_json::json;
 
-use super::{import, local_time, password};
+use super::{import, local_time, password, watch};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Table, plain};
@@ -25,6 +25,14 @@ pub(crate) enum UserCommand {
     Disable(UserArgs),
     /// Set a user's password; open sessions end
     Passwd(PasswdArgs),
+    /// Give a user another role
+    Role(RoleArgs),
+    /// End all sessions of a user, on every device
+    SignOut(SignOutArgs),
+    /// Let a user read the log of a participant, with its messages and chats, as the participant itself does
+    Watch(watch::WatchArgs),
+    /// End that a user watches a participant
+    Unwatch(watch::UnwatchArgs),
     /// Add or change the users of a CSV file: all or none
     Import(import::ImportArgs),
 }
@@ -75,6 +83,42 @@ pub(crate) struct PasswdArgs {
     pub(crate) password_stdin: bool,
 }
 
+const ROLE_HELP: &str = "\
+crew and dispatcher send and read; an administrator also says who watches whom. A running server notices within a second,
+and nobody is signed out.
+
+Example:
+  crewline user role alice dispatcher";
+
+/// Which role.
+#[derive(Debug, Args)]
+#[command(after_help = ROLE_HELP)]
+pub(crate) struct RoleArgs {
+    /// The id
+    pub(crate) id: String,
+    /// What the user may do: crew, dispatcher or administrator
+    pub(crate) role: Role,
+}
+
+const SIGN_OUT_HELP: &str = "\
+For a device that was lost. The user may sign in again; crewline user passwd sets a new password, and crewline user disable
+shuts the user out.
+
+Examples:
+  crewline user sign-out alice
+  crewline user sign-out alice --tokens      the user's tokens are revoked, too";
+
+/// Who is signed out.
+#[derive(Debug, Args)]
+#[command(after_help = SIGN_OUT_HELP)]
+pub(crate) struct SignOutArgs {
+    /// The id
+    pub(crate) id: String,
+    /// Revoke the user's tokens, too
+    #[arg(long)]
+    pub(crate) tokens: bool,
+}
+
 /// Does it.
 pub(crate) fn run(command: &UserCommand, context: &mut Context) -> Result<(), Failure> {
     match command {
@@ -97,6 +141,13 @@ pub(crate) fn run(command: &UserCommand, context: &mut Context) -> Result<(), Fa
                 context,
             )
         }
+        UserCommand::Role(args) => {
+            let done = format!("has the role {} now", args.role);
+            change(&args.id, &UserChange::Role(args.role), &done, context)
+        }
+        UserCommand::SignOut(args) => sign_out(args, context),
+        UserCommand::Watch(args) => watch::watch(args, context),
+        UserCommand::Unwatch(args) => watch::unwatch(args, context),
         UserCommand::Import(args) => import::run(args, context),
     }
 }
@@ -166,7 +217,7 @@ fn list(args: &ListArgs, context: &mut Context) -> Result<(), Failure> {
             .map(|user| {
                 json!({
                     "userId": user.id, "name": user.name, "role": user.role, "disabled": user.disabled,
-                    "hasPassword": user.has_password, "createdAt": user.created_at,
+                    "hasPassword": user.has_password, "createdAt": user.created_at, "watches": user.watches,
                 })
             })
             .collect();
@@ -178,10 +229,18 @@ fn list(args: &ListArgs, context: &mut Context) -> Result<(), Failure> {
             .out
             .line("no users yet; crewline user add ID --password-stdin adds one");
     }
-    let mut table = Table::new(&["ID", "NAME", "ROLE", "STATE", "PASSWORD", "ADDED"]);
+    let mut table = Table::new(&[
+        "ID", "NAME", "ROLE", "STATE", "PASSWORD", "ADDED", "WATCHES",
+    ]);
     for user in users {
         let state = if user.disabled { "disabled" } else { "enabled" };
         let password = if user.has_password { "set" } else { "none" };
+        let watches: Vec<&str> = user.watches.iter().map(ParticipantId::as_str).collect();
+        let watches = if watches.is_empty() {
+            "-".to_owned()
+        } else {
+            watches.join(", ")
+        };
         table.row([
             user.id.to_string(),
             user.name,
@@ -189,9 +248,20 @@ fn list(args: &ListArgs, context: &mut Context) -> Result<(), Failure> {
             state.to_owned(),
             password.to_owned(),
             local_time(user.created_at),
+            watches,
         ]);
     }
     context.out.write(&table.render(style))
+}
+
+fn sign_out(args: &SignOutArgs, context: &mut Context) -> Result<(), Failure> {
+    let tokens = args.tokens;
+    let done = if tokens {
+        "is signed out everywhere, and all tokens of that user are revoked; what is open ends within a second"
+    } else {
+        "is signed out everywhere; open sessions end within a second"
+    };
+    change(&args.id, &UserChange::SignOut { tokens }, done, context)
 }
 
 fn change(id: &str, change: &UserChange, done: &str, context: &mut Context) -> Result<(), Failure> {

@@ -34,7 +34,7 @@ fn help_names_every_command_and_the_exit_codes() {
 #[test]
 fn every_command_has_help_and_what_comes_later_is_not_offered() {
     let world = World::new();
-    let commands = "serve|user add|user list|user enable|user disable|user passwd|user import|token create|token list|\
+    let commands = "serve|user add|user list|user enable|user disable|user passwd|user role|user sign-out|user watch|user unwatch|user import|token create|token list|\
         token revoke|send|listen|db backup|db check|db shell|doctor|config show|completions|man";
     for command in commands.split('|') {
         let mut args: Vec<&str> = command.split(' ').collect();

@@ -16,7 +16,7 @@ fn send(server: &Server, token: &str, text: &str) -> Value {
 }
 
 /// Waits until as many sessions are open.
-fn sessions(server: &Server, count: usize) {
+pub(crate) fn sessions(server: &Server, count: usize) {
     until("sessions are open", || {
         let metrics = server.get("/metrics", "").1;
         metrics

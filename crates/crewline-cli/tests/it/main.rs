@@ -19,3 +19,4 @@ mod support;
 mod tls;
 mod token;
 mod user;
+mod watch;

@@ -113,6 +113,10 @@ fn a_mistyped_store_is_not_made_by_looking_at_it() {
         &["user", "list"][..],
         &["token", "list"],
         &["user", "disable", "a"],
+        &["user", "role", "a", "crew"],
+        &["user", "sign-out", "a"],
+        &["user", "watch", "a", "b"],
+        &["user", "unwatch", "a", "b"],
         &["token", "revoke", "1"],
         &["db", "check"],
     ] {
