@@ -84,8 +84,8 @@ pub(crate) struct PasswdArgs {
 }
 
 const ROLE_HELP: &str = "\
-crew and dispatcher send and read; an administrator also says who watches whom. A running server notices within a second,
-and nobody is signed out.
+crew and dispatcher send and read; an administrator also says who watches whom. A running server
+notices within a second, and nobody is signed out.
 
 Example:
   crewline user role alice dispatcher";
@@ -101,8 +101,8 @@ pub(crate) struct RoleArgs {
 }
 
 const SIGN_OUT_HELP: &str = "\
-For a device that was lost. The user may sign in again; crewline user passwd sets a new password, and crewline user disable
-shuts the user out.
+For a device that was lost. The user may sign in again; crewline user passwd sets a new password,
+and crewline user disable shuts the user out.
 
 Examples:
   crewline user sign-out alice

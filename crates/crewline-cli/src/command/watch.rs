@@ -9,8 +9,9 @@ use crate::failure::Failure;
 use crate::output::plain;
 
 const WATCH_HELP: &str = "\
-A watcher sends nothing in the participant's name, says no receipt for it, and has none of its cursors. An external that has not
-acted yet can be watched where a token names it, or a prefix of it. crewline user list shows who watches whom.
+A watcher sends nothing in the participant's name, says no receipt for it, and has none of its
+cursors. An external that has not acted yet can be watched where a token names it, or a prefix of
+it. crewline user list shows who watches whom.
 
 Example:
   crewline user watch alice scada:dms
