@@ -117,7 +117,7 @@ CREATE TABLE meta (
     -- Facts about the store as a whole:
     -- epoch: names all logs of this store; another one after a restore.
     -- created_at: when the store was made.
-    -- directory_version: grows with each change of users, tokens or sessions.
+    -- directory_version: grows with each change of users, tokens or watchers, and when sessions are closed.
     -- probe: written to find out whether writing works.
     -- backup_of_epoch: only in a backup; opening it as a store gives it an epoch of its own and removes this.
     key TEXT PRIMARY KEY,
