@@ -31,7 +31,7 @@ fn prune(desk: &mut Desk) -> Removed {
 
 fn text(desk: &Desk, who: &str, sent: &SentMessage) -> String {
     let no = desk.no(who).expect("known");
-    let view = desk.reader.message(no, sent.message_id);
+    let view = desk.reader.message(&[no], sent.message_id);
     view.expect("the store reads").expect("it is there").message
 }
 

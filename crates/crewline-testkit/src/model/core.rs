@@ -57,7 +57,7 @@ pub trait Core {
 
     /// A message as somebody may see it.
     fn message(&self, viewer: ParticipantNo, id: MessageId) -> Option<MessageView> {
-        self.reader().message(viewer, id).expect(READS)
+        self.reader().message(&[viewer], id).expect(READS)
     }
 
     /// A page of a chat as somebody may see it.
@@ -68,7 +68,7 @@ pub trait Core {
         before: Option<u64>,
         limit: usize,
     ) -> Option<MessagesPage> {
-        let page = self.reader().history(viewer, chat, before, limit);
+        let page = self.reader().history(&[viewer], chat, before, limit);
         page.expect(READS)
     }
 
