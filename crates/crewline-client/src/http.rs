@@ -136,11 +136,20 @@ impl Http {
     }
 
     fn failed(&self, error: &reqwest::Error) -> Error {
-        if let Some(fault) = tls_fault(error) {
-            return Error::wrong_server(format!(
-                "{} cannot be trusted: {fault}; the certificate of a private authority is given as a file (--ca-file, ca_file)",
-                self.base
-            ));
+        match tls_fault(error) {
+            Some(fault @ rustls::Error::InvalidCertificate(_)) => {
+                return Error::wrong_server(format!(
+                    "{} cannot be trusted: {fault}; the certificate of a private authority is given as a file (--ca-file, ca_file)",
+                    self.base
+                ));
+            }
+            Some(fault) => {
+                return Error::wrong_server(format!(
+                    "TLS with {} fails: {fault}; is it http:// there, and not https://?",
+                    self.base
+                ));
+            }
+            None => {}
         }
         if error.is_builder() {
             return Error::wrong_server(format!("cannot call {}: {}", self.base, chain(error)));

@@ -53,6 +53,17 @@ impl Fake {
         }
     }
 
+    /// The next connection, on which something comes that is no request.
+    pub(crate) async fn garbage(&self) -> Request {
+        let (mut stream, _) = self.listener.accept().await.unwrap();
+        assert!(stream.read(&mut [0; 16]).await.unwrap() > 0);
+        Request {
+            io: Box::new(stream),
+            head: String::new(),
+            body: String::new(),
+        }
+    }
+
     /// Answers the next request.
     pub(crate) async fn answer(&self, status: &str, headers: &str, body: &str) -> Request {
         let mut request = self.request().await;

@@ -77,6 +77,22 @@ async fn another_name_than_the_certificates_is_refused() {
     assert_eq!(error.code, ErrorCode::WrongServer);
 }
 
+#[tokio::test]
+async fn a_server_without_tls_is_told_from_one_that_nobody_trusts() {
+    let fake = Fake::http().await;
+    let url = fake.url.replace("http://", "https://");
+    let client = Client::builder(&url, "t").build().unwrap();
+    let serve = async {
+        // What comes is no request; the answer of a server that speaks HTTP alone is none of TLS.
+        let mut request = fake.garbage().await;
+        request.answer("400 Bad Request", "", "").await;
+    };
+    let (sent, ()) = tokio::join!(client.send(message()), serve);
+    let error = sent.unwrap_err();
+    assert_eq!(error.code, ErrorCode::WrongServer);
+    assert!(error.detail.contains("is it http:// there"), "{error}");
+}
+
 #[test]
 fn a_file_that_holds_no_certificate_is_named() {
     for (builder, told) in [
