@@ -58,12 +58,28 @@ pub(crate) fn poll_for_locks(connection: &mut Connection, timeout: Duration) -> 
     Ok(connection.busy_handler(Some(poll))?)
 }
 
+/// How long another process may take to turn on the WAL of the same file.
+const WAL_PATIENCE: Duration = Duration::from_secs(5);
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+}
+
 /// Makes the file one with a WAL. Where it is so already, nothing happens.
 pub(crate) fn use_wal(connection: &Connection, place: &Place) -> Result<(), StoreError> {
     let doing = "turning on the write-ahead log";
-    let mode: String = connection
-        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
-        .map_err(|error| place.error(doing, error))?;
+    let since = Instant::now();
+    let mode: String = loop {
+        match connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)) {
+            Ok(mode) => break mode,
+            // Two who turn it on at once would wait for each other: SQLite tells one of them at once, and asks nobody
+            // whether to wait.
+            Err(error) if is_busy(&error) && since.elapsed() < WAL_PATIENCE => {
+                std::thread::sleep(POLL);
+            }
+            Err(error) => return Err(place.error(doing, error)),
+        }
+    };
     if mode != "wal" {
         let detail = format!(
             "{doing}: the file system of {} cannot do it (the mode stays {mode}). Put the store on a local disk; network \
