@@ -91,7 +91,13 @@ impl<C: Core> Edge<C> {
         let (mut all, mut before) = (Vec::new(), None);
         loop {
             let page = self.core.history(viewer, chat, before, limit);
-            let page = page.ok_or_else(ApiError::not_found)?;
+            let mut page = page.ok_or_else(ApiError::not_found)?;
+            // Each is shown as by itself: to several together, what all of them see.
+            for message in &mut page.messages {
+                if let Some(whole) = self.message(credential, message.message_id)? {
+                    *message = whole;
+                }
+            }
             before = page.next.as_ref().and_then(|next| next.parse().ok());
             all.push(json!(page));
             if before.is_none() {

@@ -301,7 +301,8 @@ impl Http {
             return Answer::new(REVOKED, Value::Null);
         }
         // The stream must come to tell what the log holds.
-        let (after, kinds) = (follower.stream.told(), types(follower.kinds));
+        let after = follower.stream.told().max(follower.acked);
+        let kinds = types(follower.kinds);
         let path = format!("{}/events?limit=1000&after={after}{kinds}", follower.log);
         let wire = Wire::new(Method::GET, path, follower.secret.clone());
         let page = wire.call(self.server.address).send().await.value();

@@ -3,8 +3,11 @@
 //! `CREWLINE_MODEL_SEEDS` says how many seeds each of them gets, `CREWLINE_MODEL_FIRST` which one is the first
 //! (`make model SEEDS=1000`). Each run prints its seeds; a failure prints the shortest list of steps that still fails.
 
+use std::panic::AssertUnwindSafe;
+
 use crewline_core::{Settings, UnknownRecipients};
 use crewline_testkit::model::{Edge, Memory, Step, Target, play, shrink, steps, to_rust};
+use futures_util::FutureExt as _;
 
 mod house;
 mod http;
@@ -55,8 +58,17 @@ enum What {
 impl What {
     const ALL: [Self; 3] = [Self::Engine, Self::Http, Self::Socket];
 
-    /// The first difference, if there is one.
+    /// The first difference, if there is one. What the target's client cannot go on with is one too: it can be made
+    /// shorter like any other.
     async fn difference(self, steps: &[Step], settings: Settings) -> Option<String> {
+        let played = AssertUnwindSafe(self.play(steps, settings)).catch_unwind();
+        played.await.unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().cloned();
+            Some(text.unwrap_or_else(|| "it panicked, and said so above".to_owned()))
+        })
+    }
+
+    async fn play(self, steps: &[Step], settings: Settings) -> Option<String> {
         let house = House::new(settings);
         match self {
             Self::Engine => against(&mut Edge::begin(house).await, steps, settings).await,
@@ -85,6 +97,7 @@ async fn against(target: &mut impl Target, steps: &[Step], settings: Settings) -
 async fn play_seeds(what: What) {
     println!("{what:?}: seeds {:?}", seeds());
     for seed in seeds() {
+        println!("seed {seed}");
         let settings = settings(seed);
         let drawn = steps(seed, STEPS);
         if let Some(first) = what.difference(&drawn, settings).await {
