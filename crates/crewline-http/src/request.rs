@@ -35,7 +35,14 @@ pub(crate) fn describe_metrics() {
         Unit::Seconds,
         "Time until a request was answered, long polls included, by route and method"
     );
-    describe_gauge!("crewline_sessions", "Open event streams, by kind");
+    describe_gauge!(
+        "crewline_sessions",
+        "Open event streams and sockets, by kind"
+    );
+    describe_counter!(
+        "crewline_sessions_closed_total",
+        "Sockets that ended, by close code, or gone where the client went without one"
+    );
 }
 
 /// Wraps every call, and what is no call.
