@@ -3,32 +3,16 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::{Fault, read};
+use crate::read;
 
 const SOURCE: &str = "crates/crewline-cli/src/config/default.toml";
-const PAGE: &str = "docs/configuration.md";
 
-/// Writes the page.
-pub(crate) fn write(root: &Path) -> Result<String, String> {
-    let page = page(&read(root, SOURCE)?);
-    std::fs::write(root.join(PAGE), page)
-        .map_err(|error| format!("cannot write {PAGE}: {error}"))?;
-    Ok(format!("wrote {PAGE}"))
+/// How the page is made.
+pub(crate) fn page(root: &Path) -> Result<String, String> {
+    Ok(render(&read(root, SOURCE)?))
 }
 
-/// Checks that the page is the one that would be written.
-pub(crate) fn check(root: &Path) -> Result<Vec<Fault>, String> {
-    let wanted = page(&read(root, SOURCE)?);
-    let current = read(root, PAGE).unwrap_or_default();
-    let stale = || format!("{PAGE} lags behind {SOURCE}: cargo xtask docs");
-    Ok(if wanted == current {
-        Vec::new()
-    } else {
-        vec![stale()]
-    })
-}
-
-fn page(source: &str) -> String {
+fn render(source: &str) -> String {
     let mut page = String::from(
         "<!-- Made by `cargo xtask docs` from the commented defaults; change those. -->\n\n# Configuration\n",
     );
@@ -85,7 +69,7 @@ mod tests {
 
     #[test]
     fn each_key_has_its_default_its_variable_and_its_meaning() {
-        let page = page("# Top.\n\n[http]\n# Why.\nheartbeatSeconds = 15\n");
+        let page = render("# Top.\n\n[http]\n# Why.\nheartbeatSeconds = 15\n");
         assert!(page.ends_with(
             "\nTop.\n\n## `[http]`\n\n### `http.heartbeatSeconds`\n\nDefault: `15` · environment: \
              `CREWLINE_HTTP_HEARTBEAT_SECONDS`\n\nWhy.\n"

@@ -1,11 +1,21 @@
 //! Rules of the house, as a program: `cargo xtask tidy` checks them, `cargo xtask docs` writes the pages that are made
 //! from the code. `make test` runs the former.
 
+mod command_page;
 mod configuration;
 mod edges;
 mod errors;
 mod files;
 mod functions;
+mod http_page;
+mod limits;
+mod links;
+mod markdown;
+mod metrics;
+mod pages;
+mod schema;
+mod snapshot;
+mod socket_page;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -19,8 +29,8 @@ fn main() -> ExitCode {
     let root = root();
     let outcome = match task.as_str() {
         "tidy" => tidy(&root),
-        "docs" => configuration::write(&root),
-        _ => Err("cargo xtask tidy   checks the rules of the house\ncargo xtask docs   writes docs/configuration.md".to_owned()),
+        "docs" => pages::write(&root),
+        _ => Err("cargo xtask tidy   checks the rules of the house\ncargo xtask docs   writes the pages of the book that are made from the code".to_owned()),
     };
     match outcome {
         Ok(said) => {
@@ -47,7 +57,10 @@ fn tidy(root: &Path) -> Result<String, String> {
     faults.extend(functions::check(&files));
     faults.extend(words::check(&files));
     faults.extend(errors::check(root)?);
-    faults.extend(configuration::check(root)?);
+    faults.extend(pages::check(root)?);
+    faults.extend(limits::check(root)?);
+    faults.extend(links::check(root, &files));
+    faults.extend(metrics::check(root, &files)?);
     if faults.is_empty() {
         return Ok(format!(
             "tidy: {} files keep the rules of the house",

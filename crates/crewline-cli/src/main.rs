@@ -7,6 +7,8 @@ mod client;
 mod command;
 mod config;
 mod context;
+#[cfg(test)]
+mod described;
 mod failure;
 mod logging;
 mod output;

@@ -55,3 +55,8 @@ pub use crewline_api::ChatApi;
 pub use error::Error;
 pub use event::RawEvent;
 pub use session::{Handle, Session, SessionBuilder};
+
+/// The example of the book, so that it keeps compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/howto-client.md")]
+mod book {}

@@ -129,3 +129,12 @@ impl ChatApi for Crewline {
 pub async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
     stream.next().await
 }
+
+/// The examples of the book, so that they keep working.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../../../docs/tutorial-programs.md")]
+    mod tutorial {}
+    #[doc = include_str!("../../../docs/howto-embed.md")]
+    mod embed {}
+}
