@@ -18,5 +18,6 @@ mod serve;
 mod support;
 mod tls;
 mod token;
+mod tutorial;
 mod user;
 mod watch;

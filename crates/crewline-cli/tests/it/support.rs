@@ -182,7 +182,7 @@ pub(crate) struct Process {
     child: Child,
     lines: Receiver<String>,
     err: Option<JoinHandle<String>>,
-    _stdin: Option<ChildStdin>,
+    stdin: Option<ChildStdin>,
 }
 
 impl Process {
@@ -204,11 +204,17 @@ impl Process {
             String::from_utf8_lossy(&text).into_owned()
         });
         Self {
-            _stdin: child.stdin.take(),
+            stdin: child.stdin.take(),
             child,
             lines,
             err: Some(err),
         }
+    }
+
+    /// Types into it, where its standard input is a pipe.
+    pub(crate) fn say(&mut self, text: &str) {
+        let stdin = self.stdin.as_mut().unwrap();
+        stdin.write_all(text.as_bytes()).unwrap();
     }
 
     /// The next line of its standard output.
