@@ -9,7 +9,7 @@ ROUNDS ?= 100
 SEEDS ?= 500
 FIRST ?= 1000
 
-.PHONY: help run build test kill model bench lint fmt docs clean tools
+.PHONY: help run build test kill model bench lint fmt docs book clean tools
 
 help: ## List the commands
 	@echo 'Crewline: make COMMAND'
@@ -78,6 +78,21 @@ fmt: tools ## Format the code
 docs: tools ## Write the pages that are made from the code, and the documentation of the crates
 	$(CARGO) xtask docs
 	$(CARGO) doc --workspace --no-deps
+
+# The book is built by one fixed version of mdBook: its own, or the one that is installed. Nothing in it asks another host.
+MDBOOK_VERSION := 0.5.4
+MDBOOK_OWN := target/tools/bin/mdbook
+
+book: ## Build the book: target/book/index.html
+	@set -e; mdbook=$$(command -v mdbook || true); \
+	case "$$("$${mdbook:-false}" --version 2>/dev/null || true)" in *v$(MDBOOK_VERSION)*) ;; *) mdbook=$(MDBOOK_OWN);; esac; \
+	if [ ! -x "$$mdbook" ]; then \
+	  echo 'mdBook $(MDBOOK_VERSION) is not installed: building it into target/tools, once, which takes some minutes'; \
+	  $(CARGO) install mdbook --version $(MDBOOK_VERSION) --locked --root target/tools || { \
+	    echo 'It could not be built; without a network, put mdbook $(MDBOOK_VERSION) into the PATH. The pages can be read as they are: docs/SUMMARY.md'; exit 1; }; \
+	fi; \
+	"$$mdbook" build docs; rm -f target/book/book.toml
+	@echo 'target/book/index.html'
 
 clean: ## Remove what was built; the store in ./data stays
 	$(CARGO) clean
