@@ -10,6 +10,7 @@ mod context;
 #[cfg(test)]
 mod described;
 mod failure;
+mod files_limit;
 mod logging;
 mod output;
 mod progress;

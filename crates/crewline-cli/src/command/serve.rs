@@ -17,6 +17,7 @@ use super::{demo, tls};
 use crate::config::Config;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::files_limit;
 use crate::telemetry;
 
 /// From the signal to the end of the process; the contract allows ten seconds.
@@ -69,6 +70,7 @@ pub(crate) fn run(args: &ServeArgs, context: &mut Context) -> Result<(), Failure
 
 async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
     let metrics = telemetry::start()?;
+    let open_files = files_limit::raise();
     let tls = tls::open(context.config.http.tls.as_ref())?;
     let listener = bind(context.config.http.listen).await?;
     let address = listener
@@ -93,7 +95,7 @@ async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
     let reloads = tokio::spawn(tls::heed_hangups(tls.clone())?);
 
     warn_of_exposure(address, &context.config);
-    tracing::info!(%address, store = %context.store_path().display(), "ready");
+    tracing::info!(%address, store = %context.store_path().display(), open_files, "ready");
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{address}");
     context.out.line(&format!("listening on {url}"))?;

@@ -30,6 +30,7 @@ fn a_healthy_place_is_found_well_and_left_as_it_is() {
         "free space",
         "disk flush",
         "file modes",
+        "open files",
         "clock",
         "port",
     ] {

@@ -10,6 +10,7 @@ mod doctor;
 mod help;
 mod import;
 mod keep;
+mod limits;
 mod listen;
 mod proxy;
 mod restore;

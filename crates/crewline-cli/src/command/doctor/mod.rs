@@ -6,6 +6,7 @@ mod cursors;
 mod disk;
 mod files;
 mod finding;
+mod limits;
 mod port;
 mod store;
 mod tls;
@@ -38,6 +39,7 @@ pub(crate) fn run(args: &DoctorArgs, context: &mut Context) -> Result<(), Failur
     findings.extend(cursors::look(context));
     findings.extend(disk::look(context.store_path()));
     findings.extend(files::look(context));
+    findings.extend(limits::look());
     let http = &context.config.http;
     let (identity, found) = tls::look(http);
     findings.extend(found);
