@@ -6,6 +6,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 
 ROUNDS ?= 100
+BENCH ?=
 SEEDS ?= 500
 FIRST ?= 1000
 
@@ -59,8 +60,8 @@ kill: tools ## Kill the server under load, ROUNDS times (100), and look for what
 model: tools ## Play operations with faults on every target, SEEDS seeds (500) from FIRST (1000) on
 	CREWLINE_MODEL_FIRST=$(FIRST) CREWLINE_MODEL_SEEDS=$(SEEDS) $(CARGO) test --workspace --test it -- --nocapture model::
 
-bench: tools ## Measure, and print one table
-	$(CARGO) bench --package crewline-cli --bench figures
+bench: tools ## Measure, and print one table; BENCH='--quick trip' for a part, docs/figures.md has the rest
+	$(CARGO) bench --package crewline-cli --bench figures -- $(BENCH)
 
 lint: tools ## Check format and lints; supply chain and spelling where the tools are installed
 	$(CARGO) fmt --all --check

@@ -1,30 +1,13 @@
 //! The floor: a bare loop on the tables of the store.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use crate::machine::{Turn, cpu};
+use crate::sqlite::{Checkpointer, connect};
 use crate::{PEOPLE, TEXT};
-
-/// The step of checkpoints, as the store has it.
-const CHECKPOINT_PAGES: u64 = 16_000;
-
-fn connect(path: &Path) -> Connection {
-    let connection = Connection::open(path).unwrap();
-    for (pragma, value) in [
-        ("synchronous", "FULL"),
-        ("wal_autocheckpoint", "0"),
-        ("cache_size", "-65536"),
-        ("temp_store", "MEMORY"),
-    ] {
-        connection.pragma_update(None, pragma, value).unwrap();
-    }
-    connection
-}
 
 /// A store with its tables, as the server makes it, and a chat for each of the people with the sender.
 fn make(path: &Path) -> Connection {
@@ -96,23 +79,8 @@ fn batch(connection: &Connection, from: u64, count: usize) {
 
 /// Runs the loop for a time, with so many messages a transaction. Pages are moved by another thread, as in the store.
 pub(crate) fn run(path: &Path, in_flight: usize, time: Duration) -> Turn {
-    let connection = make(path);
-    let stop = Arc::new(AtomicBool::new(false));
-    let checkpointer = {
-        let (stop, mover, wal) = (
-            Arc::clone(&stop),
-            connect(path),
-            path.with_extension("db-wal"),
-        );
-        std::thread::spawn(move || {
-            while !stop.load(Ordering::Relaxed) {
-                std::thread::sleep(Duration::from_millis(20));
-                if std::fs::metadata(&wal).is_ok_and(|wal| wal.len() > CHECKPOINT_PAGES * 4096) {
-                    let _ = mover.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()));
-                }
-            }
-        })
-    };
+    let mut connection = make(path);
+    let checkpointer = Checkpointer::start(path, &mut connection);
     let (begun, used, mut messages) = (Instant::now(), cpu("self"), 0);
     while begun.elapsed() < time {
         batch(&connection, messages, in_flight);
@@ -123,8 +91,7 @@ pub(crate) fn run(path: &Path, in_flight: usize, time: Duration) -> Turn {
         time: begun.elapsed(),
         cpu: cpu("self").saturating_sub(used),
     };
-    stop.store(true, Ordering::Relaxed);
-    checkpointer.join().unwrap();
+    drop(checkpointer);
     turn
 }
 

@@ -1,8 +1,7 @@
 //! HTTP: the server as its own process, and a client that does as little as it can.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -10,94 +9,63 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::machine::{Turn, cpu};
-use crate::{PEOPLE, TEXT};
+use crate::live::protocol::body;
+use crate::live::runtime;
+use crate::machine::{Turn, median, median_and_p99};
+use crate::server::{People, Process, serve};
+use crate::table::Table;
+use crate::{PEOPLE, TURNS, cost};
 
 const CONNECTIONS: usize = 64;
 
-/// What a turn measured, and how long each answer took.
-pub(crate) struct HttpTurn {
-    pub(crate) turn: Turn,
-    pub(crate) median_ms: f64,
-    pub p99_ms: f64,
+/// What a turn measured, and how long answers took: the middle one, and the p99.
+struct HttpTurn {
+    turn: Turn,
+    answered: (f64, f64),
+}
+
+/// Measures.
+pub(crate) fn measure(folder: &Path, time: Duration, table: &mut Table) {
+    eprintln!("HTTP, 64 connections …");
+    let turns: Vec<_> = (0..TURNS).map(|turn| run(folder, turn, time)).collect();
+    let wal = wal_bytes(folder);
+    let all: Vec<Turn> = turns.iter().map(|turn| turn.turn).collect();
+    let note = format!(
+        "answered in {:.1} ms, p99 {:.1} ms; CPU is the server's",
+        median(turns.iter().map(|turn| turn.answered.0)),
+        median(turns.iter().map(|turn| turn.answered.1))
+    );
+    let mut section = cost::section("A message over HTTP");
+    section.row(cost::row("HTTP", CONNECTIONS, &all, Some(wal), note));
+    table.section(section);
+    let cpu = median(all.iter().map(Turn::cpu_us));
+    table.aim(
+        "HTTP: below 80 µs of server CPU a message",
+        format!("{cpu:.1} µs"),
+        cpu < 80.0,
+    );
 }
 
 struct Server {
-    child: Child,
-    address: String,
+    process: Process,
     token: String,
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn crewline(store: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_crewline"));
-    command.args(["--store", store]);
-    command
-}
-
 fn start(folder: &Path, turn: usize, checkpoint_pages: u32) -> Server {
-    let store = format!(
-        "sqlite://{}",
-        folder.join(format!("http-{turn}.db")).display()
+    let store = folder.join(format!("http-{turn}.db"));
+    let people = People {
+        users: PEOPLE,
+        with_token: 0,
+        externals: 1,
+    };
+    let mut tokens = people.fill(&store);
+    let pages = (
+        "CREWLINE_SQLITE_CHECKPOINT_PAGES",
+        checkpoint_pages.to_string(),
     );
-    let mut rows = b"id,name,role,password\n".to_vec();
-    for no in 1..=PEOPLE {
-        writeln!(rows, "user-{no},User {no},crew,").unwrap();
-    }
-    let file = folder.join("people.csv");
-    std::fs::File::create(&file)
-        .unwrap()
-        .write_all(&rows)
-        .unwrap();
-    let imported = crewline(&store)
-        .args(["user", "import"])
-        .arg(&file)
-        .output()
-        .unwrap();
-    assert!(
-        imported.status.success(),
-        "{}",
-        String::from_utf8_lossy(&imported.stderr)
-    );
-    let token = crewline(&store)
-        .args(["token", "create", "--external", "scada"])
-        .output()
-        .unwrap();
-    assert!(
-        token.status.success(),
-        "{}",
-        String::from_utf8_lossy(&token.stderr)
-    );
-    let token = String::from_utf8(token.stdout).unwrap().trim().to_owned();
-    let mut child = crewline(&store)
-        .env(
-            "CREWLINE_SQLITE_CHECKPOINT_PAGES",
-            checkpoint_pages.to_string(),
-        )
-        .args(["serve", "--listen", "127.0.0.1:0"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let address = line
-        .trim()
-        .strip_prefix("listening on http://")
-        .unwrap()
-        .to_owned();
     Server {
-        child,
-        address,
-        token,
+        process: serve(&store, &[], &[pages]),
+        token: tokens.externals.remove(0),
     }
 }
 
@@ -110,20 +78,21 @@ async fn connection(
 ) -> Vec<Duration> {
     let mut stream = TcpStream::connect(&address).await.unwrap();
     stream.set_nodelay(true).unwrap();
-    let (mut request, mut answer, mut times) = (Vec::new(), vec![0u8; 16 * 1024], Vec::new());
+    let (mut message, mut request, mut times) = (Vec::new(), Vec::new(), Vec::new());
+    let mut answer = vec![0u8; 16 * 1024];
     while Instant::now() < end {
-        let to = 1 + next.fetch_add(1, Ordering::Relaxed) % PEOPLE as u64;
-        let body = format!(
-            r#"{{"fromExtUserId":"scada","fromExtUserName":"SCADA","toUsers":[{{"toUserId":"user-{to}"}}],"message":"{TEXT}","priority":2}}"#
-        );
+        let to = next.fetch_add(1, Ordering::Relaxed) as usize % PEOPLE;
+        message.clear();
+        body(&mut message, 0, [to]);
         request.clear();
         write!(
             request,
             "POST /api/v1/messages HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            message.len()
         )
         .unwrap();
+        request.extend_from_slice(&message);
         let begun = Instant::now();
         stream.write_all(&request).await.unwrap();
         let mut filled = 0;
@@ -159,15 +128,11 @@ fn is_whole(answer: &[u8]) -> bool {
 
 /// Loads a server from all connections for a time; returns how long each answer took.
 fn load(server: &Server, time: Duration) -> Vec<Duration> {
-    // The load generator takes one thread, and leaves the server the rest.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let (next, end) = (Arc::<AtomicU64>::default(), Instant::now() + time);
     let tasks: Vec<_> = (0..CONNECTIONS)
         .map(|_| {
-            let (address, token) = (server.address.clone(), server.token.clone());
+            let (address, token) = (server.process.address.clone(), server.token.clone());
             runtime.spawn(connection(address, token, Arc::clone(&next), end))
         })
         .collect();
@@ -180,28 +145,24 @@ fn load(server: &Server, time: Duration) -> Vec<Duration> {
     })
 }
 
-pub(crate) fn run(folder: &Path, turn: usize, time: Duration) -> HttpTurn {
+fn run(folder: &Path, turn: usize, time: Duration) -> HttpTurn {
     let server = start(folder, turn, 16_000);
-    let process = server.child.id().to_string();
     load(&server, Duration::from_millis(500));
-    let (begun, used) = (Instant::now(), cpu(&process));
-    let mut times = load(&server, time);
+    let (begun, used) = (Instant::now(), server.process.cpu());
+    let times = load(&server, time);
     let turn = Turn {
         messages: times.len() as u64,
         time: begun.elapsed(),
-        cpu: cpu(&process).saturating_sub(used),
+        cpu: server.process.cpu().saturating_sub(used),
     };
-    times.sort_unstable();
-    let ms = |at: usize| times[at.min(times.len() - 1)].as_secs_f64() * 1e3;
     HttpTurn {
         turn,
-        median_ms: ms(times.len() / 2),
-        p99_ms: ms(times.len() * 99 / 100),
+        answered: median_and_p99(times),
     }
 }
 
 /// Bytes of WAL for each message: from a short load, before any page is moved.
-pub(crate) fn wal_bytes(folder: &Path) -> f64 {
+fn wal_bytes(folder: &Path) -> f64 {
     const TURN: usize = 1_000;
     let server = start(folder, TURN, 1_000_000);
     let wal = || {

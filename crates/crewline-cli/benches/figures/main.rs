@@ -1,14 +1,19 @@
-//! The figures: what a message costs on this machine, beside what it could cost at least. One run, one table.
+//! The figures: what a message costs on this machine, beside what it could cost at least; and how fast the live wire is.
+//! One run, one table.
 //!
-//! `make bench` runs it whole; `cargo bench -p crewline-cli --bench figures -- --seconds 1 engine` runs one part, shorter;
-//! `--in-flight 64` one row of it.
+//! `make bench` runs it whole. `cargo bench -p crewline-cli --bench figures -- trip` runs one part, `--seconds 1` with
+//! shorter turns, `--in-flight 64` one row of it, `--quick` with small numbers of everything, to see that it works;
+//! `--write docs/figures.md` puts the table of a whole run into that page.
 //!
-//! - **floor**: a bare loop on the same tables: begin, so many messages, commit. No queue, no rules, nobody to answer.
-//! - **engine**: the same messages through the engine in this process, each answered when it is durable.
-//! - **HTTP**: the server as its own process, 64 connections kept alive, one request each at a time.
-//! - **chat**: sends into a chat of 100,000 messages beside sends into a chat of 10.
+//! - **engine**: messages through the engine in this process, beside the **floor**: a bare loop on the same tables.
+//! - **http**: the server as its own process, 64 connections kept alive, one request each at a time.
+//! - **trip**: from a send to its receipt over sockets and HTTP, beside a bare relay on SQLite.
+//! - **waiting**: 1,000 messages for one who connects.
+//! - **fan-out**: one call to 500 connected people.
+//! - **idle**: 5,000 sessions on which nothing happens.
+//! - **growth**: long chats beside short ones, users with many chats beside those with few.
 //!
-//! Floor and engine take turns, so that both meet the same moods of the disk; a figure is the median of the turns.
+//! What is compared takes turns, so that all meet the same moods of the disk; a figure is the median of the turns.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -16,94 +21,82 @@
     reason = "a benchmark that fails shall fail loudly"
 )]
 
-mod chat;
+mod arguments;
+mod cost;
 mod engine;
+mod fan_out;
 mod floor;
+mod growth;
 mod http;
+mod idle;
+mod live;
 mod machine;
+mod server;
+mod sqlite;
 mod table;
+mod trip;
+mod waiting;
 
-use std::time::Duration;
-
+use arguments::Arguments;
 use table::Table;
 
 /// As the server: allocation is a part of what a message costs.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How many people messages go to, in turn: each is a chat of its own with the sender.
+/// How many people messages go to, in turn: each is a chat of its own with each sender.
 pub(crate) const PEOPLE: usize = 1_000;
 /// The text of each message: 200 bytes.
 pub(crate) const TEXT: &str = "Breaker 1204 at Ostwerk has tripped on overcurrent, feeder 7 is dead from pole 31 to the switching \
     station. Please inspect the line from the west end, report what you see, and wait for the word to close.";
-/// How many messages are under way at once.
-const IN_FLIGHT: [usize; 3] = [1, 64, 1_024];
 /// Turns of each measurement; the median counts.
-const TURNS: usize = 5;
+pub(crate) const TURNS: usize = 5;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|argument| argument != "--bench")
-        .collect();
-    if arguments.iter().any(|argument| argument == "--list") {
+    let Some(arguments) = Arguments::read() else {
         return;
-    }
-    let value = |name: &str| {
-        let mut rest = arguments.iter().skip_while(|argument| *argument != name);
-        rest.nth(1)
     };
-    let seconds = value("--seconds").and_then(|seconds| seconds.parse().ok());
-    let time = Duration::from_secs_f64(seconds.unwrap_or(2.0));
-    let only: Option<usize> = value("--in-flight").and_then(|number| number.parse().ok());
-    let parts: Vec<&str> = ["engine", "http", "chat"]
-        .into_iter()
-        .filter(|part| arguments.iter().any(|argument| argument == part))
-        .collect();
-    let wanted = |part: &str| parts.is_empty() || parts.contains(&part);
-
-    let folder = tempfile::Builder::new()
-        .prefix("figures-")
-        .tempdir_in(machine::work_folder())
-        .unwrap();
-    let mut table = Table::new(machine::describe(), machine::flush(folder.path(), 400));
-    if wanted("engine") {
-        for in_flight in only.map_or(IN_FLIGHT.to_vec(), |number| vec![number]) {
-            eprintln!("floor and engine, {in_flight} in flight …");
-            let turns = (0..TURNS).map(|turn| {
-                let at = |name: &str| folder.path().join(format!("{name}-{in_flight}-{turn}.db"));
-                (
-                    floor::run(&at("floor"), in_flight, time),
-                    engine::run(&at("engine"), in_flight, time),
-                )
-            });
-            let (floors, engines): (Vec<_>, Vec<_>) = turns.collect();
-            let wal = |measure: fn(&std::path::Path, usize) -> f64, name: &str| {
-                measure(
-                    &folder.path().join(format!("{name}-{in_flight}-wal.db")),
-                    in_flight,
-                )
-            };
-            table.pair(
-                in_flight,
-                &floors,
-                &engines,
-                wal(floor::wal_bytes, "floor"),
-                wal(engine::wal_bytes, "engine"),
-            );
-        }
+    machine::raise_open_files();
+    if let Some(file) = &arguments.relay {
+        live::relay::serve(file);
     }
-    if wanted("http") {
-        eprintln!("HTTP, 64 connections …");
-        let turns: Vec<_> = (0..TURNS)
-            .map(|turn| http::run(folder.path(), turn, time))
-            .collect();
-        table.http(&turns, http::wal_bytes(folder.path()));
+    // Each part has a folder of its own, which goes with it: stores of a million messages take room.
+    let folder = || {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("figures-");
+        builder.tempdir_in(machine::work_folder()).unwrap()
+    };
+    let flush = || machine::flush(folder().path(), 400);
+    let mut machine = machine::describe();
+    if arguments.quick {
+        machine.push_str(" (A QUICK RUN: these figures say nothing)");
     }
-    if wanted("chat") {
-        eprintln!("a chat of 100,000 messages beside a chat of 10 …");
-        table.chat(&chat::run(&folder.path().join("chat.db")));
+    let mut table = Table::new(machine, flush());
+    let (time, only) = (arguments.time, arguments.in_flight);
+    if arguments.wants("engine") {
+        cost::run(folder().path(), time, only, &mut table);
     }
-    table.flush_after(machine::flush(folder.path(), 400));
+    if arguments.wants("http") {
+        http::measure(folder().path(), time, &mut table);
+    }
+    if arguments.wants("trip") {
+        trip::run(folder().path(), time, only, &mut table);
+    }
+    if arguments.wants("waiting") {
+        waiting::run(folder().path(), arguments.many(11, 3), &mut table);
+    }
+    if arguments.wants("fan-out") {
+        fan_out::run(folder().path(), time * 5, &mut table);
+    }
+    if arguments.wants("idle") {
+        idle::run(folder().path(), arguments.many(5_000, 200), time, &mut table);
+    }
+    if arguments.wants("growth") {
+        growth::run(folder().path(), arguments.quick, &mut table);
+    }
+    table.flush_after(flush());
     println!("{table}");
+    if let Some(page) = &arguments.write {
+        table.write(page);
+    }
 }
