@@ -142,9 +142,13 @@ async fn rest(error: &io::Error) {
 /// that nothing is lost when the server stops in the middle of it.
 async fn secured(stream: TcpStream, peer: SocketAddr, tls: Tls, edge: Edge, router: Router) {
     let stopping = edge.stopping.clone();
-    let stream = tokio::select! {
-        stream = tls.secure(stream, peer, || edge.request_ids.next()) => stream,
-        () = stopping.cancelled() => None,
+    let stream = {
+        // What only the handshake needs is given back after it: most connections rest for most of their time.
+        let handshake = Box::pin(tls.secure(stream, peer, || edge.request_ids.next()));
+        tokio::select! {
+            stream = handshake => stream,
+            () = stopping.cancelled() => None,
+        }
     };
     drop((tls, edge));
     if let Some(stream) = stream {

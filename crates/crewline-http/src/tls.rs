@@ -86,7 +86,7 @@ impl Tls {
         stream: TcpStream,
         peer: SocketAddr,
         request_id: impl FnOnce() -> String,
-    ) -> Option<TlsStream<TcpStream>> {
+    ) -> Option<Box<TlsStream<TcpStream>>> {
         let config = Arc::clone(
             &self
                 .0

@@ -54,7 +54,7 @@ impl Handshakes {
         peer: SocketAddr,
         config: Arc<ServerConfig>,
         request_id: impl FnOnce() -> String,
-    ) -> Option<TlsStream<TcpStream>> {
+    ) -> Option<Box<TlsStream<TcpStream>>> {
         let outcome = match tokio::time::timeout(WAIT, self.shake(stream, config, request_id)).await
         {
             Ok(Ok(Some(stream))) => {
@@ -83,7 +83,7 @@ impl Handshakes {
         stream: TcpStream,
         config: Arc<ServerConfig>,
         request_id: impl FnOnce() -> String,
-    ) -> io::Result<Option<TlsStream<TcpStream>>> {
+    ) -> io::Result<Option<Box<TlsStream<TcpStream>>>> {
         // Who says nothing takes no place from those who do.
         let mut first = [0];
         if stream.peek(&mut first).await? == 0 {
@@ -97,10 +97,9 @@ impl Handshakes {
         let limit = |connection: &mut rustls::ServerConnection| {
             connection.set_buffer_limit(Some(BUFFER_BYTES));
         };
-        TlsAcceptor::from(config)
-            .accept_with(stream, limit)
-            .await
-            .map(Some)
+        let stream = TlsAcceptor::from(config).accept_with(stream, limit).await?;
+        // It is moved from hand to hand, and each would hold room for all of it.
+        Ok(Some(Box::new(stream)))
     }
 }
 
