@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use toml::Value;
 
-use crate::config::TOKEN;
+use crate::config::{HIDDEN, TOKEN, without_secret};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Table;
@@ -23,9 +23,6 @@ pub(crate) struct ShowArgs {
     #[arg(long)]
     pub(crate) json: bool,
 }
-
-/// What stands in place of a secret.
-const HIDDEN: &str = "(hidden)";
 
 /// Shows it.
 pub(crate) fn run(command: &ConfigCommand, context: &mut Context) -> Result<(), Failure> {
@@ -60,37 +57,4 @@ pub(crate) fn run(command: &ConfigCommand, context: &mut Context) -> Result<(), 
     }
     let text = table.render(context.out.style());
     context.out.write(&text)
-}
-
-/// Hides the password in an address such as `postgres://name:password@host`.
-fn without_secret(value: &Value) -> Value {
-    let Some((scheme, rest)) = value.as_str().and_then(|text| text.split_once("://")) else {
-        return value.clone();
-    };
-    let Some((credentials, host)) = rest.split_once('@') else {
-        return value.clone();
-    };
-    match credentials.split_once(':') {
-        Some((name, _)) => Value::from(format!("{scheme}://{name}:{HIDDEN}@{host}")),
-        None => value.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_in_an_address_is_hidden() {
-        let shown = |text: &str| {
-            without_secret(&Value::from(text))
-                .as_str()
-                .map(str::to_owned)
-        };
-        assert_eq!(
-            shown("postgres://crew:se:cret@host/db").as_deref(),
-            Some("postgres://crew:(hidden)@host/db")
-        );
-        assert_eq!(shown("sqlite://a@b.db").as_deref(), Some("sqlite://a@b.db"));
-    }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use toml::Value;
 
 use super::nearest::nearest;
+use super::secret::without_secret;
 use crate::failure::Failure;
 
 /// The lowest layer.
@@ -251,7 +252,10 @@ impl Layers {
     /// The error of a value that is not what it should be. It names the key, the value, and where it came from.
     pub(crate) fn wrong(&self, key: &str, expected: &str) -> Failure {
         let (value, origin) = match self.settings.get(key) {
-            Some(setting) => (setting.value.to_string(), setting.origin.to_string()),
+            Some(setting) => {
+                let shown = without_secret(&setting.value);
+                (shown.to_string(), setting.origin.to_string())
+            }
             None => (String::new(), String::new()),
         };
         Failure::new(format!(
@@ -449,5 +453,14 @@ mod tests {
             error.to_string(),
             "auth.sessionDays is \"30\" (from x.toml); it must be a whole number from 1 to 3650"
         );
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_without_the_password_in_it() {
+        let mut layers = Layers::defaults().unwrap();
+        let file = "[store]\nurl = \"mysql://crew:secret@host/db\"\n";
+        layers.add_file(Path::new("x.toml"), file).unwrap();
+        let text = layers.wrong("store.url", "something else").to_string();
+        assert!(text.contains("mysql://crew:(hidden)@host/db"), "{text}");
     }
 }

@@ -11,6 +11,7 @@ mod layers;
 mod log;
 mod nearest;
 mod retention;
+mod secret;
 mod sqlite;
 mod store;
 
@@ -23,6 +24,7 @@ pub(crate) use http::Http;
 pub(crate) use layers::{Layers, Origin, TOKEN};
 pub(crate) use log::{Log, LogFormat};
 pub(crate) use retention::Retention;
+pub(crate) use secret::{HIDDEN, without_secret};
 pub(crate) use sqlite::Sqlite;
 pub(crate) use store::Store;
 

@@ -19,8 +19,11 @@ impl Store {
         match url.strip_prefix("sqlite://") {
             Some(path) if !path.is_empty() => Ok(Self { path: path.into() }),
             _ if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-                Err(Failure::new("this version keeps its data in SQLite alone")
-                    .remedy("--store sqlite://crewline.db"))
+                let origin = layers.origin("store.url");
+                Err(Failure::new(format!(
+                    "store.url (from {origin}) names PostgreSQL; this version keeps its data in SQLite alone"
+                ))
+                .remedy("--store sqlite://crewline.db"))
             }
             _ => Err(layers.wrong(
                 "store.url",
