@@ -8,7 +8,7 @@ use crewline_api::{ApiError, ErrorCode, FieldCode, FieldError};
 /// Most faults that are named; a body of nothing but faults is not answered by a larger one.
 const FAULTS_MAX: usize = 1_000;
 /// Most characters of a caller's own words that a fault repeats.
-pub(crate) const QUOTED_CHARS_MAX: usize = 80;
+const QUOTED_CHARS_MAX: usize = 80;
 
 /// Where in a body something stands.
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +88,14 @@ fn is_within(field: &str, other: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
+/// A name that a caller gave a field, short enough to be repeated. A field without a name has one here.
+pub(crate) fn named(name: &str) -> String {
+    if name.is_empty() {
+        return "\"\"".to_owned();
+    }
+    name.chars().take(QUOTED_CHARS_MAX).collect()
+}
+
 /// What a caller wrote, short enough to be repeated.
 pub(crate) fn quoted(text: &str) -> String {
     match text.char_indices().nth(QUOTED_CHARS_MAX) {
@@ -112,5 +120,7 @@ mod tests {
     fn what_a_caller_wrote_is_repeated_in_part_only() {
         assert_eq!(quoted("é"), "\"é\"");
         assert_eq!(quoted(&"é".repeat(81)).chars().count(), 83);
+        assert_eq!(named(&"é".repeat(81)).chars().count(), 80);
+        assert_eq!(named(""), "\"\"");
     }
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use crewline_api::{ApiError, FieldCode, Payload, Timestamp};
 
-use crate::fault::{Faults, Place, QUOTED_CHARS_MAX, quoted};
+use crate::fault::{Faults, Place, named, quoted};
 use crate::json::Json;
 
 /// A field as it was written; its value, until that is taken.
@@ -285,9 +285,8 @@ impl<'a, 'f> Fields<'a, 'f> {
             if self.asked.iter().any(|asked| asked == name) {
                 self.fault(name, FieldCode::Conflict, "is given twice");
             } else {
-                let shown: String = name.chars().take(QUOTED_CHARS_MAX).collect();
                 self.fault(
-                    &shown,
+                    &named(name),
                     FieldCode::UnknownField,
                     "is not a field that this call knows here",
                 );

@@ -10,11 +10,8 @@ use crewline_api::limits::{NAME_CHARS_MAX, PAGE_MAX};
 use crewline_api::{ApiError, CursorName, EventKind, EventKinds, FieldCode, Seq};
 use percent_encoding::percent_decode_str;
 
-use crate::fault::{Faults, quoted};
+use crate::fault::{Faults, named, quoted};
 use crate::problem::Refusal;
-
-/// Most characters of an unknown parameter's name that are repeated.
-const NAME_SHOWN_MAX: usize = 80;
 
 /// The parameters of a call.
 pub(crate) struct Query {
@@ -37,9 +34,8 @@ impl Query {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let shown = decode(name).unwrap_or_else(|| name.to_owned());
             let Some(name) = known.iter().find(|known| **known == shown) else {
-                let shown: String = shown.chars().take(NAME_SHOWN_MAX).collect();
                 faults.add(
-                    shown,
+                    named(&shown),
                     FieldCode::UnknownField,
                     "is not a query parameter that this call knows",
                 );

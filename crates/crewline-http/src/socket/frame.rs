@@ -9,7 +9,7 @@ use crewline_api::{
 };
 use serde::Serialize;
 
-use crate::fault::Faults;
+use crate::fault::{Faults, named};
 use crate::fields::Fields;
 use crate::json::Json;
 use crate::message::read_id;
@@ -91,7 +91,7 @@ fn read_do(entries: Entries<'_>) -> Result<Said<'_>, &'static str> {
             ("receipts", value) => what = Some(What::Receipts(value)),
             ("createChat", value) => what = Some(What::CreateChat(value)),
             (_, _) => {
-                let shown: String = name.chars().take(80).collect();
+                let shown = named(&name);
                 let detail = "is not a command; there are send, reply, receipts and createChat";
                 unclear = Some((shown, FieldCode::UnknownField, detail));
             }
