@@ -89,7 +89,12 @@ fn main() {
         fan_out::run(folder().path(), time * 5, &mut table);
     }
     if arguments.wants("idle") {
-        idle::run(folder().path(), arguments.many(5_000, 200), time, &mut table);
+        idle::run(
+            folder().path(),
+            arguments.many(5_000, 200),
+            time,
+            &mut table,
+        );
     }
     if arguments.wants("growth") {
         growth::run(folder().path(), arguments.quick, &mut table);
