@@ -9,8 +9,11 @@ ROUNDS ?= 100
 BENCH ?=
 SEEDS ?= 500
 FIRST ?= 1000
+# How long each target is fuzzed.
+SECONDS_EACH ?= 120
+FUZZ_TARGETS := body frame query credentials names configuration
 
-.PHONY: help run build test kill model bench lint fmt docs book clean tools
+.PHONY: help run build test kill model fuzz bench lint fmt docs book clean tools
 
 help: ## List the commands
 	@echo 'Crewline: make COMMAND'
@@ -59,6 +62,15 @@ kill: tools ## Kill the server under load, ROUNDS times (100), and look for what
 # A seed that fails is printed with the shortest list of steps that still fails: it goes into regressions.rs and stays.
 model: tools ## Play operations with faults on every target, SEEDS seeds (500) from FIRST (1000) on
 	CREWLINE_MODEL_FIRST=$(FIRST) CREWLINE_MODEL_SEEDS=$(SEEDS) $(CARGO) test --workspace --test it -- --nocapture model::
+
+# What is found on the way stays in fuzz/grown; what breaks something lies in fuzz/artifacts, and belongs into fuzz/corpus
+# once it is mended.
+fuzz: tools ## Send nonsense to everything that reads the words of strangers, SECONDS_EACH (120) seconds each
+	@if ! $(CARGO) fuzz --version >/dev/null 2>&1; then \
+	  echo 'missing: cargo-fuzz'; echo '  try: cargo install cargo-fuzz --locked'; exit 1; fi
+	@for target in $(FUZZ_TARGETS); do mkdir -p fuzz/grown/$$target; \
+	  $(CARGO) fuzz run --sanitizer none $$target fuzz/grown/$$target fuzz/corpus/$$target -- \
+	    -max_total_time=$(SECONDS_EACH) -max_len=4096 -dict=fuzz/words.dict; done
 
 bench: tools ## Measure, and print one table; BENCH='--quick trip' for a part, docs/figures.md has the rest
 	$(CARGO) bench --package crewline-cli --bench figures -- $(BENCH)

@@ -57,6 +57,14 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// A caller with a credential that was not looked up.
+    pub(crate) fn of(credential: Credential, secret: SecretHash) -> Self {
+        Self {
+            known: Arc::new(Known::new(credential)),
+            secret,
+        }
+    }
+
     /// Whom the caller may act as.
     pub(crate) fn credential(&self) -> &Credential {
         &self.known.credential
@@ -102,7 +110,7 @@ fn unknown() -> ApiError {
 }
 
 /// The secret of a request, and whether it came as a cookie. A token goes before a cookie.
-fn presented(headers: &HeaderMap) -> Result<(SecretHash, bool), ApiError> {
+pub(crate) fn presented(headers: &HeaderMap) -> Result<(SecretHash, bool), ApiError> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     if let Some(value) = given.next() {
         let malformed =

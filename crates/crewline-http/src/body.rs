@@ -28,6 +28,12 @@ const DROPPED_BYTES_MAX: usize = 8 * REQUEST_BYTES_MAX;
 /// A body, not yet read as JSON.
 pub(crate) struct JsonBody(Bytes);
 
+impl From<Bytes> for JsonBody {
+    fn from(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+}
+
 impl FromRequest<Edge> for JsonBody {
     type Rejection = Refusal;
 

@@ -82,7 +82,7 @@ pub(crate) async fn chat_command(
 }
 
 /// Who makes the chat, where an external does; and the others.
-fn read_chat(
+pub(crate) fn read_chat(
     caller: &Caller,
     body: Json<'_>,
     by_user: bool,

@@ -113,7 +113,11 @@ pub(crate) async fn carry(
     }
 }
 
-fn read_put(actor: &Actor, name: &str, body: &JsonBody) -> Result<CursorCommand, ApiError> {
+pub(crate) fn read_put(
+    actor: &Actor,
+    name: &str,
+    body: &JsonBody,
+) -> Result<CursorCommand, ApiError> {
     let faults = Faults::default();
     let name = read_id::<CursorName>(name)
         .map_err(|(code, detail)| faults.add("name", code, detail))

@@ -113,19 +113,19 @@ fn epoch_changed(epoch: &str) -> ApiError {
 }
 
 /// What a caller asked for.
-struct Asked {
-    stream: bool,
-    last_event_id: Option<Seq>,
-    after: Option<Seq>,
-    cursor: Option<CursorName>,
-    limit: usize,
-    wait: Duration,
-    kinds: EventKinds,
-    epoch: Option<String>,
+pub(crate) struct Asked {
+    pub(crate) stream: bool,
+    pub(crate) last_event_id: Option<Seq>,
+    pub(crate) after: Option<Seq>,
+    pub(crate) cursor: Option<CursorName>,
+    pub(crate) limit: usize,
+    pub(crate) wait: Duration,
+    pub(crate) kinds: EventKinds,
+    pub(crate) epoch: Option<String>,
 }
 
 impl Asked {
-    fn read(parts: &Parts) -> Result<Self, ApiError> {
+    pub(crate) fn read(parts: &Parts) -> Result<Self, ApiError> {
         let mut query = Query::read(
             parts,
             &["after", "cursor", "limit", "wait", "types", "epoch"],

@@ -23,6 +23,8 @@ mod docs;
 mod event;
 mod fault;
 mod fields;
+#[doc(hidden)]
+pub mod fuzzing;
 mod json;
 mod live;
 mod me;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use crewline_api::{
     ApiError, ChatId, FieldCode, IdError, IdempotencyKey, MessageId, MessageView, NewMessage,
     NewMessageUser, NewReply, ParticipantId, Priority, SentMessage,
@@ -89,7 +89,11 @@ pub(crate) async fn send_command(
     Ok(Command::Send(SendCommand::new(message, actor.device)?))
 }
 
-fn read_message(caller: &Caller, body: Json<'_>, key: Key) -> Result<NewMessage, ApiError> {
+pub(crate) fn read_message(
+    caller: &Caller,
+    body: Json<'_>,
+    key: Key,
+) -> Result<NewMessage, ApiError> {
     let faults = Faults::default();
     let mut fields = Fields::of_body(body, &faults)?;
     let key = key.read(&mut fields, &faults);
@@ -140,7 +144,13 @@ impl<S: Sync> FromRequestParts<S> for KeyHeader {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let mut given = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
+        Ok(Self::of(&parts.headers))
+    }
+}
+
+impl KeyHeader {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
         let key = match (given.next(), given.next()) {
             (None, _) => Ok(None),
             (Some(_), Some(_)) => Err((FieldCode::Conflict, "is given twice".to_owned())),
@@ -149,7 +159,7 @@ impl<S: Sync> FromRequestParts<S> for KeyHeader {
                 Err(_) => Err((FieldCode::Malformed, "is not UTF-8".to_owned())),
             },
         };
-        Ok(Self(key))
+        Self(key)
     }
 }
 
@@ -226,7 +236,7 @@ pub(crate) fn reply_command(caller: &Caller, body: Json<'_>) -> Result<Command, 
 }
 
 /// A reply, with its chat where that stands inside.
-fn read_reply(
+pub(crate) fn read_reply(
     body: Json<'_>,
     key: Key,
 ) -> Result<(String, NewReply, Option<IdempotencyKey>), ApiError> {

@@ -50,7 +50,7 @@ pub(crate) async fn post_receipts(
     }
 }
 
-fn read_receipts(caller: &Caller, body: &JsonBody) -> Result<NewReceipts, ApiError> {
+pub(crate) fn read_receipts(caller: &Caller, body: &JsonBody) -> Result<NewReceipts, ApiError> {
     let faults = Faults::default();
     let mut fields = body.fields(&faults)?;
     let participant = fields.optional_parsed("participant", |id| {
@@ -69,14 +69,19 @@ fn read_receipts(caller: &Caller, body: &JsonBody) -> Result<NewReceipts, ApiErr
 
 /// The command of receipts that stand by themselves in a list.
 pub(crate) fn receipts_command(actor: Actor, list: Json<'_>) -> Result<Command, ApiError> {
+    let receipts = read_bare(list)?;
+    Ok(Command::Receipts(ReceiptsCommand::new(actor, receipts)?))
+}
+
+/// Receipts that stand by themselves in a list.
+pub(crate) fn read_bare(list: Json<'_>) -> Result<Vec<ReceiptSaid>, ApiError> {
     let faults = Faults::default();
     let Json::List(list) = list else {
         let detail = format!("{}, and must be a list", list.what());
         return Err(ApiError::field("receipts", FieldCode::WrongType, detail));
     };
     let receipts = read_list(list, &faults);
-    let receipts = faults.finish(|| Ok(receipts))?;
-    Ok(Command::Receipts(ReceiptsCommand::new(actor, receipts)?))
+    faults.finish(|| Ok(receipts))
 }
 
 fn read_list(list: Vec<Json<'_>>, faults: &Faults) -> Vec<ReceiptSaid> {

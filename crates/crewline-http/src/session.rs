@@ -82,7 +82,7 @@ pub(crate) async fn post_session(
     open(&edge, wanted, &user, is_https).await
 }
 
-fn read_session(body: &JsonBody) -> Result<NewSession, ApiError> {
+pub(crate) fn read_session(body: &JsonBody) -> Result<NewSession, ApiError> {
     let faults = Faults::default();
     let mut fields = body.fields(&faults)?;
     let user_id = fields.parsed("userId", read_id::<ParticipantId>);

@@ -75,7 +75,8 @@ impl Config {
         Self::read(layers)
     }
 
-    fn read(layers: Layers) -> Result<Self, Failure> {
+    /// Checks every value of the layers.
+    pub(crate) fn read(layers: Layers) -> Result<Self, Failure> {
         Ok(Self {
             store: Store::read(&layers)?,
             http: Http::read(&layers)?,
@@ -101,5 +102,33 @@ fn read_file(named: Option<&Path>) -> Result<Option<(PathBuf, String)>, Failure>
             path.display()
         ))
         .remedy("check the path and who may read it")),
+    }
+}
+
+#[cfg(test)]
+#[path = "../../../../fuzz/src/configuration.rs"]
+mod properties;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_and_environment_of_the_corpus_is_understood_or_refused_by_name() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/configuration");
+        let (mut good, mut bad) = (0, 0);
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let understood = properties::configuration(&std::fs::read(&path).unwrap());
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if name.starts_with("good") {
+                assert_eq!(understood, 1, "{name} is not understood");
+                good += 1;
+            } else if name.starts_with("bad") {
+                assert_eq!(understood, 0, "{name} is understood");
+                bad += 1;
+            }
+        }
+        assert!(good > 4 && bad > 4, "{good} good inputs, {bad} bad ones");
     }
 }

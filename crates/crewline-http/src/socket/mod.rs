@@ -14,8 +14,7 @@ mod session;
 mod upgrade;
 mod wire;
 
-#[cfg(test)]
-pub(crate) use frame::{Said, read as read_frame, read_hello};
+pub(crate) use frame::{Said, What, read as read_frame, read_hello};
 pub(crate) use upgrade::get_socket;
 
 pub(crate) use upgrade::__path_get_socket;

@@ -15,6 +15,7 @@ mod chat;
 mod cursor;
 mod docs;
 mod event;
+mod fuzz;
 mod message;
 mod metrics;
 mod model;
