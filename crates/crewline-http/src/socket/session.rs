@@ -7,6 +7,7 @@ use std::vec;
 
 use crewline_api::{ApiError, ErrorCode, Seq, close};
 use crewline_engine::{EncodedEvent, Follower, Page};
+use hyper::upgrade::Upgraded;
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 
 use super::acks::Acks;
@@ -33,20 +34,33 @@ const FINISH_MAX: Duration = Duration::from_secs(5);
 const COME_BACK_MS_MAX: u64 = 3_000;
 
 /// Serves a connection from its first frame to its last.
-pub(super) async fn serve(edge: Edge, caller: Caller, mut wire: Wire, request_id: String) {
+pub(super) async fn serve(edge: Edge, caller: Caller, stream: Upgraded, request_id: String) {
+    // What only the beginning needs is not held for as long as the session lives.
+    let started = Box::pin(start(edge, caller, stream, request_id)).await;
+    if let Some((session, welcome)) = started {
+        session.run(welcome).await;
+    }
+}
+
+/// A session that may go on, with its first frame; `None` where it ended before it began.
+async fn start(
+    edge: Edge,
+    caller: Caller,
+    stream: Upgraded,
+    request_id: String,
+) -> Option<(Box<Session>, Vec<u8>)> {
     let entered = Entered::new(&edge, &caller, "socket");
-    let over = match begin(&edge, &caller, &entered, &mut wire, &request_id).await {
-        Err(over) => over,
+    let mut wire = Wire::new(stream).await;
+    match begin(&edge, &caller, &entered, &mut wire, &request_id).await {
         Ok(opened) => {
             let welcome = frame::welcome(&opened.welcome);
-            // On the heap by itself: a session is moved once, and is no larger than what it holds.
             let session = Session::new(edge, caller, entered, wire, opened, request_id);
-            return Box::pin(session.run(welcome)).await;
+            return Some((Box::new(session), welcome));
         }
-    };
-    if let Over::Close(code, reason) = over {
-        wire.close(code, &reason).await;
+        Err(Over::Close(code, reason)) => wire.close(code, &reason).await,
+        Err(Over::Gone) => {}
     }
+    None
 }
 
 /// From the connection to the welcome.
@@ -151,10 +165,11 @@ impl Session {
         session
     }
 
-    async fn run(mut self, welcome: Vec<u8>) {
+    async fn run(mut self: Box<Self>, welcome: Vec<u8>) {
         let over = match self.live(welcome).await {
             Err(over) => over,
-            Ok(end) => self.end(end).await,
+            // What is needed at the end only takes no room before.
+            Ok(end) => Box::pin(self.end(end)).await,
         };
         self.settle().await;
         match over {
@@ -340,7 +355,8 @@ impl Session {
                     owner: &self.owner,
                     request_id: &self.request_id,
                 };
-                match asking.begin(id, what, &mut self.under_way).await {
+                // A session that says nothing has no room for a command in it.
+                match Box::pin(asking.begin(id, what, &mut self.under_way)).await {
                     Some(refusal) => self.wire.write(refusal).await,
                     None => Ok(()),
                 }
@@ -397,5 +413,20 @@ impl Session {
             // Nobody waits for it: it only saves the next session a look into the log.
             let _ = self.edge.engine.enqueue(last);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn future_bytes<A, B, C, D, F: Future>(_: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn what_an_idle_session_holds_is_small() {
+        // Thousands rest at once. Beside this each has a buffer to read into, and its place in three lists.
+        assert!(future_bytes(serve) + size_of::<Session>() < 3 * 1024);
     }
 }

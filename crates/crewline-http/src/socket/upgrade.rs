@@ -9,7 +9,6 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::Instrument as _;
 
 use super::session;
-use super::wire::Wire;
 use crate::app::Edge;
 use crate::auth::Caller;
 use crate::problem::{Answered, Refusal};
@@ -43,7 +42,7 @@ pub(crate) async fn get_socket(
     let upgraded = edge.upgraded.clone();
     let session = async move {
         match upgrade.await {
-            Ok(stream) => session::serve(edge, caller, Wire::new(stream).await, request_id).await,
+            Ok(stream) => session::serve(edge, caller, stream, request_id).await,
             Err(error) => tracing::debug!(%error, "a connection broke before it became a socket"),
         }
     };

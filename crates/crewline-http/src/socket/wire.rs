@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 /// Bytes that are read at once. Each idle session holds as many.
-const READ_BYTES: usize = 4 * 1024;
+const READ_BYTES: usize = 2 * 1024;
 /// Once so much was written, it is handed to the connection, and nothing more is written before that has taken it.
 const WRITE_BYTES: usize = 16 * 1024;
 /// A frame that is larger than all that a session may be told at once would be a fault of the house.
