@@ -57,7 +57,10 @@ pub(crate) fn run(folder: &Path, time: Duration, table: &mut Table) {
         }
         let (begun, used) = (Instant::now(), server.cpu());
         while begun.elapsed() < time {
-            let took = call(&socket, &mut sender, &all).await;
+            let took = tokio::select! {
+                took = call(&socket, &mut sender, &all) => took,
+                Some(ended) = receivers.join_next() => panic!("a receiver has ended: {ended:?}"),
+            };
             for (times, took) in times.iter_mut().zip(took) {
                 times.push(took);
             }

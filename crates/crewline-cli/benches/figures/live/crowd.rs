@@ -14,13 +14,15 @@ pub(crate) const SENDERS: usize = 8;
 /// Messages that each has under way, where there are 64.
 pub(crate) const EACH: usize = 8;
 
+/// How long after the end of a turn all is back, or lost.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// See the module.
 pub(crate) struct Crowd<P> {
     pub(crate) senders: Vec<Sender<P>>,
     received: Arc<AtomicU64>,
     sent: u64,
-    // Ends the receivers.
-    _receivers: JoinSet<()>,
+    receivers: JoinSet<()>,
 }
 
 impl<P: Protocol> Crowd<P> {
@@ -40,13 +42,13 @@ impl<P: Protocol> Crowd<P> {
             senders,
             received,
             sent: 0,
-            _receivers: receivers,
+            receivers,
         };
         let mut working = JoinSet::new();
         for sender in crowd.senders.drain(..) {
             working.spawn(sender.run(EACH, To::Everybody));
         }
-        crowd.finish(working).await;
+        crowd.finish(working, Duration::ZERO).await;
         crowd
     }
 
@@ -61,16 +63,36 @@ impl<P: Protocol> Crowd<P> {
                 working.spawn(sender.rest(end));
             }
         }
-        self.finish(working).await
+        self.finish(working, time).await
     }
 
     /// Waits for the senders; then everything that was sent to those who are here was received, once.
-    pub(crate) async fn finish(&mut self, mut working: JoinSet<(Sender<P>, Outcome)>) -> Outcome {
+    pub(crate) async fn finish(
+        &mut self,
+        mut working: JoinSet<(Sender<P>, Outcome)>,
+        time: Duration,
+    ) -> Outcome {
         let mut all = Outcome::default();
-        while let Some(done) = working.join_next().await {
-            let (sender, outcome) = done.unwrap();
-            self.senders.push(sender);
-            all.add(outcome);
+        let patience = tokio::time::sleep(time + PATIENCE);
+        tokio::pin!(patience);
+        loop {
+            tokio::select! {
+                done = working.join_next() => match done {
+                    None => break,
+                    Some(done) => {
+                        let (sender, outcome) = done.unwrap();
+                        self.senders.push(sender);
+                        all.add(outcome);
+                    }
+                },
+                Some(ended) = self.receivers.join_next() => panic!("a receiver has ended: {ended:?}"),
+                () = &mut patience => panic!(
+                    "not all is back {PATIENCE:?} after the end: {} senders are done; {} messages were received in all, {} of them before",
+                    self.senders.len(),
+                    self.received.load(Ordering::Relaxed),
+                    self.sent
+                ),
+            }
         }
         self.senders.sort_by_key(|sender| sender.no);
         self.sent += all.receipts.len() as u64;

@@ -94,7 +94,7 @@ impl Crowd<Socket> {
             lines.spawn(async move { (place, kept.await.unwrap()) });
             working.spawn(listen(sender, meeting, jobs, back));
         }
-        let outcome = self.finish(working).await;
+        let outcome = self.finish(working, time).await;
         while let Some(back) = lines.join_next().await {
             let (place, kept) = back.unwrap();
             posts.0[place] = kept;
