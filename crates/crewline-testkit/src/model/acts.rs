@@ -55,7 +55,7 @@ async fn new_token(core: &mut impl Core, token: &str) -> Result<Value, Directory
     };
     let owner = match token {
         "admin" => TokenOwner::Administration,
-        "many" => patterns(&["scada", "oms", "desk:*"]),
+        "many" => patterns(&["scada", "oms", "desk:*", "An*"]),
         external if EXTERNALS.contains(&external) => patterns(&[external]),
         user => TokenOwner::User(id(user)),
     };

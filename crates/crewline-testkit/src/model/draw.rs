@@ -123,7 +123,7 @@ impl Drawn {
             ];
             return self.random.pick(&wrong);
         }
-        if DESKS.contains(&who) || (who == "scada" && self.random.one_in(4)) {
+        if DESKS.contains(&who) || (["scada", "Ann"].contains(&who) && self.random.one_in(4)) {
             By::Token("many")
         } else if EXTERNALS.contains(&who) {
             By::Token(who)

@@ -17,7 +17,8 @@ pub const NOTHING: Tag = 9_999;
 pub const USERS: [&str; 5] = ["alice", "bob", "a,b", "Ann", "ann"];
 /// Externals that are there from the beginning, each with a token.
 pub const EXTERNALS: [&str; 3] = ["scada", "oms", "scada:dms 🚑"];
-/// Ids that only the token `many` acts as, by its prefix; it covers `scada` and `oms` too.
+/// Ids that only the token `many` acts as, by its prefix; it covers `scada` and `oms` too. Another prefix of it covers
+/// nobody, since who begins so is a user.
 pub const DESKS: [&str; 2] = ["desk:1", "desk:2"];
 /// The password of every user.
 pub const PASSWORD: &str = "secret of all";
