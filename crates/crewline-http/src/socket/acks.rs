@@ -182,8 +182,9 @@ impl Acks {
         self.under_way = false;
         self.done = self.done.max(confirmed.up_to);
         self.moved = !confirmed.looked;
-        // More may have been forgotten meanwhile.
-        self.look &= !confirmed.looked || self.known_after > confirmed.up_to;
+        // More may have been forgotten meanwhile. Where a cursor delivers, it has looked by itself: an ack that says nothing
+        // new must not put it again, behind the back of whoever moved it since.
+        self.look &= self.says() && (!confirmed.looked || self.known_after > confirmed.up_to);
         while self
             .unsaid
             .front()

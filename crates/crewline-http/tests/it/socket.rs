@@ -435,3 +435,27 @@ async fn a_page_needs_the_origin_of_this_server_to_open_a_socket_with_a_cookie()
     assert_eq!(open(Some(&own)).await, Ok(()));
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn an_ack_that_says_nothing_new_leaves_the_cursor_where_somebody_else_put_it() {
+    let rig = Rig::start().await;
+    rig.send(&["alice", "desk"], "One").await;
+    for token in ["desk-token", "alice-token"] {
+        let (mut wire, _) = Wire::open(&rig, token, json!({"cursor": "shared"})).await;
+        wire.events(1).await;
+        let path = "/api/v1/participants/me/cursors/shared";
+        let cursor = async || rig.get(token, path).send().await.value()["seq"].clone();
+        // What came before on the socket is in the queue before a command is answered.
+        let ask = json!([{"messageId": "nonsense", "state": "read"}]);
+        wire.say(&json!({"ack": 1})).await;
+        while cursor().await != 1 {
+            wire.command(1, "receipts", ask.clone()).await;
+        }
+        let back = rig.put(token, path, &json!({"seq": 0, "rewind": true}));
+        assert_eq!(back.send().await.value()["seq"], 0);
+        wire.say(&json!({"ack": 1})).await;
+        wire.command(2, "receipts", ask).await;
+        assert_eq!(cursor().await, 0, "{token}");
+    }
+    rig.stop().await;
+}
