@@ -4,11 +4,11 @@ use crewline_api::{ApiError, Cursor, ErrorCode, ReceiptState, Seq};
 
 use super::receipt::{Reading, advance, check_message};
 use super::{Context, appear, check_actor, not_loaded};
-use crate::ParticipantNo;
 use crate::changes::CursorRow;
 use crate::command::{Answer, ConfirmCommand, CursorCommand};
 use crate::needs::{newly_confirmed, not_said};
 use crate::state::{MessageRow, State};
+use crate::{DeviceNo, ParticipantNo};
 
 /// Moves a cursor. For an external, one that carries messages past delivers them.
 pub(super) fn put(
@@ -38,14 +38,7 @@ pub(super) fn put(
     if let Some(kept) = kept.filter(|kept| command.seq < kept.seq && !command.rewind) {
         return Ok(answer(kept));
     }
-    let reading = Reading {
-        reader: actor,
-        device: command.actor.device,
-        at: None,
-    };
-    for message in delivered {
-        advance(state, &message, ReceiptState::Delivered, reading, context);
-    }
+    deliver(state, &delivered, actor, command.actor.device, context);
     if let Some((_, up_to)) = newly_confirmed(state, actor, command) {
         set_confirmed(state, actor, up_to);
     }
@@ -97,6 +90,24 @@ fn to_deliver(
         .collect()
 }
 
+/// Says of messages that a device has them.
+fn deliver(
+    state: &mut State,
+    messages: &[MessageRow],
+    reader: ParticipantNo,
+    device: DeviceNo,
+    context: &mut Context<'_>,
+) {
+    let reading = Reading {
+        reader,
+        device,
+        at: None,
+    };
+    for message in messages {
+        advance(state, message, ReceiptState::Delivered, reading, context);
+    }
+}
+
 fn set_confirmed(state: &mut State, actor: ParticipantNo, up_to: Seq) {
     let head = state.heads.entry(actor).or_default();
     head.confirmed = up_to;
@@ -130,14 +141,7 @@ pub(super) fn confirm(
     check_within(command.seq, head.head)?;
     let range = not_said(state, actor, command);
     let delivered = to_deliver(state, actor, range)?;
-    let reading = Reading {
-        reader: actor,
-        device: command.actor.device,
-        at: None,
-    };
-    for message in delivered {
-        advance(state, &message, ReceiptState::Delivered, reading, context);
-    }
+    deliver(state, &delivered, actor, command.actor.device, context);
     let reached = range.map_or(head.confirmed, |(_, up_to)| up_to);
     // What follows was said by receipts.
     let up_to = if reached >= command.said_after {
