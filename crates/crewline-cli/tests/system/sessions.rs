@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::SinkExt as _;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -22,6 +23,7 @@ const GROWTH_MIB_MAX: u64 = 256;
 /// A good pair at work: `scada:1` sends to bob, whose device acks.
 struct Pair {
     stop: Arc<AtomicBool>,
+    done: watch::Receiver<usize>,
     work: JoinHandle<Vec<Duration>>,
 }
 
@@ -35,20 +37,29 @@ impl Pair {
         let mut bob = Wire::open(server.address(), server.token("bob"), hello).await;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
+        let (count, done) = watch::channel(0);
         let work = tokio::spawn(async move {
             let mut times = Vec::new();
             while !stopped.load(Ordering::Relaxed) {
                 let begun = Instant::now();
                 round(&mut sender, &mut bob).await;
                 times.push(begun.elapsed());
+                count.send_replace(times.len());
             }
             times
         });
-        Self { stop, work }
+        Self { stop, done, work }
+    }
+
+    /// Waits for so many round trips.
+    async fn rounds(&self, count: usize) {
+        let mut done = self.done.clone();
+        done.wait_for(|done| *done >= count).await.unwrap();
     }
 
     /// What its round trips took.
     async fn end(self, what: &str) {
+        self.rounds(1).await;
         self.stop.store(true, Ordering::Relaxed);
         let mut times = self.work.await.unwrap();
         times.sort_unstable();
@@ -131,7 +142,9 @@ async fn bad_clients_harm_nobody_else_and_memory_stays_bounded() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let store = Store::make();
     let server = Server::start(&store).await;
-    beside(&server, "alone", tokio::time::sleep(Duration::from_secs(2))).await;
+    let alone = Pair::start(&server).await;
+    alone.rounds(500).await;
+    alone.end("alone").await;
     let before = server.resident_mib();
 
     beside(&server, "10 that stop reading", stop_reading(&server)).await;
