@@ -91,7 +91,12 @@ impl Call {
 
     /// Sends it on a connection that is kept for the next, and made where there is none.
     pub(crate) async fn send_on(self, kept: &mut Option<Kept>) -> Reply {
-        if kept.as_ref().is_none_or(|kept| kept.0.is_closed()) {
+        // One whose last call was given up half-way is closed too, and says so when it is asked for room.
+        let usable = match kept {
+            Some(kept) => kept.0.ready().await.is_ok(),
+            None => false,
+        };
+        if !usable {
             let stream = TcpStream::connect(self.address).await.unwrap();
             let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
             tokio::spawn(connection);
@@ -99,7 +104,6 @@ impl Call {
         }
         let sender = &mut kept.as_mut().expect("it was made").0;
         let answered = async {
-            sender.ready().await.unwrap();
             let (parts, body) = sender
                 .send_request(self.request)
                 .await
