@@ -376,7 +376,9 @@ mod plans {
     fn a_page_of_a_log_is_one_range_of_its_key() {
         assert_eq!(
             plan(event::PAGE),
-            "SEARCH log USING PRIMARY KEY (participant=? AND seq>?)"
+            "SEARCH l USING PRIMARY KEY (participant=? AND seq>?)\n\
+             SEARCH m USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN\n\
+             SEARCH q USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN"
         );
     }
 

@@ -39,13 +39,14 @@ pub(super) fn page(
         head,
         oldest,
     };
-    let source = Source {
+    let store = Source {
         sql,
         chats,
         fault: RefCell::new(None),
     };
     let mut statement = sql.prepare_cached(PAGE)?;
-    let mut rows = statement.query((participant.0, as_integer(after), SCAN_MAX))?;
+    let shows_words = shows_words(kinds);
+    let mut rows = statement.query((participant.0, as_integer(after), SCAN_MAX, shows_words))?;
     let mut bytes = 0;
     while page.events.len() < limit && bytes < PAGE_BYTES_MAX {
         let Some(columns) = rows.next()? else { break };
@@ -54,7 +55,12 @@ pub(super) fn page(
         if !kinds.contains(row.kind) {
             continue;
         }
-        let event = assemble(&row, &source, bodies).ok_or_else(|| source.why(&row))?;
+        let source = Joined {
+            store: &store,
+            columns,
+            message: row.message,
+        };
+        let event = assemble(&row, &source, bodies).ok_or_else(|| store.why(&row))?;
         bytes += about_bytes(&event);
         page.events.push(event);
         while bodies.len() > BODIES_KEPT {
@@ -64,7 +70,27 @@ pub(super) fn page(
     Ok(page)
 }
 
-pub(super) const PAGE: &str = "SELECT seq, kind, message, who, detail FROM log WHERE participant = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+/// Rows of a log with their messages: one statement for a page, since most of the time of a small statement is its
+/// beginning and end. Words are read only where an event shows them: a long text is many pages of the file.
+pub(super) const PAGE: &str = concat!(
+    "SELECT ",
+    row::message_columns!(),
+    ", l.seq, l.kind, l.message, l.who, l.detail, m.sender_name, CASE WHEN ?4 >> l.kind & 1 THEN m.text END, q.no, q.salt \
+     FROM log l LEFT JOIN message m ON m.no = l.message LEFT JOIN message q ON q.no = m.reply_to \
+     WHERE l.participant = ?1 AND l.seq > ?2 ORDER BY l.seq LIMIT ?3"
+);
+/// Where the columns of the log begin.
+const LOG: usize = row::MESSAGE_WIDTH;
+/// Where the words begin.
+const WORDS: usize = LOG + 5;
+
+/// A bit for each kind of event that shows words, among those that are read.
+fn shows_words(kinds: EventKinds) -> i64 {
+    [EventKind::MessageReceived, EventKind::MessageSent]
+        .into_iter()
+        .filter(|kind| kinds.contains(*kind))
+        .fold(0, |bits, kind| bits | 1 << kind.code())
+}
 
 /// The first seq that a log holds (`head + 1` where it holds none), and the last one.
 fn ends(sql: &Connection, participant: ParticipantNo) -> Result<(Seq, Seq)> {
@@ -80,15 +106,15 @@ fn ends(sql: &Connection, participant: ParticipantNo) -> Result<(Seq, Seq)> {
 }
 
 fn log_row(participant: ParticipantNo, row: &Row<'_>) -> Result<LogRow> {
-    let seq = row::count(row, 0)?;
+    let seq = row::count(row, LOG)?;
     let damaged = |what: &str| {
         Fault::damaged(format!(
             "row {seq} of the log of participant {}: {what}",
             participant.0
         ))
     };
-    let kind: u8 = row.get(1)?;
-    let detail = match row.get_ref(4)?.as_blob_or_null() {
+    let kind: u8 = row.get(LOG + 1)?;
+    let detail = match row.get_ref(LOG + 4)?.as_blob_or_null() {
         Ok(None) => None,
         Ok(Some(bytes)) => {
             Some(LogDetail::from_bytes(bytes).ok_or_else(|| damaged("its detail cannot be read"))?)
@@ -100,13 +126,13 @@ fn log_row(participant: ParticipantNo, row: &Row<'_>) -> Result<LogRow> {
         seq,
         kind: EventKind::from_code(kind)
             .ok_or_else(|| damaged(&format!("{kind} is no kind of event")))?,
-        message: row.get::<_, Option<i64>>(2)?.map(MessageNo),
-        who: row.get::<_, Option<i64>>(3)?.map(ParticipantNo),
+        message: row.get::<_, Option<i64>>(LOG + 2)?.map(MessageNo),
+        who: row.get::<_, Option<i64>>(LOG + 3)?.map(ParticipantNo),
         detail,
     })
 }
 
-/// What rows are joined with. The first error is kept: who asks sees only that something is missing.
+/// What rows are put together from. The first error is kept: who asks sees only that something is missing.
 struct Source<'a> {
     sql: &'a Connection,
     chats: &'a ChatCache,
@@ -130,20 +156,66 @@ impl Source<'_> {
         };
         self.fault.take().unwrap_or_else(missing)
     }
+}
 
-    fn read_words(&self, no: MessageNo) -> Result<Option<MessageWords>> {
-        let mut statement = self.sql.prepare_cached(
-            "SELECT m.sender_name, m.text, q.no, q.salt FROM message m LEFT JOIN message q ON q.no = m.reply_to WHERE m.no = ?1",
-        )?;
-        let mut rows = statement.query([no.0])?;
-        let Some(row) = rows.next()? else {
-            return Ok(None);
-        };
-        Ok(Some(MessageWords {
-            sender_name: row::text(row, 0)?,
-            text: row::text(row, 1)?,
-            reply_to: reply_to(row, 2)?,
+/// A row of a log that was read with its message, and the store for all else.
+struct Joined<'a> {
+    store: &'a Source<'a>,
+    columns: &'a Row<'a>,
+    message: Option<MessageNo>,
+}
+
+impl Joined<'_> {
+    fn read_words(&self) -> Result<MessageWords> {
+        Ok(MessageWords {
+            sender_name: row::text(self.columns, WORDS)?,
+            text: row::text(self.columns, WORDS + 1)?,
+            reply_to: reply_to(self.columns, WORDS + 2)?,
+        })
+    }
+
+    /// Whether the row's own message is asked for, and is there.
+    fn is_joined(&self, no: MessageNo) -> Result<bool> {
+        Ok(self.message == Some(no) && self.columns.get::<_, Option<i64>>(0)?.is_some())
+    }
+}
+
+impl EventSource for Joined<'_> {
+    fn message(&self, no: MessageNo) -> Option<MessageRow> {
+        self.store.keep(self.is_joined(no).and_then(|joined| {
+            if joined {
+                row::message(self.columns).map(Some)
+            } else {
+                row::load_message(self.store.sql, no)
+            }
         }))
+    }
+
+    fn words(&self, no: MessageNo) -> Option<MessageWords> {
+        // Only the row's own message shows them.
+        let words = self
+            .is_joined(no)
+            .and_then(|joined| joined.then(|| self.read_words()).transpose());
+        self.store.keep(words)
+    }
+
+    fn chat(&self, no: ChatNo) -> Option<ChatRow> {
+        self.store.keep(self.store.chats.get(self.store.sql, no))
+    }
+
+    fn recipient(&self, message: MessageNo, who: ParticipantNo) -> Option<RecipientRow> {
+        let row = row::load_recipient(self.store.sql, message, who);
+        self.store.keep(row.map(Some))
+    }
+
+    fn payload(
+        &self,
+        message: MessageNo,
+        who: ParticipantNo,
+        state: ReceiptState,
+    ) -> Option<Payload> {
+        let payload = row::load_payload(self.store.sql, message, who, state);
+        self.store.keep(payload)
     }
 }
 
@@ -153,31 +225,4 @@ pub(super) fn reply_to(row: &Row<'_>, at: usize) -> Result<Option<MessageId>> {
     Ok(no
         .zip(salt)
         .map(|(no, salt)| MessageId::from_parts(no as u64, salt as u64)))
-}
-
-impl EventSource for Source<'_> {
-    fn message(&self, no: MessageNo) -> Option<MessageRow> {
-        self.keep(row::load_message(self.sql, no))
-    }
-
-    fn words(&self, no: MessageNo) -> Option<MessageWords> {
-        self.keep(self.read_words(no))
-    }
-
-    fn chat(&self, no: ChatNo) -> Option<ChatRow> {
-        self.keep(self.chats.get(self.sql, no))
-    }
-
-    fn recipient(&self, message: MessageNo, who: ParticipantNo) -> Option<RecipientRow> {
-        self.keep(row::load_recipient(self.sql, message, who).map(Some))
-    }
-
-    fn payload(
-        &self,
-        message: MessageNo,
-        who: ParticipantNo,
-        state: ReceiptState,
-    ) -> Option<Payload> {
-        self.keep(row::load_payload(self.sql, message, who, state))
-    }
 }
