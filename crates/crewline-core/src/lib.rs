@@ -41,8 +41,8 @@ pub use keep::{CursorBehind, Cut, Pass, Removed, Retention};
 pub use memory::MemoryStore;
 pub use no::{ChatNo, DeviceNo, MessageNo, ParticipantNo, SessionNo, TokenNo};
 pub use port::{
-    BatchId, ChatsBefore, LogPage, MeRows, Opened, Reader, StoreError, StoreErrorKind, StoreInfo,
-    Writer,
+    BatchId, ChatsBefore, Flush, LogPage, MeRows, Opened, Reader, StoreError, StoreErrorKind,
+    StoreInfo, Writer,
 };
 pub use state::{
     ChatHead, ChatRow, Fingerprint, KeyRow, LogHead, Lookup, Mark, MemberRow, MembersKey,

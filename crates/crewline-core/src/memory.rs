@@ -21,7 +21,7 @@ use crate::directory::{Directory, NewSessionRow, TokenRow};
 use crate::event::MessageWords;
 use crate::keep::Pass;
 use crate::needs::Wanted;
-use crate::port::{BatchId, Opened, StoreError, StoreErrorKind, Writer};
+use crate::port::{BatchId, Flush, Opened, StoreError, StoreErrorKind, Writer};
 use crate::state::{
     ChatHead, ChatRow, KeyRow, LogHead, MemberRow, MembersKey, Numbers, ParticipantRow, Payloads,
     RecipientRow, State, Window, WindowRow,
@@ -147,6 +147,7 @@ impl MemoryStore {
     pub fn open(&self) -> Opened {
         let writer = MemoryWriter {
             store: self.clone(),
+            saved: None,
             directory_version: None,
         };
         Opened {
@@ -173,11 +174,14 @@ impl MemoryStore {
 
 struct MemoryWriter {
     store: MemoryStore,
+    /// The changes of the batch, until it is written.
+    saved: Option<Changes>,
     directory_version: Option<u64>,
 }
 
 impl Writer for MemoryWriter {
     fn begin(&mut self) -> Result<bool, StoreError> {
+        self.saved = None;
         let version = self.store.lock().directory_version;
         let same = self.directory_version == Some(version);
         self.directory_version = Some(version);
@@ -191,14 +195,22 @@ impl Writer for MemoryWriter {
         Ok(())
     }
 
-    fn commit(&mut self, changes: &Changes, _batch: BatchId) -> Result<(), StoreError> {
-        let mut data = self.store.lock();
-        check_unique(&data, changes)?;
-        write(&mut data, changes);
+    fn save(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        check_unique(&self.store.lock(), changes)?;
+        self.saved = Some(changes.clone());
         Ok(())
     }
 
-    fn abort(&mut self) {}
+    fn write(&mut self, _batch: BatchId) -> Result<Option<Flush>, StoreError> {
+        if let Some(changes) = self.saved.take() {
+            write(&mut self.store.lock(), &changes);
+        }
+        Ok(None)
+    }
+
+    fn abort(&mut self) {
+        self.saved = None;
+    }
 
     fn probe(&mut self) -> Result<(), StoreError> {
         Ok(())

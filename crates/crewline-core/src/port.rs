@@ -75,9 +75,13 @@ pub struct Opened {
     pub reader: Arc<dyn Reader>,
 }
 
+/// What makes a batch durable that was written: it waits for the disk, on any thread. When it returns `Ok` the batch and
+/// all before it are durable; after an error ([`StoreErrorKind::Lost`]) nobody knows, and nothing is ever called durable.
+pub type Flush = Box<dyn FnOnce() -> Result<(), StoreError> + Send>;
+
 /// The one that writes. One batch is: [`begin`](Writer::begin), [`load`](Writer::load) of what never changes in rounds,
-/// [`lock`](Writer::lock), [`load`](Writer::load) of what changes in rounds, then [`commit`](Writer::commit) or
-/// [`abort`](Writer::abort).
+/// [`lock`](Writer::lock), [`load`](Writer::load) of what changes in rounds, [`save`](Writer::save), then
+/// [`write`](Writer::write) or [`abort`](Writer::abort).
 ///
 /// After an error of any of them the transaction is gone, nothing of it was written, and the writer can begin anew
 /// (but after [`StoreErrorKind::Lost`]).
@@ -98,13 +102,25 @@ pub trait Writer: Send {
         Ok(())
     }
 
-    /// Writes all changes of the batch. When it returns `Ok`, they are durable and readers see them.
-    fn commit(&mut self, changes: &Changes, batch: BatchId) -> Result<(), StoreError>;
+    /// Puts all changes of the batch into the transaction. Nobody sees them yet.
+    fn save(&mut self, changes: &Changes) -> Result<(), StoreError>;
+
+    /// Ends the transaction. When it returns `Ok`, readers see the changes; they are durable when what it returns has
+    /// run, and at once where that is `None`. The next batch may begin before: it is built on this one, and may be called
+    /// durable only after it.
+    fn write(&mut self, batch: BatchId) -> Result<Option<Flush>, StoreError>;
+
+    /// Saves and writes the changes of a batch, and waits until they are durable.
+    fn commit(&mut self, changes: &Changes, batch: BatchId) -> Result<(), StoreError> {
+        self.save(changes)?;
+        self.write(batch)?.map_or(Ok(()), |flush| flush())
+    }
 
     /// Ends the batch without a change.
     fn abort(&mut self);
 
-    /// Writes a little, durably, to find out whether writing works (again). Not inside of a batch.
+    /// Writes a little, durably, to find out whether writing works (again). Not inside of a batch, and with nothing left to
+    /// flush; the same holds for [`prune`](Writer::prune) and [`directory`](Writer::directory).
     fn probe(&mut self) -> Result<(), StoreError>;
 
     /// Takes a pass of the retention one step on: removes about `rows` rows, durably, by the rules of [`crate::keep`]. Not

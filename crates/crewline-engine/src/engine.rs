@@ -13,6 +13,7 @@ use crewline_core::{
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tracing::error;
 
+use crate::flush::Flusher;
 use crate::hub::{Hub, Subscription};
 use crate::page::EncodedEvent;
 use crate::queue::{Pending, Queue};
@@ -56,9 +57,11 @@ impl Health {
             && !self.is_lost()
     }
 
-    pub(crate) fn lose(&self) {
-        self.lost.store(true, Ordering::Release);
+    /// Says that the store is lost; returns whether that is news.
+    pub(crate) fn lose(&self) -> bool {
+        let news = !self.lost.swap(true, Ordering::AcqRel);
         self.was_lost.notify_waiters();
+        news
     }
 
     pub(crate) fn is_lost(&self) -> bool {
@@ -72,6 +75,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) directory_version: watch::Sender<u64>,
     hub: Arc<Hub>,
+    flusher: Arc<Flusher>,
     health: Arc<Health>,
     reads: Arc<Semaphore>,
     epoch: String,
@@ -118,10 +122,14 @@ impl Engine {
         );
         let epoch = reader.epoch()?;
         let directory_version = watch::Sender::new(reader.directory_version()?);
+        let flusher = Flusher::new(Arc::clone(&hub), Arc::clone(&health), Arc::clone(&queue));
+        let flusher = Arc::new(flusher);
+        let flushing = flusher.start()?;
         let writer = WriterLoop {
             writer,
             queue: Arc::clone(&queue),
             hub: Arc::clone(&hub),
+            flusher: Arc::clone(&flusher),
             health: Arc::clone(&health),
             clock: Arc::clone(&clock),
             settings: options.settings,
@@ -130,8 +138,9 @@ impl Engine {
         };
         let thread = std::thread::Builder::new()
             .name("crewline-writer".to_owned())
-            .spawn(move || writer.run());
+            .spawn(move || writer.run(flushing));
         let thread = thread.map_err(|error| {
+            flusher.stop();
             StoreError::new(
                 StoreErrorKind::Unavailable,
                 format!("the machine gives no thread for the writer: {error}"),
@@ -143,6 +152,7 @@ impl Engine {
             clock,
             directory_version,
             hub,
+            flusher,
             health,
             reads: Arc::new(Semaphore::new(READS_MAX)),
             epoch,
@@ -208,10 +218,17 @@ impl Engine {
             .await
             .map_err(|_| stopped())?;
         let reader = Arc::clone(&self.inner.reader);
+        let flusher = Arc::clone(&self.inner.flusher);
         let span = tracing::Span::current();
         let task = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            span.in_scope(|| read(reader.as_ref()).map_err(|error| read_failed(&error)))
+            let read = || {
+                let found = read(reader.as_ref())?;
+                // A batch is seen before it is durable.
+                flusher.wait_for_what_was_seen()?;
+                Ok(found)
+            };
+            span.in_scope(|| read().map_err(|error| read_failed(&error)))
         });
         task.await.unwrap_or_else(|_| {
             Err(ApiError::new(

@@ -7,6 +7,7 @@ mod chat_api;
 mod clock;
 mod directory;
 mod engine;
+mod flush;
 mod hub;
 mod keep;
 mod page;

@@ -194,6 +194,11 @@ impl Queue {
         self.filled.notify_all();
     }
 
+    /// Whether no command waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().commands.is_empty()
+    }
+
     /// Rows that wait.
     pub(crate) fn rows(&self) -> usize {
         self.lock().rows

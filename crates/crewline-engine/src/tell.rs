@@ -1,12 +1,12 @@
-//! Telling: the events of a batch that was committed, put together from what its decisions were made on.
+//! Telling: the events of a batch, put together from what its decisions were made on, and told once it is durable.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crewline_api::{EventKind, Payload, ReceiptState, Seq};
 use crewline_core::{
-    ChatNo, ChatRow, EventSource, LogRow, MessageBodies, MessageNo, MessageRow, MessageWords,
-    NewMessageRow, ParticipantNo, RecipientRow, State, assemble,
+    Changes, ChatNo, ChatRow, EventSource, LogRow, MessageBodies, MessageNo, MessageRow,
+    MessageWords, NewMessageRow, ParticipantNo, RecipientRow, State, assemble,
 };
 
 use crate::hub::Hub;
@@ -63,40 +63,64 @@ impl EventSource for Batch<'_> {
     }
 }
 
-/// Puts the events of followed logs into the ring, and wakes who follows them.
-pub(crate) fn tell(state: &State, hub: &Hub) {
-    if hub.is_idle() {
-        return;
-    }
-    let messages = state
-        .changes
-        .messages
-        .iter()
-        .map(|row| (row.message.no, row))
-        .collect();
-    let batch = Batch { state, messages };
-    let mut bodies = MessageBodies::new();
-    let mut encoded: BTreeMap<(MessageNo, EventKind), EncodedEvent> = BTreeMap::new();
-    let mut logs: BTreeMap<ParticipantNo, Told> = BTreeMap::new();
-    for row in &state.changes.log {
-        if !logs.contains_key(&row.participant) && !hub.is_followed(row.participant) {
-            continue;
+/// The events of a batch, ready to be told once it is durable.
+#[derive(Default)]
+pub(crate) struct Telling {
+    logs: BTreeMap<ParticipantNo, Told>,
+}
+
+impl Telling {
+    /// Puts together the events of logs that are followed.
+    pub(crate) fn prepare(state: &State, hub: &Hub) -> Self {
+        let mut logs: BTreeMap<ParticipantNo, Told> = BTreeMap::new();
+        if hub.is_idle() {
+            return Self { logs };
         }
-        let told = logs.entry(row.participant).or_insert_with(|| Told {
-            events: Vec::new(),
-            rows: 0,
-            head: 0,
-        });
-        told.rows += 1;
-        told.head = row.seq;
-        told.events
-            .extend(encode(row, &batch, &mut bodies, &mut encoded));
+        let messages = state
+            .changes
+            .messages
+            .iter()
+            .map(|row| (row.message.no, row))
+            .collect();
+        let batch = Batch { state, messages };
+        let mut bodies = MessageBodies::new();
+        let mut encoded: BTreeMap<(MessageNo, EventKind), EncodedEvent> = BTreeMap::new();
+        for row in &state.changes.log {
+            if !logs.contains_key(&row.participant) && !hub.is_followed(row.participant) {
+                continue;
+            }
+            let told = logs.entry(row.participant).or_insert_with(|| Told {
+                events: Vec::new(),
+                rows: 0,
+                head: 0,
+            });
+            told.rows += 1;
+            told.head = row.seq;
+            told.events
+                .extend(encode(row, &batch, &mut bodies, &mut encoded));
+        }
+        Self { logs }
     }
-    for (participant, told) in logs {
-        // One that could not be put together leaves a gap, wherever it stands: then the store is asked.
-        let whole = told.events.len() == told.rows;
-        let events = if whole { told.events } else { Vec::new() };
-        hub.publish(participant, events, told.head);
+
+    /// Puts the events into the ring, and wakes who follows the logs of these changes: the batch is durable.
+    ///
+    /// Who began to follow after the events were put together may have read the store before the batch was in it: so it
+    /// is woken too, and reads again.
+    pub(crate) fn publish(mut self, changes: &Changes, hub: &Hub) {
+        if hub.is_idle() {
+            return;
+        }
+        for row in &changes.log {
+            if !self.logs.contains_key(&row.participant) && hub.is_followed(row.participant) {
+                hub.publish(row.participant, Vec::new(), row.seq);
+            }
+        }
+        for (participant, told) in std::mem::take(&mut self.logs) {
+            // One that could not be put together leaves a gap, wherever it stands: then the store is asked.
+            let whole = told.events.len() == told.rows;
+            let events = if whole { told.events } else { Vec::new() };
+            hub.publish(participant, events, told.head);
+        }
     }
 }
 

@@ -1,7 +1,9 @@
-//! The writer: one thread, one store, batch after batch. Load, decide, write, and only then answer and tell.
+//! The writer: one thread, one store, batch after batch. Load, decide, write; the flusher makes it durable, tells and
+//! answers, while the next batch is decided.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crewline_api::{ApiError, ErrorCode, ReceiptState};
@@ -15,9 +17,10 @@ use tracing::{debug, error, info, warn};
 
 use crate::Clock;
 use crate::engine::{Health, stopped};
+use crate::flush::{Flusher, Written};
 use crate::hub::Hub;
 use crate::queue::{Pending, Queue, Work};
-use crate::tell::tell;
+use crate::tell::Telling;
 
 /// How often a batch is repeated when someone else wrote what it was decided on.
 const CONFLICTS_MAX: u32 = 20;
@@ -34,6 +37,7 @@ pub(crate) struct WriterLoop {
     pub(crate) writer: Box<dyn Writer>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) flusher: Arc<Flusher>,
     pub(crate) health: Arc<Health>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
@@ -44,7 +48,13 @@ pub(crate) struct WriterLoop {
 
 impl WriterLoop {
     /// Works until the queue is stopped and empty, or the store is lost.
-    pub(crate) fn run(mut self) {
+    pub(crate) fn run(mut self, flushing: JoinHandle<()>) {
+        self.work();
+        self.flusher.stop();
+        let _ = flushing.join();
+    }
+
+    fn work(&mut self) {
         loop {
             match self.queue.take(IDLE) {
                 Work::Batch(batch) => {
@@ -54,6 +64,8 @@ impl WriterLoop {
                 // Whoever waits for an act that is dropped is told that the server stops.
                 Work::Act(_) if self.health.is_lost() => {}
                 Work::Act(act) => {
+                    // What it answers may rest on the batch before.
+                    self.flusher.wait_until_idle();
                     act(self.writer.directory());
                     self.state = State::default();
                 }
@@ -61,10 +73,11 @@ impl WriterLoop {
                 Work::Keep(_) if !self.health.is_ready() => {}
                 // It changes nothing that `state` holds.
                 Work::Keep(step) => {
+                    self.flusher.wait_until_idle();
                     if let Err(failure) = step(self.writer.as_mut())
                         && failure.kind == StoreErrorKind::Lost
                     {
-                        self.lose(&failure);
+                        self.flusher.lose(&failure);
                     }
                 }
                 Work::Idle => self.probe(),
@@ -99,38 +112,45 @@ impl WriterLoop {
         }
         histogram!("crewline_batch_commands").record(batch.len() as f64);
         let commands: Vec<&Command> = batch.iter().map(|pending| &pending.command).collect();
-        let results = self.run_batch(&commands);
-        let tell = Instant::now();
+        let (results, mut written) = self.run_batch(&commands);
         for (pending, result) in batch.into_iter().zip(results) {
             if result.is_err() || tracing::enabled!(tracing::Level::DEBUG) {
                 pending.span.in_scope(|| log_outcome(self.batch, &result));
             }
-            // Who does not wait any more does not want to know.
-            let _ = pending.answer.send(result.map_err(hide_internal));
+            written
+                .answers
+                .push((pending, result.map_err(hide_internal)));
         }
-        histogram!("crewline_step_seconds", "step" => "answer")
-            .record(tell.elapsed().as_secs_f64());
+        self.flusher.wait_until_idle();
+        // One who is alone is answered by this thread: waking another one would only take time.
+        if written.answers.len() == 1 && self.queue.is_empty() {
+            self.flusher.finish(written);
+        } else {
+            self.flusher.give(written);
+        }
     }
 
-    fn run_batch(&mut self, commands: &[&Command]) -> Results {
+    /// Returns what becomes of each command once the rest is done.
+    fn run_batch(&mut self, commands: &[&Command]) -> (Results, Written) {
         let begun = Instant::now();
         for _ in 0..CONFLICTS_MAX {
             if begun.elapsed() > CONFLICTS_TIME_MAX {
                 break;
             }
             if self.health.is_lost() {
-                return commands.iter().map(|_| Err(stopped())).collect();
+                return without_change(commands, &stopped());
             }
             let result = catch_unwind(AssertUnwindSafe(|| self.try_batch(commands)));
             let failure = match result {
-                Ok(Ok(results)) => {
+                Ok(Ok(done)) => {
                     self.set_ready();
-                    return results;
+                    return done;
                 }
                 Ok(Err(failure)) => failure,
                 // The panic hook has logged what happened, and where.
                 Err(_) => {
                     self.writer.abort();
+                    self.flusher.gave_up(self.batch);
                     StoreError::new(StoreErrorKind::Refused, "a decision panicked")
                 }
             };
@@ -147,24 +167,30 @@ impl WriterLoop {
             "the store was written by someone else {CONFLICTS_MAX} times in a row; the batch is given up"
         );
         let busy = ApiError::new(ErrorCode::Busy, "The store is busy. Try again in a moment.");
-        commands.iter().map(|_| Err(busy.clone())).collect()
+        without_change(commands, &busy)
     }
 
     /// One of the batch is what the store refuses: alone it fails alone.
-    fn one_by_one(&mut self, commands: &[&Command], failure: &StoreError) -> Results {
-        match commands {
-            [_] => vec![Err(ApiError::new(
-                ErrorCode::Internal,
-                failure.detail.clone(),
-            ))],
-            _ => commands
-                .iter()
-                .flat_map(|command| self.run_batch(&[*command]))
-                .collect(),
+    fn one_by_one(&mut self, commands: &[&Command], failure: &StoreError) -> (Results, Written) {
+        if let [_] = commands {
+            let error = ApiError::new(ErrorCode::Internal, failure.detail.clone());
+            return without_change(commands, &error);
         }
+        let mut all = Vec::new();
+        for command in commands {
+            let (results, written) = self.run_batch(&[*command]);
+            // Each is durable before the next begins: that of the batch is then one answer like that of others.
+            self.flusher.wait_until_idle();
+            self.flusher.finish(written);
+            all.extend(results);
+        }
+        if self.health.is_lost() {
+            return without_change(commands, &stopped());
+        }
+        (all, Written::default())
     }
 
-    fn fail(&mut self, commands: &[&Command], failure: &StoreError) -> Results {
+    fn fail(&mut self, commands: &[&Command], failure: &StoreError) -> (Results, Written) {
         let error = match failure.kind {
             StoreErrorKind::Full => ApiError::new(
                 ErrorCode::StorageFull,
@@ -176,21 +202,14 @@ impl WriterLoop {
             ),
         };
         if failure.kind == StoreErrorKind::Lost {
-            self.lose(failure);
+            self.flusher.lose(failure);
         } else if self.health.set(Some(error.clone())) {
             error!(error = %failure, "the store does not take writes");
         }
-        commands.iter().map(|_| Err(error.clone())).collect()
+        without_change(commands, &error)
     }
 
-    /// Before anyone is answered: nothing may be taken, and nothing written, after this.
-    fn lose(&self, failure: &StoreError) {
-        self.queue.stop();
-        self.health.lose();
-        error!(error = %failure, "what was written may not be durable; the server stops");
-    }
-
-    fn try_batch(&mut self, commands: &[&Command]) -> Result<Results, StoreError> {
+    fn try_batch(&mut self, commands: &[&Command]) -> Result<(Results, Written), StoreError> {
         let begun = Instant::now();
         self.batch += 1;
         if !self.writer.begin()? {
@@ -200,32 +219,62 @@ impl WriterLoop {
         let loaded = Instant::now();
         let results = self.decide(commands);
         let decided = Instant::now();
+        let mut written = Written::default();
         if self.state.changes.is_empty() {
             self.writer.abort();
+            self.state.end_batch();
         } else {
-            let batch = u128::from(self.clock.random()) << 64 | u128::from(self.clock.random());
-            self.writer.commit(&self.state.changes, BatchId(batch))?;
+            written = self.write()?;
         }
-        let written = Instant::now();
         debug!(
             batch = self.batch,
             commands = commands.len(),
             load_us = (loaded - begun).as_micros() as u64,
             decide_us = (decided - loaded).as_micros() as u64,
-            commit_us = (written - decided).as_micros() as u64,
-            "a batch is durable"
+            write_us = decided.elapsed().as_micros() as u64,
+            "a batch is written"
         );
-        tell(&self.state, &self.hub);
-        count(&self.state.end_batch());
+        for (step, time) in [("load", loaded - begun), ("decide", decided - loaded)] {
+            histogram!("crewline_step_seconds", "step" => step).record(time.as_secs_f64());
+        }
+        Ok((results, written))
+    }
+
+    /// Writes what was decided. All but the last step is done while the batch before is being flushed.
+    fn write(&mut self) -> Result<Written, StoreError> {
+        let begun = Instant::now();
+        self.writer.save(&self.state.changes)?;
+        let telling = Telling::prepare(&self.state, &self.hub);
+        let saved = Instant::now();
+        self.flusher.wait_until_idle();
+        if self.health.is_lost() {
+            self.writer.abort();
+            return Err(StoreError::new(
+                StoreErrorKind::Lost,
+                "the batch before is not durable",
+            ));
+        }
+        let waited = Instant::now();
+        let batch = u128::from(self.clock.random()) << 64 | u128::from(self.clock.random());
+        self.flusher.writes(self.batch);
+        let flush = self
+            .writer
+            .write(BatchId(batch))
+            .inspect_err(|_| self.flusher.gave_up(self.batch))?;
         for (step, time) in [
-            ("load", loaded - begun),
-            ("decide", decided - loaded),
-            ("commit", written - decided),
-            ("tell", written.elapsed()),
+            ("save", saved - begun),
+            ("wait", waited - saved),
+            ("write", waited.elapsed()),
         ] {
             histogram!("crewline_step_seconds", "step" => step).record(time.as_secs_f64());
         }
-        Ok(results)
+        Ok(Written {
+            no: self.batch,
+            flush,
+            changes: self.state.end_batch(),
+            telling,
+            answers: Vec::new(),
+        })
     }
 
     /// Loads in three steps: what never changes, the locks, what changes.
@@ -267,6 +316,12 @@ impl WriterLoop {
     }
 }
 
+/// Everybody is answered the same, and nothing was written.
+fn without_change(commands: &[&Command], error: &ApiError) -> (Results, Written) {
+    let results = commands.iter().map(|_| Err(error.clone())).collect();
+    (results, Written::default())
+}
+
 /// A fault of the house is logged with what is known, and told to the caller without it.
 fn log_outcome(batch: u64, result: &Result<Answer, ApiError>) {
     match result {
@@ -287,7 +342,8 @@ fn hide_internal(error: ApiError) -> ApiError {
     }
 }
 
-fn count(changes: &Changes) {
+/// Counts what has become durable.
+pub(crate) fn count(changes: &Changes) {
     let new = |state: ReceiptState| {
         let at_now = |row: &&crewline_core::LogRow| match state {
             ReceiptState::Accepted => false,

@@ -15,7 +15,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, MAIN_DB};
 
-use crate::connection::{connect, poll_for_locks};
+use crate::connection::{WriteConnection, connect, poll_for_locks};
 use crate::error::Place;
 use crate::options::Options;
 use crate::wal::Wal;
@@ -38,16 +38,16 @@ impl Checkpointer {
     pub(crate) fn start(
         place: &Place,
         options: &Options,
-        writer: &mut Connection,
+        writer: &mut WriteConnection,
     ) -> Result<Self, StoreError> {
-        let wal = Arc::new(Wal::new(options.checkpoint_pages));
+        let wal = Arc::new(Wal::new(options.checkpoint_pages, writer.lost()));
         let doing = "starting the checkpointer";
         let mut connection = connect(place, options).map_err(|fault| place.error(doing, fault))?;
         connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
             .map_err(|error| place.error(doing, error))?;
         poll_for_locks(&mut connection, READERS_MAX).map_err(|fault| place.error(doing, fault))?;
-        watch(writer, &wal).map_err(|error| place.error(doing, error))?;
+        watch(writer.sql_mut(), &wal).map_err(|error| place.error(doing, error))?;
         let (shared, place_of_thread) = (Arc::clone(&wal), place.clone());
         let thread = std::thread::Builder::new()
             .name("crewline-checkpointer".to_owned())
@@ -199,7 +199,7 @@ mod tests {
             .execute_batch("CREATE TABLE rows (bytes BLOB)")
             .unwrap();
         let mover = connect(&place, &options).unwrap();
-        let wal = Arc::new(Wal::new(options.checkpoint_pages));
+        let wal = Arc::new(Wal::new(options.checkpoint_pages, Arc::default()));
         watch(&mut writer, &wal).unwrap();
         Bench {
             wal,

@@ -1,5 +1,7 @@
 //! Connections: how each kind is set up, and the one that writes.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crewline_core::{DirectoryError, StoreError, StoreErrorKind};
@@ -7,6 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Fault, Place};
+use crate::log_file::LogFile;
 use crate::options::Options;
 
 /// The WAL's file is cut back to this when it begins anew.
@@ -124,12 +127,16 @@ impl<F: Into<Fault>> From<F> for Refusal {
 /// A connection that writes, in transactions that take the lock at once.
 pub(crate) struct WriteConnection {
     connection: Connection,
+    /// Where batches are flushed beside the connection, the file to be flushed.
+    log_file: Option<Arc<LogFile>>,
+    /// Whether SQLite does not wait for the disk at the end of a transaction now.
+    leaves_flushing: bool,
     /// Dropped after the connection.
     place: Place,
     /// Whether an act on this connection changed participants: the engine may hold them.
     participants_changed: bool,
     /// Whether an fsync failed: then nothing is ever called durable again.
-    lost: bool,
+    lost: Arc<AtomicBool>,
 }
 
 impl WriteConnection {
@@ -140,10 +147,25 @@ impl WriteConnection {
             .pragma_update_and_check(None, "journal_size_limit", WAL_KEPT_BYTES, |_| Ok(()))?;
         Ok(Self {
             connection,
+            log_file: None,
+            leaves_flushing: false,
             place,
             participants_changed: false,
-            lost: false,
+            lost: Arc::default(),
         })
+    }
+
+    /// Makes ready for [`begin_batch`](Self::begin_batch). The log must be there: the connection has read something.
+    pub(crate) fn open_log_file(&mut self) -> Result<(), StoreError> {
+        let file = LogFile::open(self.place.clone(), self.lost())
+            .map_err(|error| self.place.io_error("opening the write-ahead log", &error))?;
+        self.log_file = Some(Arc::new(file));
+        Ok(())
+    }
+
+    /// Is set when an fsync has failed.
+    pub(crate) fn lost(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.lost)
     }
 
     pub(crate) fn sql(&self) -> &Connection {
@@ -160,7 +182,7 @@ impl WriteConnection {
 
     /// Whether an fsync has failed.
     pub(crate) fn is_lost(&self) -> bool {
-        self.lost
+        self.lost.load(Ordering::Acquire)
     }
 
     /// Whether participants changed since this was last asked.
@@ -173,9 +195,18 @@ impl WriteConnection {
         self.participants_changed = true;
     }
 
-    /// Begins a transaction, with the lock to write.
+    /// Begins a transaction, with the lock to write. It ends with [`commit`](Self::commit).
     pub(crate) fn begin(&mut self, doing: &str) -> Result<(), StoreError> {
-        if self.lost {
+        self.begin_leaving(false, doing)
+    }
+
+    /// Begins a transaction that ends with [`write`](Self::write), and does not wait for the disk there.
+    pub(crate) fn begin_batch(&mut self, doing: &str) -> Result<(), StoreError> {
+        self.begin_leaving(self.log_file.is_some(), doing)
+    }
+
+    fn begin_leaving(&mut self, flushing: bool, doing: &str) -> Result<(), StoreError> {
+        if self.is_lost() {
             let detail = format!(
                 "{doing}: the disk of {} has failed to confirm an earlier write. Stop the server, check the disk, then \
                  `crewline db check` before starting again",
@@ -184,19 +215,45 @@ impl WriteConnection {
             return Err(StoreError::new(StoreErrorKind::Lost, detail));
         }
         self.rollback();
-        self.run("BEGIN IMMEDIATE")
-            .map_err(|fault| self.place.error(doing, fault))
+        let begun = self
+            .leave_flushing(flushing)
+            .and_then(|()| self.run("BEGIN IMMEDIATE"));
+        begun.map_err(|fault| self.place.error(doing, fault))
+    }
+
+    /// With `NORMAL` SQLite leaves to others when the log is flushed. It still flushes it before it begins anew, and
+    /// before pages of it are moved. Not inside of a transaction.
+    fn leave_flushing(&mut self, leave: bool) -> Result<(), Fault> {
+        if leave != self.leaves_flushing {
+            let level = if leave { "NORMAL" } else { "FULL" };
+            self.connection.pragma_update(None, "synchronous", level)?;
+            self.leaves_flushing = leave;
+        }
+        Ok(())
     }
 
     /// Ends the transaction; what it wrote is durable when this returns `Ok`, and not there after an error (unless it
     /// says [`StoreErrorKind::Lost`]).
     pub(crate) fn commit(&mut self, doing: &str) -> Result<(), StoreError> {
+        self.end(doing)
+    }
+
+    /// Ends the transaction of a batch; others see what it wrote, and it is durable once this file is flushed; where there
+    /// is none, it is durable.
+    pub(crate) fn write(&mut self, doing: &str) -> Result<Option<Arc<LogFile>>, StoreError> {
+        self.end(doing)?;
+        Ok(self.log_file.clone().filter(|_| self.leaves_flushing))
+    }
+
+    fn end(&mut self, doing: &str) -> Result<(), StoreError> {
         let done = self
             .run("COMMIT")
             .map_err(|fault| self.place.commit_error(doing, fault));
         if let Err(error) = &done {
-            self.lost |= error.kind == StoreErrorKind::Lost;
-            if self.lost {
+            if error.kind == StoreErrorKind::Lost {
+                self.lost.store(true, Ordering::Release);
+            }
+            if self.is_lost() {
                 leave_wal(&self.connection);
             }
             self.rollback();
@@ -255,7 +312,7 @@ mod tests {
         let mut main = WriteConnection::new(sql, place).unwrap();
         main.begin("writing").unwrap();
         main.commit("writing").unwrap();
-        main.lost = true;
+        main.lost.store(true, Ordering::Release);
         let error = main.begin("writing").unwrap_err();
         assert_eq!(error.kind, StoreErrorKind::Lost);
         assert!(error.detail.contains("check the disk"), "{}", error.detail);

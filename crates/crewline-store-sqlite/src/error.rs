@@ -133,6 +133,11 @@ impl Place {
         self.explain(kind, doing, error)
     }
 
+    /// What is said where the disk has not confirmed what was written.
+    pub(crate) fn lost(&self, doing: &str, error: &io::Error) -> StoreError {
+        self.explain(StoreErrorKind::Lost, doing, error)
+    }
+
     fn explain(&self, kind: StoreErrorKind, doing: &str, what: &dyn Display) -> StoreError {
         let path = self.shown.display();
         let detail = match kind {

@@ -5,8 +5,8 @@
 //! works on the file as a whole: backup, restore, check, shell.
 //!
 //! **Invariant:** no rule of Crewline is in here. The writer loads what it is asked for and writes what was decided, in
-//! one transaction with `synchronous=FULL`; when [`Writer::commit`](crewline_core::Writer::commit) returns, the batch is
-//! on the disk. Nothing is ever called durable after a failed fsync.
+//! one transaction; when the [`Flush`](crewline_core::Flush) of it has returned, the batch is on the disk. Nothing is ever
+//! called durable after a failed fsync.
 //!
 //! Ways of failing: every error names the file and says what to do. A full disk or a locked file leaves nothing behind,
 //! and the same writer goes on when there is room again; only [`StoreErrorKind::Lost`](crewline_core::StoreErrorKind::Lost)
@@ -23,6 +23,7 @@ mod in_use;
 mod keep;
 mod load;
 mod lock;
+mod log_file;
 mod meta;
 mod migration;
 mod open;

@@ -30,7 +30,10 @@ pub fn open(options: &Options) -> Result<Opened, StoreError> {
     let place = find(options)?;
     let lock = ServeLock::take(&place)?;
     let mut main = open_file(&place, options)?;
-    let checkpointer = Checkpointer::start(&place, options, main.sql_mut())?;
+    if options.synchronous_full {
+        main.open_log_file()?;
+    }
+    let checkpointer = Checkpointer::start(&place, options, &mut main)?;
     let forgotten = Arc::default();
     let reader = SqliteReader::open(
         &place,

@@ -3,7 +3,7 @@
 //! The writer tells after each commit how many pages it has, and gives way when the checkpointer needs a turn.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often the checkpointer looks for pages that are left over.
@@ -35,7 +35,7 @@ pub(crate) struct Wal {
     poked: AtomicBool,
     stopping: AtomicBool,
     /// Whether an fsync of the WAL failed: its pages are moved nowhere any more.
-    lost: AtomicBool,
+    lost: Arc<AtomicBool>,
     /// Whether the checkpointer wants the writer to wait.
     turn: AtomicBool,
     turn_over: Condvar,
@@ -44,14 +44,15 @@ pub(crate) struct Wal {
 }
 
 impl Wal {
-    /// `step`: from how many pages on the checkpointer is woken.
-    pub(crate) fn new(step: u32) -> Self {
+    /// `step`: from how many pages on the checkpointer is woken. `lost`: is set when nobody knows any more what of the WAL
+    /// is on the disk.
+    pub(crate) fn new(step: u32, lost: Arc<AtomicBool>) -> Self {
         Self {
             pages: Mutex::default(),
             poke: Condvar::new(),
             poked: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
-            lost: AtomicBool::new(false),
+            lost,
             turn: AtomicBool::new(false),
             turn_over: Condvar::new(),
             step: step.max(1),
@@ -163,11 +164,6 @@ impl Wal {
         self.stopping.load(Ordering::Acquire)
     }
 
-    /// Says that nobody knows what of the WAL is on the disk.
-    pub(crate) fn lose(&self) {
-        self.lost.store(true, Ordering::Release);
-    }
-
     /// Whether nobody knows what of the WAL is on the disk.
     pub(crate) fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Acquire)
@@ -190,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_step_worth_of_pages_wakes_the_checkpointer_at_once() {
-        let wal = Wal::new(10);
+        let wal = Wal::new(10, Arc::default());
         wal.note(9);
         assert!(!wal.poked.load(Ordering::Relaxed));
         wal.note(10);
@@ -201,7 +197,7 @@ mod tests {
 
     #[test]
     fn what_a_checkpoint_found_of_an_older_log_is_not_taken_for_this_one() {
-        let wal = Wal::new(10);
+        let wal = Wal::new(10, Arc::default());
         wal.note(30);
         let before = wal.pages();
         wal.note(2);
@@ -212,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_writer_waits_for_the_end_of_a_turn() {
-        let wal = Wal::new(10);
+        let wal = Wal::new(10, Arc::default());
         wal.give_way();
         wal.turn.store(true, Ordering::Release);
         std::thread::scope(|scope| {

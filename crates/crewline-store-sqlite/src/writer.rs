@@ -1,15 +1,15 @@
-//! The one writer: a batch is one transaction, and its commit one wait for the disk.
+//! The one writer: a batch is one transaction, and one wait for the disk, which may be in another thread.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crewline_core::needs::Wanted;
-use crewline_core::{BatchId, Changes, Directory, Pass, State, StoreError, Writer};
+use crewline_core::{BatchId, Changes, Directory, Flush, Pass, State, StoreError, Writer};
 use rusqlite::MAIN_DB;
 use rusqlite::wal::CheckpointMode;
 
 use crate::checkpointer::Checkpointer;
-use crate::connection::{WriteConnection, poll_for_locks};
+use crate::connection::{WriteConnection, leave_wal, poll_for_locks};
 use crate::error::Fault;
 use crate::keep;
 use crate::load::load;
@@ -50,9 +50,6 @@ impl SqliteWriter {
     fn fail(&mut self, error: StoreError) -> StoreError {
         self.main.rollback();
         self.seen = None;
-        if self.main.is_lost() {
-            self.checkpointer.wal().lose();
-        }
         error
     }
 
@@ -66,7 +63,7 @@ impl Writer for SqliteWriter {
     fn begin(&mut self) -> Result<bool, StoreError> {
         let doing = "beginning a batch";
         self.checkpointer.wal().give_way();
-        if let Err(error) = self.main.begin(doing) {
+        if let Err(error) = self.main.begin_batch(doing) {
             return Err(self.fail(error));
         }
         // With the lock held nobody can change anything between this look and the commit.
@@ -90,14 +87,18 @@ impl Writer for SqliteWriter {
         })
     }
 
+    fn save(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        save(self.main.sql(), changes).map_err(|fault| {
+            let error = self.main.place().error(WRITING, fault);
+            self.fail(error)
+        })
+    }
+
     /// The id of the batch is not written: whoever asks for it is in this process, and here a commit has either
     /// returned or the process has ended with it.
-    fn commit(&mut self, changes: &Changes, _batch: BatchId) -> Result<(), StoreError> {
-        if let Err(fault) = save(self.main.sql(), changes) {
-            let error = self.main.place().error(WRITING, fault);
-            return Err(self.fail(error));
-        }
-        self.main.commit(WRITING).map_err(|error| self.fail(error))
+    fn write(&mut self, _batch: BatchId) -> Result<Option<Flush>, StoreError> {
+        let file = self.main.write(WRITING).map_err(|error| self.fail(error))?;
+        Ok(file.map(|file| -> Flush { Box::new(move || file.flush(WRITING)) }))
     }
 
     fn abort(&mut self) {
@@ -146,6 +147,7 @@ impl Drop for SqliteWriter {
         self.main.rollback();
         self.checkpointer.stop();
         if self.main.is_lost() {
+            leave_wal(self.main.sql());
             return;
         }
         let soon = std::time::Duration::from_millis(100);

@@ -5,8 +5,8 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use crewline_core::needs::Wanted;
 use crewline_core::{
-    BatchId, Changes, Directory, MemoryStore, Opened, Pass, State, StoreError, StoreErrorKind,
-    Writer,
+    BatchId, Changes, Directory, Flush, MemoryStore, Opened, Pass, State, StoreError,
+    StoreErrorKind, Writer,
 };
 
 /// What the store is told.
@@ -23,8 +23,57 @@ pub(crate) struct Faults {
     /// While closed, no batch begins.
     gate: Mutex<bool>,
     opened: Condvar,
-    /// How many batches were committed.
+    /// How many batches were written.
     pub(crate) committed: Mutex<usize>,
+    /// How many batches were saved: decided, and not written yet.
+    pub(crate) saved: Mutex<usize>,
+    /// What the disk does.
+    pub(crate) disk: Disk,
+}
+
+/// A disk that takes as long as it is told to.
+#[derive(Default)]
+pub(crate) struct Disk {
+    state: Mutex<DiskState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct DiskState {
+    /// While it holds, no flush ends.
+    holds: bool,
+    /// Whether flushes fail.
+    fails: bool,
+    /// How many flushes have begun.
+    begun: usize,
+}
+
+impl Disk {
+    pub(crate) fn hold(&self) {
+        self.state.lock().unwrap().holds = true;
+    }
+
+    pub(crate) fn let_go(&self, fails: bool) {
+        let mut state = self.state.lock().unwrap();
+        (state.holds, state.fails) = (false, fails);
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn begun(&self) -> usize {
+        self.state.lock().unwrap().begun
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        let mut state = self.state.lock().unwrap();
+        state.begun += 1;
+        while state.holds {
+            state = self.changed.wait(state).unwrap();
+        }
+        if state.fails {
+            return Err(StoreError::new(StoreErrorKind::Lost, "as told"));
+        }
+        Ok(())
+    }
 }
 
 impl Faults {
@@ -83,7 +132,7 @@ impl Writer for FaultyWriter {
         self.inner.load(wanted, state)
     }
 
-    fn commit(&mut self, changes: &Changes, batch: BatchId) -> Result<(), StoreError> {
+    fn save(&mut self, changes: &Changes) -> Result<(), StoreError> {
         self.faults.always()?;
         if let Some(kind) = self.faults.commits.lock().unwrap().pop_front() {
             return Err(StoreError::new(kind, "as told"));
@@ -93,8 +142,15 @@ impl Writer for FaultyWriter {
         {
             return Err(StoreError::new(*kind, "SELECT secret FROM poison"));
         }
+        *self.faults.saved.lock().unwrap() += 1;
+        self.inner.save(changes)
+    }
+
+    fn write(&mut self, batch: BatchId) -> Result<Option<Flush>, StoreError> {
         *self.faults.committed.lock().unwrap() += 1;
-        self.inner.commit(changes, batch)
+        self.inner.write(batch)?;
+        let faults = Arc::clone(&self.faults);
+        Ok(Some(Box::new(move || faults.disk.flush())))
     }
 
     fn abort(&mut self) {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod fault;
+mod flush;
 mod follow;
 mod keep;
 mod queue;
