@@ -176,8 +176,10 @@ pub mod close {
     pub const SILENT: u16 = 4002;
     /// The server could not go on with this session: its store cannot be read now.
     pub const TROUBLE: u16 = 4003;
-    /// Signed out, revoked or disabled, or no longer a watcher.
+    /// Signed out, revoked or disabled.
     pub const REVOKED: u16 = 4100;
+    /// The caller does not watch this participant any more. Its credentials are as good as before.
+    pub const UNWATCHED: u16 = 4101;
     /// What the client said is no frame of this protocol: not JSON, binary, no hello, an ack of what was not sent.
     pub const PROTOCOL: u16 = 4110;
     /// The hello was refused; the frame `error` before it says why.

@@ -109,7 +109,7 @@ fn of_the_server() -> [Frame; 4] {
 }
 
 /// What a session may be closed with.
-const CLOSES: [(u16, &str); 8] = [
+const CLOSES: [(u16, &str); 9] = [
     (
         close::STOPPING,
         "The server stops. Come back, after the delay in the reason.",
@@ -128,7 +128,11 @@ const CLOSES: [(u16, &str); 8] = [
     ),
     (
         close::REVOKED,
-        "Signed out, revoked or disabled, or no longer a watcher. Do not come back with the same credentials.",
+        "Signed out, revoked or disabled. Do not come back with the same credentials.",
+    ),
+    (
+        close::UNWATCHED,
+        "The caller does not watch this participant any more, and may not read its log; the credentials are good. Do not come back to this log before an administrator has made the caller a watcher again.",
     ),
     (
         close::PROTOCOL,

@@ -108,13 +108,26 @@ async fn open(args: &ListenArgs, client: &Client) -> Result<Session, Failure> {
     session.connect().await.map_err(|error| fail(&error))
 }
 
+/// Why a session that was open has ended. A log that was seen and is not seen any more was watched: the token is good,
+/// and another one is no remedy.
+fn ended(error: &Error, args: &ListenArgs, client: &Client) -> Failure {
+    let failure = failure(error, client);
+    if error.code != ErrorCode::NotFound {
+        return failure;
+    }
+    failure.remedy(format!(
+        "crewline user watch USER {}   (on the server; whoever listens may read this log again)",
+        args.participant
+    ))
+}
+
 async fn listen(
     args: &ListenArgs,
     client: &Client,
     session: &mut Session,
     out: &mut Output,
 ) -> Result<(), Failure> {
-    let fail = |error: Error| failure(&error, client);
+    let fail = |error: Error| ended(&error, args, client);
     loop {
         let events = session.next().await.map_err(fail)?;
         print(&events, args, out)?;

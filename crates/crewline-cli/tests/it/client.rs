@@ -107,6 +107,26 @@ fn the_trait_of_the_origin_works_over_the_wire() {
 }
 
 #[test]
+fn a_session_on_a_log_that_is_watched_no_more_ends_and_the_own_one_goes_on() {
+    let world = World::with_users(&["alice", "dora"]);
+    let (scada, dora, server) = (world.external("scada"), world.user("dora"), world.serve());
+    world.run(&["user", "watch", "dora", "scada"]).ok();
+    let (sender, watcher) = (client(&server.url, &scada), client(&server.url, &dora));
+    Runtime::new().unwrap().block_on(async {
+        let participant = "scada".parse().unwrap();
+        let watching = watcher.session().participant(participant);
+        let mut watching = watching.connect().await.unwrap();
+        let mut own = watcher.session().connect().await.unwrap();
+        world.run(&["user", "unwatch", "dora", "scada"]).ok();
+        let error = watching.next().await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::NotFound, "{error}");
+        assert!(error.detail.contains("(4101)"), "{error}");
+        sender.send(message("dora", "Yours")).await.unwrap();
+        assert_eq!(own.next().await.unwrap().len(), 1);
+    });
+}
+
+#[test]
 fn a_stream_that_is_asked_again_elsewhere_begins_behind_what_was_confirmed() {
     let world = World::with_users(&["alice"]);
     let (sender, alice, server) = (world.external("scada"), world.user("alice"), world.serve());

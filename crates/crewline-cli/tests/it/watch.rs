@@ -109,11 +109,14 @@ fn a_dispatcher_watches_a_system_until_the_administrator_ends_it() {
     sessions(&server, 0);
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     let done = listener.end().failed(1);
-    assert!(
-        done.err.contains("do not watch this participant any more"),
-        "{}",
-        done.err
-    );
+    for word in [
+        "do not watch this participant any more",
+        "(4101)",
+        "try: crewline user watch USER scada",
+    ] {
+        assert!(done.err.contains(word), "{word}: {}", done.err);
+    }
+    assert!(!done.err.contains("CREWLINE_TOKEN"), "{}", done.err);
     assert_eq!(server.get(log, &dora).0, 404);
     server.stop().ok();
 }

@@ -26,6 +26,11 @@ pub(super) fn meaning(frame: Option<&CloseFrame>) -> Lost {
     }
     Lost::Never(match code {
         close::REVOKED => Error::new(ErrorCode::Unauthenticated, why),
+        // What a call for this log is answered from now on.
+        close::UNWATCHED => Error::new(
+            ErrorCode::NotFound,
+            format!("{why}. An administrator can make you a watcher again; your token is good"),
+        ),
         close::TOO_LARGE => Error::new(ErrorCode::TooLarge, why),
         _ => Error::wrong_server(format!(
             "{why}: this client and the server do not understand each other; upgrade the older of them"
@@ -61,6 +66,7 @@ mod tests {
         }
         for (code, word) in [
             (4100, ErrorCode::Unauthenticated),
+            (4101, ErrorCode::NotFound),
             (4110, ErrorCode::WrongServer),
             (4199, ErrorCode::WrongServer),
             (1009, ErrorCode::TooLarge),

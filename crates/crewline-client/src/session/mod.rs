@@ -173,7 +173,8 @@ impl SessionBuilder {
 ///
 /// A lost connection is made again, after a pause that grows and is never in step with others', and resumes behind the
 /// last event that came: nothing is skipped and nothing is given out twice. What ends a session for good is told by
-/// [`Session::next`]: credentials that are not known any more, a log that was replaced
+/// [`Session::next`]: credentials that are not known any more, another's log that is watched no more
+/// ([`crewline_api::ErrorCode::NotFound`]; the credentials are good), a log that was replaced
 /// ([`crewline_api::ErrorCode::EpochChanged`]: the server's store was restored from a backup. Load anew what you hold,
 /// and begin another session from the head or the start of the log).
 ///

@@ -368,7 +368,7 @@ impl Session {
     async fn end(&mut self, end: End) -> Over {
         match end {
             End::Revoked => return Over::Close(close::REVOKED, REVOKED.to_owned()),
-            End::Unwatched => return Over::Close(close::REVOKED, UNWATCHED.to_owned()),
+            End::Unwatched => return Over::Close(close::UNWATCHED, UNWATCHED.to_owned()),
             End::Stopping => {}
         }
         let answer = async {

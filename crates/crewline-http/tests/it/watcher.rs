@@ -436,7 +436,7 @@ async fn a_watcher_follows_by_the_socket_and_confirms_nothing_there() {
         let (mut own, _) = Wire::open(&rig, "bob-token", json!({})).await;
         unwatch(&rig, "bob", watched).await;
         let closed = wire.closed().await;
-        assert_eq!(closed.code, 4100);
+        assert_eq!(closed.code, 4101);
         assert_eq!(closed.reason, "You do not watch this participant any more.");
         assert_eq!(rig.events("scada-token", "").await["head"], 0, "{watched}");
         rig.send(&["bob"], "Mine").await;
