@@ -20,7 +20,7 @@ use crate::support::{PATIENCE, Server, World};
 #[expect(dead_code, reason = "its own main is not called here")]
 mod receipts;
 
-fn client(url: &str, token: &str) -> Client {
+pub(crate) fn client(url: &str, token: &str) -> Client {
     let client = Client::builder(url, token).patience(Duration::from_mins(5));
     client.build().unwrap()
 }

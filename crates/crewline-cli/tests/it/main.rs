@@ -14,6 +14,7 @@ mod limits;
 mod listen;
 mod proxy;
 mod restore;
+mod restore_socket;
 mod send;
 mod serve;
 mod support;
