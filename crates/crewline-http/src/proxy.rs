@@ -4,7 +4,7 @@
 //! `Forwarded` (RFC 7239) is not read: a proxy that does not know it passes on what the caller wrote there.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use axum::extract::ConnectInfo;
@@ -88,12 +88,23 @@ pub(crate) fn is_https(parts: &Parts, settings: &Settings) -> bool {
     settings.secure_cookie || (peer(parts).is_some_and(trusts) && said_https(&parts.headers))
 }
 
+/// An address as it is counted. Of IPv6 the network: a household has more addresses than one could count.
+pub(crate) fn counted(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
 fn peer(parts: &Parts) -> Option<IpAddr> {
     let info = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     info.map(|info| info.0.ip())
 }
 
-fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
+pub(crate) fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
     trusted.iter().any(|network| network.contains(address))
 }
 

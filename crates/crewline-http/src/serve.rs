@@ -25,7 +25,7 @@ use tower::Service as _;
 
 use crate::app::Edge;
 use crate::tls::{self, Tls};
-use crate::{App, router};
+use crate::{App, proxy, router};
 
 /// How long a connection may take to send the head of its next request, or rest between two.
 const HEAD_WAIT: Duration = Duration::from_secs(75);
@@ -144,7 +144,8 @@ async fn secured(stream: TcpStream, peer: SocketAddr, tls: Tls, edge: Edge, rout
     let stopping = edge.stopping.clone();
     let stream = {
         // What only the handshake needs is given back after it: most connections rest for most of their time.
-        let handshake = Box::pin(tls.secure(stream, peer, || edge.request_ids.next()));
+        let many = proxy::is_trusted(peer.ip(), &edge.settings.trusted_proxies);
+        let handshake = Box::pin(tls.secure(stream, (peer, many), || edge.request_ids.next()));
         tokio::select! {
             stream = handshake => stream,
             () = stopping.cancelled() => None,

@@ -1,10 +1,12 @@
 //! How often a wrong password may be tried: counted for each user and each address, over the last minute.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crewline_api::{ParticipantId, Timestamp};
+
+use crate::proxy::counted;
 
 /// Over which time wrong passwords count.
 const WINDOW_MS: i64 = 60_000;
@@ -16,20 +18,14 @@ const REMEMBERED_MAX: usize = 10_000;
 pub(crate) enum Tried {
     /// The user whose password was tried, existing or not.
     User(ParticipantId),
-    /// Where the attempt came from. Of IPv6 the network: a household has more addresses than one could count.
+    /// Where the attempt came from, as it is counted.
     Address(IpAddr),
 }
 
 impl Tried {
     /// An address as it is counted.
     pub(crate) fn address(address: IpAddr) -> Self {
-        Self::Address(match address.to_canonical() {
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-            }
-            v4 @ IpAddr::V4(_) => v4,
-        })
+        Self::Address(counted(address))
     }
 }
 

@@ -6,6 +6,7 @@
 mod certificate;
 mod files;
 mod handshake;
+mod places;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -80,11 +81,12 @@ impl Tls {
         Ok(identity)
     }
 
-    /// Speaks TLS on a connection. None: there was no handshake, and the connection is closed.
+    /// Speaks TLS on a connection. None: there was no handshake, and the connection is closed. `many` says that the peer
+    /// is a proxy behind which many stand.
     pub(crate) async fn secure(
         &self,
         stream: TcpStream,
-        peer: SocketAddr,
+        (peer, many): (SocketAddr, bool),
         request_id: impl FnOnce() -> String,
     ) -> Option<Box<TlsStream<TcpStream>>> {
         let config = Arc::clone(
@@ -96,7 +98,7 @@ impl Tls {
         );
         self.0
             .handshakes
-            .secure(stream, peer, config, request_id)
+            .secure(stream, (peer, many), config, request_id)
             .await
     }
 }

@@ -1,8 +1,9 @@
 //! Certificates for tests, and a client that speaks TLS and HTTP/1.1 on one connection for as long as a test wants.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
@@ -90,8 +91,29 @@ impl Line {
         Self::try_open(server, authority, rustls::ALL_VERSIONS, &["http/1.1"]).unwrap()
     }
 
+    /// Opens one from another address of this machine; it fails where nothing is heard for so long.
+    pub(crate) fn open_from(
+        own: IpAddr,
+        patience: Duration,
+        server: &Server,
+        authority: &Authority,
+    ) -> std::io::Result<Self> {
+        let (stream, protocols) = (tcp_from(own, server), ["http/1.1"]);
+        stream.set_read_timeout(Some(patience))?;
+        Self::secure(stream, authority, rustls::ALL_VERSIONS, &protocols)
+    }
+
     pub(crate) fn try_open(
         server: &Server,
+        authority: &Authority,
+        versions: &[&'static SupportedProtocolVersion],
+        protocols: &[&str],
+    ) -> std::io::Result<Self> {
+        Self::secure(tcp(server), authority, versions, protocols)
+    }
+
+    fn secure(
+        stream: TcpStream,
         authority: &Authority,
         versions: &[&'static SupportedProtocolVersion],
         protocols: &[&str],
@@ -108,7 +130,7 @@ impl Line {
             .collect();
         let name = ServerName::try_from("127.0.0.1").unwrap();
         let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-        let mut line = Self(StreamOwned::new(connection, tcp(server)));
+        let mut line = Self(StreamOwned::new(connection, stream));
         while line.0.conn.is_handshaking() {
             line.0.conn.complete_io(&mut line.0.sock)?;
         }
@@ -155,5 +177,21 @@ pub(crate) fn tcp(server: &Server) -> TcpStream {
     let address = server.url.split("://").nth(1).unwrap();
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// A bare connection from another address of this machine.
+fn tcp_from(own: IpAddr, server: &Server) -> TcpStream {
+    let address: SocketAddr = server.url.split("://").nth(1).unwrap().parse().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let stream = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from((own, 0))).unwrap();
+        socket.connect(address).await.unwrap().into_std().unwrap()
+    });
+    stream.set_nonblocking(false).unwrap();
     stream
 }

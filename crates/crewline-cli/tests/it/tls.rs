@@ -1,6 +1,7 @@
 //! TLS as clients and operators see it: certificates of a private authority, a real client, and files that change.
 
 use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::authority::{Authority, FLAGS, Line, Made, tcp};
@@ -216,6 +217,73 @@ fn connections_that_say_nothing_or_nonsense_hold_nobody_up() {
         start.elapsed() < Duration::from_secs(5),
         "handshakes under way are not waited for"
     );
+}
+
+/// Handshakes that begin and do not go on.
+fn half_open(server: &Server, count: usize) -> Vec<TcpStream> {
+    let begin = |_| {
+        let mut stream = tcp(server);
+        stream.write_all(&[0x16, 3, 1, 2, 0, 1]).unwrap();
+        stream
+    };
+    (0..count).map(begin).collect()
+}
+
+/// Waits until so many handshakes have begun; asked by a line that is there already.
+fn until_begun(line: &mut Line, count: usize) {
+    until("the handshakes have begun", || {
+        let metrics = line.get("/metrics");
+        let open = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("crewline_tls_handshakes_open "));
+        open.is_some_and(|open| open.parse::<f64>().unwrap() >= count as f64)
+    });
+}
+
+/// Whether one from this address gets in at once: long before any of those that are open is late.
+fn gets_in(own: [u8; 4], server: &Server, authority: &Authority) -> bool {
+    Line::open_from(own.into(), Duration::from_secs(3), server, authority).is_ok()
+}
+
+#[test]
+fn one_host_that_leaves_its_handshakes_open_does_not_hold_up_another() {
+    /// More than there are places for handshakes.
+    const MANY: usize = 1_100;
+    let (_world, authority, _, server) = secured();
+    crate::support::raise_open_files(MANY as u64 + 200);
+    let mut line = Line::open(&server, &authority);
+    let _held = half_open(&server, MANY);
+    until_begun(&mut line, MANY);
+    assert!(gets_in([127, 0, 0, 2], &server, &authority));
+    assert!(
+        !line.get("/metrics").contains("outcome=\"late\""),
+        "all of them were open still"
+    );
+    server.stop().ok();
+}
+
+#[test]
+fn a_trusted_proxy_has_more_handshakes_open_than_another_address() {
+    let (world, authority, _, server) = secured();
+    let gets_in_beside = |server: &Server, held: usize| {
+        let mut line = Line::open(server, &authority);
+        let _held = half_open(server, held);
+        until_begun(&mut line, held);
+        gets_in([127, 0, 0, 1], server, &authority)
+    };
+    assert!(gets_in_beside(&server, 50));
+    assert!(
+        !gets_in_beside(&server, 100),
+        "one address is held to its own places"
+    );
+    server.stop().ok();
+    world.write(
+        "crewline.toml",
+        "[http]\ntrustedProxies = [\"127.0.0.1\"]\n",
+    );
+    let server = world.serve_with(&FLAGS);
+    assert!(gets_in_beside(&server, 100), "many stand behind a proxy");
+    server.stop().ok();
 }
 
 #[test]

@@ -1,23 +1,22 @@
 //! From an accepted connection to one that speaks TLS: one after the other, each for itself, and none for long.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crewline_api::{ApiError, ErrorCode, Problem};
-use metrics::{counter, describe_counter};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
 use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::places::Places;
+
 /// From the connection to the end of the handshake, the wait for a free place included.
 const WAIT: Duration = Duration::from_secs(10);
-/// Handshakes under way at once: each is work for a core, and may hold up to 64 KiB.
-const AT_ONCE: usize = 1024;
 /// What a connection may hold of answers that its client does not take. Two records of TLS: one is on its way while
 /// the next one is made.
 const BUFFER_BYTES: usize = 32 * 1024;
@@ -27,36 +26,59 @@ const HANDSHAKE_RECORD: u8 = 0x16;
 const PLAIN_BYTES_MAX: usize = 64 * 1024;
 
 const HANDSHAKES: &str = "crewline_tls_handshakes_total";
+const OPEN: &str = "crewline_tls_handshakes_open";
 
 pub(super) fn describe_metrics() {
     describe_counter!(
         HANDSHAKES,
         "Handshakes of TLS, by outcome: done, failed, late (not done in 10 s), plain (the client spoke no TLS)"
     );
+    describe_gauge!(
+        OPEN,
+        "Handshakes of TLS that have begun and are not done, those that wait for a place among them"
+    );
 }
 
-/// The places for handshakes.
+/// A handshake that has begun; dropping it says that it is over.
+struct Begun;
+
+impl Begun {
+    fn new() -> Self {
+        gauge!(OPEN).increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        gauge!(OPEN).decrement(1.0);
+    }
+}
+
+/// Does handshakes, not too many at once.
 pub(super) struct Handshakes {
-    free: Semaphore,
+    places: Places,
 }
 
 impl Handshakes {
     pub(super) fn new() -> Self {
         Self {
-            free: Semaphore::new(AT_ONCE),
+            places: Places::new(),
         }
     }
 
-    /// Speaks TLS on a connection. None: there was no handshake, and the connection is closed.
+    /// Speaks TLS on a connection. None: there was no handshake, and the connection is closed. `many` says that the peer
+    /// is a proxy behind which many stand.
     pub(super) async fn secure(
         &self,
         stream: TcpStream,
-        peer: SocketAddr,
+        (peer, many): (SocketAddr, bool),
         config: Arc<ServerConfig>,
         request_id: impl FnOnce() -> String,
     ) -> Option<Box<TlsStream<TcpStream>>> {
-        let outcome = match tokio::time::timeout(WAIT, self.shake(stream, config, request_id)).await
-        {
+        let address = (!many).then(|| peer.ip());
+        let shaking = self.shake(stream, address, config, request_id);
+        let outcome = match tokio::time::timeout(WAIT, shaking).await {
             Ok(Ok(Some(stream))) => {
                 counter!(HANDSHAKES, "outcome" => "done").increment(1);
                 return Some(stream);
@@ -81,6 +103,7 @@ impl Handshakes {
     async fn shake(
         &self,
         stream: TcpStream,
+        address: Option<IpAddr>,
         config: Arc<ServerConfig>,
         request_id: impl FnOnce() -> String,
     ) -> io::Result<Option<Box<TlsStream<TcpStream>>>> {
@@ -93,7 +116,8 @@ impl Handshakes {
             answer_plain(stream, &request_id()).await?;
             return Ok(None);
         }
-        let _place = self.free.acquire().await.map_err(io::Error::other)?;
+        let _begun = Begun::new();
+        let _place = self.places.take(address).await;
         let limit = |connection: &mut rustls::ServerConnection| {
             connection.set_buffer_limit(Some(BUFFER_BYTES));
         };
