@@ -149,12 +149,15 @@ pub struct Me {
     pub sessions: Vec<SessionView>,
 }
 
-/// Who watches a participant, sorted by id byte by byte.
+/// A page of those who watch a participant, sorted by id byte by byte.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Watchers {
-    /// The watchers, all of them.
+    /// The watchers.
     pub watchers: Vec<Watcher>,
+    /// What to pass as `after` for the next page; left out at the end.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next: Option<String>,
 }
 
 /// A user who may read another participant's log.

@@ -266,8 +266,14 @@ pub trait Reader: Send + Sync {
     /// Every user, sorted by id.
     fn users(&self) -> Result<Vec<UserRow>, StoreError>;
 
-    /// Who watches a participant, sorted by id. `None` where there is no such participant.
-    fn watchers(&self, participant: &ParticipantId) -> Result<Option<Vec<WatcherRow>>, StoreError>;
+    /// Who watches a participant, with an id after `after`, sorted by id byte by byte; at most `limit` of them. `None` where
+    /// there is no such participant.
+    fn watchers(
+        &self,
+        participant: &ParticipantId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Vec<WatcherRow>>, StoreError>;
 
     /// Those of these participants that a user watches, in the order given. Nobody watches itself.
     fn watched_among(

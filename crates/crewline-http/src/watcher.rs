@@ -1,8 +1,9 @@
 //! `PUT` and `DELETE /api/v1/participants/{id}/watchers/{userId}`, and the list of them: for administrators.
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
+use crewline_api::limits::PAGE_DEFAULT;
 use crewline_api::{ApiError, ParticipantId, Watcher, Watchers};
 
 use crate::answer::json;
@@ -11,7 +12,7 @@ use crate::auth::Caller;
 use crate::directory::refused;
 use crate::path::PathIds;
 use crate::problem::Answered;
-use crate::query::NoQuery;
+use crate::query::{NoQuery, Query};
 use crate::refusals::{CALLER, READ, WRITE, refusals};
 
 refusals!(WatchersRefusals: READ, [NotAllowed, NotFound]);
@@ -22,29 +23,43 @@ refusals!(WatchRefusals: CALLER, WRITE, [NotAllowed, NotFound]);
 /// For administrators: users of that role, and tokens of administration.
 #[utoipa::path(
     get, path = "/api/v1/participants/{id}/watchers", tag = "watchers",
-    params(("id" = ParticipantId, Path, description = "Who is watched; `me` is the user who calls")),
-    responses((status = 200, description = "The watchers, sorted by id", body = Watchers), WatchersRefusals)
+    params(
+        ("id" = ParticipantId, Path, description = "Who is watched; `me` is the user who calls"),
+        ("after" = Option<String>, Query, description = "The `next` of the page before", example = "dora"),
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "How many; 100 if left out"),
+    ),
+    responses((status = 200, description = "A page of watchers, sorted by id", body = Watchers), WatchersRefusals)
 )]
 pub(crate) async fn get_watchers(
     State(edge): State<Edge>,
     caller: Caller,
     PathIds(id): PathIds<String>,
-    _: NoQuery,
+    request: Request,
 ) -> Answered {
+    let (parts, _) = request.into_parts();
+    let mut query = Query::read(&parts, &["after", "limit"]);
+    let after = query.search("after");
+    let limit = query.limit(PAGE_DEFAULT);
+    query.finish()?;
     caller.must_administer()?;
     let id = read(&caller, &id)?;
-    let rows = edge
+    // One more is read than the page holds: it says that there is a next one.
+    let mut rows = edge
         .engine
-        .read(move |reader| reader.watchers(&id))
+        .read(move |reader| reader.watchers(&id, after.as_deref(), limit + 1))
         .await?
         .ok_or_else(ApiError::not_found)?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let last = rows.last().filter(|_| more);
+    let next = last.map(|row| row.id.to_string());
     let watchers = rows.into_iter().map(|row| Watcher {
         user_id: row.id,
         name: row.name,
         since: row.since,
     });
     let watchers = watchers.collect();
-    Ok(json(StatusCode::OK, &Watchers { watchers }))
+    Ok(json(StatusCode::OK, &Watchers { watchers, next }))
 }
 
 /// Make a user a watcher of a participant.

@@ -302,9 +302,14 @@ impl Reader for SqliteReader {
         self.read("reading the users", |reading| people::users(&reading.sql))
     }
 
-    fn watchers(&self, participant: &ParticipantId) -> Result<Option<Vec<WatcherRow>>, StoreError> {
+    fn watchers(
+        &self,
+        participant: &ParticipantId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Vec<WatcherRow>>, StoreError> {
         self.read("reading who watches a participant", |reading| {
-            watcher::of(&reading.sql, participant)
+            watcher::of(&reading.sql, participant, after, limit)
         })
     }
 

@@ -451,10 +451,15 @@ impl Reader for MemoryStore {
             .collect())
     }
 
-    fn watchers(&self, participant: &ParticipantId) -> Result<Option<Vec<WatcherRow>>, StoreError> {
+    fn watchers(
+        &self,
+        participant: &ParticipantId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Vec<WatcherRow>>, StoreError> {
         let data = self.lock();
         let no = data.ids.get(participant).copied();
-        Ok(no.map(|no| data.watchers(no)))
+        Ok(no.map(|no| data.watchers(no, after.unwrap_or_default(), limit)))
     }
 
     fn watched_among(

@@ -69,8 +69,13 @@ impl Data {
         ids
     }
 
-    /// Who watches a participant, sorted by id.
-    pub(super) fn watchers(&self, participant: ParticipantNo) -> Vec<WatcherRow> {
+    /// Who watches a participant, sorted by id. No id is empty: after it come all.
+    pub(super) fn watchers(
+        &self,
+        participant: ParticipantNo,
+        after: &str,
+        limit: usize,
+    ) -> Vec<WatcherRow> {
         let rows = self
             .watchers
             .iter()
@@ -84,6 +89,8 @@ impl Data {
             })
             .collect();
         watchers.sort_by(|a, b| a.id.cmp(&b.id));
+        watchers.retain(|watcher| watcher.id.as_str() > after);
+        watchers.truncate(limit);
         watchers
     }
 }

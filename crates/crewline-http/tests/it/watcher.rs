@@ -107,6 +107,42 @@ async fn administrators_alone_keep_watchers() {
 }
 
 #[tokio::test]
+async fn watchers_are_listed_a_page_at_a_time() {
+    let rig = Rig::start().await;
+    let list = "/api/v1/participants/scada/watchers";
+    for user in ["carol", "alice", "bob"] {
+        watch(&rig, user, "scada").await;
+    }
+    let (mut found, mut query, mut pages) = (Vec::new(), "?limit=2".to_owned(), 0);
+    loop {
+        let page = get(&rig, "admin-token", &format!("{list}{query}")).await;
+        let watchers = page["watchers"].as_array().unwrap();
+        assert!(watchers.len() <= 2, "{page}");
+        found.extend(watchers.iter().map(|watcher| watcher["userId"].clone()));
+        pages += 1;
+        match page["next"].as_str() {
+            Some(next) => query = format!("?limit=2&after={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(
+        (found, pages),
+        (vec![json!("alice"), json!("bob"), json!("carol")], 2)
+    );
+    let whole = get(&rig, "admin-token", &format!("{list}?limit=3")).await;
+    assert_eq!(
+        whole.get("next"),
+        None,
+        "a page that is just full is the last one"
+    );
+    for query in ["?limit=0", "?limit=1001", "?before=alice", "?after=%00"] {
+        let refused = call(&rig, Method::GET, "admin-token", &format!("{list}{query}")).await;
+        assert_eq!(refused.status, 422, "{query}");
+    }
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn who_does_not_exist_neither_watches_nor_is_watched() {
     let rig = Rig::start().await;
     let mut calls = Vec::new();

@@ -10,7 +10,12 @@ use crate::row;
 type Result<T> = std::result::Result<T, Fault>;
 
 /// Who watches a participant, by id.
-pub(super) fn of(sql: &Connection, participant: &ParticipantId) -> Result<Option<Vec<WatcherRow>>> {
+pub(super) fn of(
+    sql: &Connection,
+    participant: &ParticipantId,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Option<Vec<WatcherRow>>> {
     let mut known = sql.prepare_cached("SELECT no FROM participant WHERE id = ?1")?;
     let mut rows = known.query([participant.as_str()])?;
     let Some(row) = rows.next()? else {
@@ -19,9 +24,10 @@ pub(super) fn of(sql: &Connection, participant: &ParticipantId) -> Result<Option
     let no: i64 = row.get(0)?;
     let mut statement = sql.prepare_cached(
         "SELECT p.id, coalesce(p.name, p.id), w.since FROM watcher w JOIN participant p ON p.no = w.user
-         WHERE w.participant = ?1 ORDER BY p.id",
+         WHERE w.participant = ?1 AND p.id > ?2 ORDER BY p.id LIMIT ?3",
     )?;
-    let mut rows = statement.query([no])?;
+    // No id is empty.
+    let mut rows = statement.query((no, after.unwrap_or_default(), limit as i64))?;
     let mut watchers = Vec::new();
     while let Some(row) = rows.next()? {
         watchers.push(WatcherRow {

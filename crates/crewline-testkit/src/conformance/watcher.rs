@@ -51,7 +51,11 @@ pub(super) fn watchers_are_made_listed_and_ended(make: Make<'_>) {
         [id("Desk"), id("alice"), id("scada")]
     );
     assert_eq!(watches(&desk, "alice"), [], "it is not the other way round");
-    let watchers = desk.reader.watchers(&id("scada")).unwrap().unwrap();
+    let watchers = desk
+        .reader
+        .watchers(&id("scada"), None, 9)
+        .unwrap()
+        .unwrap();
     let shown: Vec<_> = watchers
         .iter()
         .map(|row| (row.id.as_str(), row.name.as_str(), row.since))
@@ -60,8 +64,20 @@ pub(super) fn watchers_are_made_listed_and_ended(make: Make<'_>) {
         shown,
         [("carl", "carl Name", NOW), ("dora", "dora Name", NOW)]
     );
-    assert_eq!(desk.reader.watchers(&id("carl")).unwrap(), Some(Vec::new()));
-    assert_eq!(desk.reader.watchers(&id("nobody")).unwrap(), None);
+    for (after, limit, ids) in [
+        (None, 1, &["carl"][..]),
+        (Some("carl"), 1, &["dora"]),
+        (Some("car"), 9, &["carl", "dora"]),
+        (Some("dora"), 9, &[]),
+    ] {
+        let page = desk.reader.watchers(&id("scada"), after, limit);
+        let page = page.unwrap().unwrap();
+        let page: Vec<_> = page.iter().map(|row| row.id.as_str()).collect();
+        assert_eq!(page, ids, "{after:?}");
+    }
+    let watchers = |of: &str| desk.reader.watchers(&id(of), None, 9).unwrap();
+    assert_eq!(watchers("carl"), Some(Vec::new()));
+    assert_eq!(watchers("nobody"), None);
 
     let no = |name: &str| desk.no(name).unwrap();
     let (dora, alice, scada, other) = (no("dora"), no("alice"), no("scada"), no("Desk"));
