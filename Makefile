@@ -78,7 +78,7 @@ bench: tools ## Measure, and print one table; BENCH='--quick trip' for a part, d
 lint: tools ## Check format and lints; supply chain and spelling where the tools are installed
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	@if command -v cargo-deny >/dev/null 2>&1; then $(CARGO) deny check; \
+	@if command -v cargo-deny >/dev/null 2>&1; then $(CARGO) deny check && $(CARGO) deny --manifest-path fuzz/Cargo.toml check --config deny.toml; \
 	  else echo 'not checked: licences and advisories (cargo install cargo-deny --locked)'; fi
 	@if command -v typos >/dev/null 2>&1; then typos; \
 	  else echo 'not checked: spelling (cargo install typos-cli --locked)'; fi
