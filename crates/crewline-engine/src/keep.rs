@@ -80,7 +80,7 @@ impl Keeper {
             };
             let begun = Instant::now();
             match self.pass(Pass::new(self.retention.cut(now))).await {
-                Ok(removed) => tell(&removed, begun.elapsed()),
+                Ok((removed, longest)) => tell(&removed, begun.elapsed(), longest),
                 Err(Ended::Stopped) => return,
                 Err(Ended::Later) => debug!("what is old is looked for later"),
                 // Whoever sends meets the same trouble, and that is told by the writer.
@@ -92,9 +92,9 @@ impl Keeper {
         }
     }
 
-    /// A whole pass, a step at a time.
-    async fn pass(&self, mut pass: Pass) -> Result<Removed, Ended> {
-        let mut rows = ROWS_FIRST;
+    /// A whole pass, a step at a time; and how long the longest step took.
+    async fn pass(&self, mut pass: Pass) -> Result<(Removed, Duration), Ended> {
+        let (mut rows, mut longest) = (ROWS_FIRST, Duration::ZERO);
         while !pass.is_done() {
             let counted = pass.removed.clone();
             let (sender, done) = oneshot::channel();
@@ -118,10 +118,11 @@ impl Keeper {
             pass = next;
             count(&counted, &pass.removed);
             histogram!("crewline_step_seconds", "step" => "retention").record(took.as_secs_f64());
+            longest = longest.max(took);
             rows = next_rows(rows, took);
             sleep(took * PAUSE).await;
         }
-        Ok(pass.removed)
+        Ok((pass.removed, longest))
     }
 
     /// Says once a day which cursors are behind for so long that they will be released.
@@ -188,8 +189,8 @@ fn count(before: &Removed, after: &Removed) {
     }
 }
 
-/// Tells of a whole pass.
-fn tell(removed: &Removed, took: Duration) {
+/// Tells of a whole pass, and for how long it held the writer up at most.
+fn tell(removed: &Removed, took: Duration, longest: Duration) {
     gauge!("crewline_retention_logs_held").set(removed.logs_held as f64);
     gauge!("crewline_retention_emergencies_kept").set(removed.emergencies_kept as f64);
     let Removed {
@@ -200,11 +201,17 @@ fn tell(removed: &Removed, took: Duration) {
         emergencies_kept,
         ..
     } = removed;
-    let took_ms = took.as_millis() as u64;
+    let (took_ms, longest_step_ms) = (took.as_millis() as u64, longest.as_secs_f64() * 1e3);
     if events + texts + payloads > 0 {
         info!(
             events,
-            texts, payloads, logs_held, emergencies_kept, took_ms, "what was old was removed"
+            texts,
+            payloads,
+            logs_held,
+            emergencies_kept,
+            took_ms,
+            longest_step_ms,
+            "what was old was removed"
         );
     } else {
         debug!(logs_held, emergencies_kept, took_ms, "nothing was old");

@@ -79,7 +79,12 @@ fn what_is_old_goes_and_those_who_come_late_are_told() {
     until("the emergency's text is gone", || {
         message(&emergency)["message"] == ""
     });
-    server.stop().ok();
+    let log = server.stop().ok().err;
+    let told = log
+        .lines()
+        .find(|line| line.contains("what was old was removed"));
+    let longest = told.and_then(|line| line.split_once("longest_step_ms=")?.1.parse().ok());
+    assert!(longest.is_some_and(|ms: f64| ms > 0.0), "{log}");
     world.run(&["db", "check"]).ok();
 }
 
