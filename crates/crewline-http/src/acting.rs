@@ -141,6 +141,16 @@ impl Caller {
         }
     }
 
+    /// Who acts, as the log names whoever changes the directory: a user, or a token by its number in
+    /// `crewline token list`. Never the secret.
+    pub(crate) fn actor_name(&self) -> String {
+        match (&self.credential().scope, self.credential().source) {
+            (Scope::User { id, .. }, _) => id.to_string(),
+            (_, CredentialSource::Token(no)) => format!("token {}", no.0),
+            (_, CredentialSource::Session(no)) => format!("session {}", no.0),
+        }
+    }
+
     /// Whether the credential names several participants, so that one has to be chosen.
     pub(crate) fn names_several(&self) -> bool {
         matches!(self.credential().scope, Scope::Externals(_)) && self.me().is_none()

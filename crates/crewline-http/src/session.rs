@@ -261,6 +261,10 @@ pub(crate) async fn delete_session(
         })
         .await?;
     closed.map_err(refused)?;
+    if everywhere {
+        let actor = caller.actor_name();
+        tracing::info!(%actor, user = %actor, tokens = false, "a user is signed out everywhere");
+    }
     let mut response = StatusCode::NO_CONTENT.into_response();
     set_cookie(
         &mut response,

@@ -83,11 +83,16 @@ pub(crate) async fn put_watcher(
 ) -> Answered {
     caller.must_administer()?;
     let (participant, user) = (read(&caller, &id)?, read(&caller, &user)?);
+    let (watcher, watched) = (user.clone(), participant.clone());
     let done = edge
         .engine
         .directory(move |directory, now| directory.watch(&user, &participant, now))
         .await?;
-    done.map_err(refused)?;
+    // What is as before is no news.
+    if done.map_err(refused)? {
+        let actor = caller.actor_name();
+        tracing::info!(%actor, %watcher, participant = %watched, "a user watches a participant from now on");
+    }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -111,11 +116,15 @@ pub(crate) async fn delete_watcher(
 ) -> Answered {
     caller.must_administer()?;
     let (participant, user) = (read(&caller, &id)?, read(&caller, &user)?);
+    let (watcher, watched) = (user.clone(), participant.clone());
     let done = edge
         .engine
         .directory(move |directory, _| directory.unwatch(&user, &participant))
         .await?;
-    done.map_err(refused)?;
+    if done.map_err(refused)? {
+        let actor = caller.actor_name();
+        tracing::info!(%actor, %watcher, participant = %watched, "a user does not watch a participant any more");
+    }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -157,6 +157,17 @@ pub(crate) fn parse_id(id: &str) -> Result<ParticipantId, Failure> {
     ParticipantId::new(id).map_err(|error| Failure::usage(format!("the id {error}")))
 }
 
+/// Who acts, as the log names whoever changes the directory at a terminal: the account of the machine, and behind `sudo`
+/// the one that came by it.
+pub(super) fn actor() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    let behind = std::env::var("SUDO_UID").ok();
+    match behind.and_then(|uid| uid.parse::<u32>().ok()) {
+        Some(behind) => format!("uid {uid} for uid {behind}"),
+        None => format!("uid {uid}"),
+    }
+}
+
 /// What is wrong with a name, if anything.
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let chars = name.chars().count();
@@ -270,5 +281,15 @@ fn change(id: &str, change: &UserChange, done: &str, context: &mut Context) -> R
     store
         .directory()
         .change_user(&id, change, SystemClock.now())?;
+    let actor = actor();
+    match change {
+        UserChange::Role(role) => {
+            tracing::info!(%actor, user = %id, %role, "a user has another role");
+        }
+        UserChange::SignOut { tokens } => {
+            tracing::info!(%actor, user = %id, tokens, "a user is signed out everywhere");
+        }
+        UserChange::Enable | UserChange::Disable | UserChange::Password(_) => {}
+    }
     context.out.line(&format!("{} {done}", plain(id.as_str())))
 }

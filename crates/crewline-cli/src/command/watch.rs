@@ -3,7 +3,7 @@
 use clap::Args;
 use crewline_engine::{Clock as _, SystemClock};
 
-use super::user::parse_id;
+use super::user::{actor, parse_id};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::plain;
@@ -49,6 +49,10 @@ pub(super) fn watch(args: &WatchArgs, context: &mut Context) -> Result<(), Failu
     let new = store
         .directory()
         .watch(&user, &participant, SystemClock.now())?;
+    if new {
+        let actor = actor();
+        tracing::info!(%actor, watcher = %user, %participant, "a user watches a participant from now on");
+    }
     let as_before = if new { "" } else { ", as before" };
     let (user, participant) = (plain(user.as_str()), plain(participant.as_str()));
     context
@@ -60,6 +64,10 @@ pub(super) fn unwatch(args: &UnwatchArgs, context: &mut Context) -> Result<(), F
     let (user, participant) = (parse_id(&args.id)?, parse_id(&args.participant)?);
     let mut store = context.open_beside()?;
     let ended = store.directory().unwatch(&user, &participant)?;
+    if ended {
+        let actor = actor();
+        tracing::info!(%actor, watcher = %user, %participant, "a user does not watch a participant any more");
+    }
     let (user, participant) = (plain(user.as_str()), plain(participant.as_str()));
     context.out.line(&if ended {
         format!("{user} does not watch {participant} any more; what is open ends within a second")

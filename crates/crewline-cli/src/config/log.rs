@@ -1,6 +1,7 @@
 //! `[log]`: what is logged, and how.
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::{Layers, Origin};
 use crate::failure::Failure;
@@ -36,6 +37,13 @@ pub(crate) struct Log {
 }
 
 impl Log {
+    /// Whether lines of the level `info` come through, of any part: starts and stops, and who changed the directory.
+    pub(crate) fn tells_info(&self) -> bool {
+        let filter = EnvFilter::try_new(&self.level).ok();
+        let most = filter.and_then(|filter| filter.max_level_hint());
+        most.is_none_or(|most| most >= LevelFilter::INFO)
+    }
+
     /// Reads the section.
     pub(crate) fn read(layers: &Layers) -> Result<Self, Failure> {
         let level = layers.text("log.level")?;

@@ -31,6 +31,7 @@ fn a_healthy_place_is_found_well_and_left_as_it_is() {
         "disk flush",
         "file modes",
         "open files",
+        "log",
         "clock",
         "port",
     ] {

@@ -207,3 +207,92 @@ fn who_watches_whom_is_listed_with_the_users() {
     assert_eq!(users["users"][1]["watches"], json!(["alice", "scada"]));
     assert!(world.run(&["db", "check"]).ok().err.is_empty());
 }
+
+#[test]
+fn the_log_tells_who_changed_what_others_may_do_and_never_a_secret() {
+    let world = World::with_users(&["dora", "root"]);
+    world.external("scada");
+    world.run(&["user", "role", "root", "administrator"]).ok();
+    let admin = world.run(&["token", "create", "--admin"]).ok();
+    let (admin, server) = (admin.line().to_owned(), world.serve());
+    let (root, dora) = (sign_in(&server, "root"), sign_in(&server, "dora"));
+    let watcher = "/api/v1/participants/scada/watchers/dora";
+    for (method, path, token) in [
+        ("PUT", watcher, &root),
+        ("PUT", watcher, &root),
+        ("DELETE", watcher, &admin),
+        ("DELETE", watcher, &admin),
+        ("DELETE", "/api/v1/session?everywhere=true", &dora),
+    ] {
+        assert_eq!(server.call(method, path, token, None).0, 204);
+    }
+    let log = server.stop().ok().err;
+    let told: Vec<&str> = log
+        .lines()
+        .filter_map(|line| line.split_once("a user ").map(|(_, told)| told.trim()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "watches a participant from now on actor=root watcher=dora participant=scada",
+            "does not watch a participant any more actor=token 2 watcher=dora participant=scada",
+            "is signed out everywhere actor=dora user=dora tokens=false",
+        ],
+        "what is as before is no news: {log}"
+    );
+    for secret in [&admin, &root, &dora] {
+        assert!(!log.contains(secret.as_str()), "{log}");
+    }
+}
+
+#[test]
+fn a_command_tells_who_changed_what_others_may_do_where_a_level_is_chosen() {
+    let world = World::with_users(&["dora"]);
+    world.external("scada");
+    let actor = format!("actor=uid {}", rustix::process::getuid().as_raw());
+    for (args, line) in [
+        (
+            &["watch", "dora", "scada"][..],
+            "watcher=dora participant=scada",
+        ),
+        (
+            &["unwatch", "dora", "scada"],
+            "watcher=dora participant=scada",
+        ),
+        (&["role", "dora", "dispatcher"], "user=dora role=dispatcher"),
+        (&["sign-out", "dora", "--tokens"], "user=dora tokens=true"),
+    ] {
+        let mut quiet = vec!["user"];
+        quiet.extend(args);
+        let mut telling = quiet.clone();
+        telling.extend(["--log-level", "info"]);
+        if args[0] == "unwatch" {
+            world.run(&["user", "watch", "dora", "scada"]).ok();
+        }
+        let told = world.run(&telling).ok().err;
+        assert!(told.contains(&actor) && told.contains(line), "{told}");
+        assert_eq!(world.run(&quiet).ok().err, "", "nobody asked");
+        if args[0] == "watch" {
+            world.run(&["user", "unwatch", "dora", "scada"]).ok();
+        }
+    }
+}
+
+#[test]
+fn the_doctor_warns_where_the_log_leaves_out_who_changed_what_others_may_do() {
+    let world = World::with_users(&["dora"]);
+    for (level, status) in [
+        ("info", "ok"),
+        ("warn", "warn"),
+        ("warn,crewline_http=info", "ok"),
+    ] {
+        let env = [
+            ("CREWLINE_LOG_LEVEL", level),
+            ("CREWLINE_HTTP_LISTEN", "127.0.0.1:0"),
+        ];
+        let checks = world.run_env(&["doctor", "--json"], &env).ok().json();
+        let checks = checks["checks"].as_array().unwrap();
+        let found = checks.iter().find(|found| found["check"] == "log").unwrap();
+        assert_eq!(found["status"], status, "{found}");
+    }
+}

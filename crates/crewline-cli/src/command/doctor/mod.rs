@@ -40,6 +40,7 @@ pub(crate) fn run(args: &DoctorArgs, context: &mut Context) -> Result<(), Failur
     findings.extend(disk::look(context.store_path()));
     findings.extend(files::look(context));
     findings.extend(limits::look());
+    findings.push(log(context));
     let http = &context.config.http;
     let (identity, found) = tls::look(http);
     findings.extend(found);
@@ -64,6 +65,19 @@ pub(crate) fn run(args: &DoctorArgs, context: &mut Context) -> Result<(), Failur
         0 => Ok(()),
         1 => Err(Failure::new("one check failed")),
         many => Err(Failure::new(format!("{many} checks failed"))),
+    }
+}
+
+/// Who changed the directory stands in the log alone.
+fn log(context: &Context) -> Finding {
+    let (log, level) = (&context.config.log, &context.config.log.level);
+    if log.tells_info() {
+        let what = format!("{level}: who makes whom a watcher, and who signs whom out, is told");
+        Finding::ok("log", what)
+    } else {
+        let what =
+            format!("{level}: nothing tells who makes whom a watcher, and who signs whom out");
+        Finding::warn("log", what, "log.level = \"info\"")
     }
 }
 
