@@ -8,7 +8,8 @@ use crewline_core::{
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Names};
-use super::core::{Act, Core};
+use super::core::Core;
+use super::directory::Act;
 use super::op::{EXTERNALS, Op, USERS};
 
 /// The secret of a token.
@@ -39,11 +40,7 @@ async fn add_user(core: &mut impl Core, user: &str) -> Result<Value, DirectoryEr
         role: Role::Crew,
         password: Some(core.password()),
     };
-    core.directory(Box::new(move |directory, now| {
-        let added = directory.add_user(&user, now)?;
-        Ok(json!({"looksLike": added.looks_like}))
-    }))
-    .await
+    core.directory(Act::AddUser(user)).await
 }
 
 async fn new_token(core: &mut impl Core, token: &str) -> Result<Value, DirectoryError> {
@@ -61,22 +58,12 @@ async fn new_token(core: &mut impl Core, token: &str) -> Result<Value, Directory
     };
     let hash = SecretHash::of(&secret_of(token));
     let token = NewToken { hash, owner };
-    core.directory(Box::new(move |directory, now| {
-        let row = directory.create_token(&token, now)?;
-        Ok(json!({"no": row.no.0}))
-    }))
-    .await
+    core.directory(Act::CreateToken(token)).await
 }
 
 /// Carries one of the test's own acts out: `None` where the step is a call.
 pub async fn act(core: &mut impl Core, names: &mut Names, op: &Op) -> Option<Answer> {
-    let change = |user: &str, change: UserChange| -> Act {
-        let user = id(user);
-        Box::new(move |directory, now| {
-            directory.change_user(&user, &change, now)?;
-            Ok(Value::Null)
-        })
-    };
+    let change = |user: &str, change: UserChange| Act::Change(id(user), change);
     let result = match op {
         Op::AddUser { user } => add_user(core, user).await,
         Op::Disable { user } => core.directory(change(user, UserChange::Disable)).await,
@@ -88,10 +75,7 @@ pub async fn act(core: &mut impl Core, names: &mut Names, op: &Op) -> Option<Ans
         Op::Revoke { token } => {
             let hash = SecretHash::of(&secret_of(token));
             names.revoked.insert(token);
-            core.directory(Box::new(move |directory, _| {
-                Ok(json!(directory.revoke_token_by_hash(&hash)?))
-            }))
-            .await
+            core.directory(Act::Revoke(hash)).await
         }
         Op::NewToken { token } => {
             if !names.revoked.remove(token) {

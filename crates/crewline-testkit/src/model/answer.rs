@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crewline_api::{ApiError, ChatId, FieldError, MessageId};
 use serde_json::{Map, Value, json};
 
-use super::op::{Made, Tag};
+use super::op::{By, Made, Tag, USERS};
 
 /// Status of an answer that was good, where the target does not tell which good it was.
 pub const GOOD: u16 = 2;
@@ -96,6 +96,8 @@ pub struct Names {
     pub epoch: String,
     /// Secrets of sessions.
     pub secrets: BTreeMap<Tag, String>,
+    /// Whose sessions they are.
+    pub signed_in: BTreeMap<Tag, &'static str>,
     /// Tokens that were revoked.
     pub revoked: BTreeSet<&'static str>,
     messages: BTreeMap<u64, MessageId>,
@@ -108,6 +110,15 @@ impl Names {
         Self {
             epoch,
             ..Self::default()
+        }
+    }
+
+    /// The user who calls by a credential, if it is one.
+    pub fn user_of(&self, by: By) -> Option<&'static str> {
+        match by {
+            By::Token(token) => USERS.contains(&token).then_some(token),
+            By::Session(tag) => self.signed_in.get(&tag).copied(),
+            By::Nobody => None,
         }
     }
 

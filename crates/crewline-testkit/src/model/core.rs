@@ -5,22 +5,19 @@ use std::sync::Arc;
 
 use crewline_api::{
     ApiError, ChatId, ChatsPage, CursorName, ErrorCode, EventKinds, MessageId, MessageView,
-    MessagesPage, Seq, Timestamp,
+    MessagesPage, ParticipantId, Seq, Timestamp,
 };
 use crewline_core::{
-    Answer, ChatRow, ChatsBefore, Command, CursorRow, Directory, DirectoryError, LogPage,
-    MemoryStore, ParticipantNo, Reader, Settings,
+    Answer, ChatRow, ChatsBefore, Command, Credential, CursorRow, DirectoryError, LogPage, MeRows,
+    MemoryStore, ParticipantNo, Reader, SecretHash, Settings, WatcherRow,
 };
 use serde_json::Value;
 
+use super::directory::Act;
 use crate::Desk;
 
 /// 2026-11-23T04:00:00Z, when every play begins.
 pub const START: Timestamp = Timestamp::from_millis(1_795_406_400_000);
-
-/// An act on the directory.
-pub type Act =
-    Box<dyn FnOnce(&mut dyn Directory, Timestamp) -> Result<Value, DirectoryError> + Send>;
 
 /// Rules and a store, and the clock they are told the time by.
 #[expect(
@@ -85,6 +82,30 @@ pub trait Core {
     /// A page of a participant's chats.
     fn chats(&self, no: ParticipantNo, before: Option<ChatsBefore>, limit: usize) -> ChatsPage {
         self.reader().chats(no, before, limit).expect(READS)
+    }
+
+    /// Whose secret it is.
+    fn credential(&self, hash: &SecretHash) -> Option<Credential> {
+        self.reader().credential(hash, self.now()).expect(READS)
+    }
+
+    /// A user, as the user is shown.
+    fn me(&self, user: ParticipantNo) -> Option<MeRows> {
+        self.reader().me(user, self.now()).expect(READS)
+    }
+
+    /// Who watches a participant; nothing where there is no such participant.
+    fn watchers(&self, whose: &ParticipantId) -> Option<Vec<WatcherRow>> {
+        // Fewer than a page of them are ever drawn.
+        self.reader().watchers(whose, None, 100).expect(READS)
+    }
+
+    /// Whether a user watches a participant.
+    fn watches(&self, user: &ParticipantId, whose: &ParticipantId) -> bool {
+        let reader = self.reader();
+        let no = |id| reader.participant(id).expect(READS).map(|row| row.no);
+        let both = no(user).zip(no(whose));
+        both.is_some_and(|(user, whose)| reader.watches(user, whose).expect(READS))
     }
 
     /// A named cursor.
@@ -166,7 +187,8 @@ impl Core for Memory {
 
     async fn directory(&mut self, act: Act) -> Result<Value, DirectoryError> {
         let now = self.now;
-        self.desk.directory(|directory| act(directory, now))
+        self.desk
+            .directory(|directory| act.carry_out(directory, now))
     }
 
     fn follow(&mut self, _: ParticipantNo) -> Box<dyn Any> {

@@ -22,6 +22,9 @@ pub(super) struct Drawn {
     pub(super) revoked: Vec<&'static str>,
     /// Sends and replies with a key, to be done again.
     keyed: Vec<Op>,
+    /// Who watches whom, and who did.
+    pub(super) watching: Vec<(&'static str, &'static str)>,
+    pub(super) watched: Vec<(&'static str, &'static str)>,
 }
 
 /// Draws `count` steps.
@@ -36,13 +39,15 @@ pub fn steps(seed: u64, count: usize) -> Vec<Step> {
         disabled: Vec::new(),
         revoked: Vec::new(),
         keyed: Vec::new(),
+        watching: Vec::new(),
+        watched: Vec::new(),
     };
     (1..=count as Tag).map(|tag| drawn.step(tag)).collect()
 }
 
 impl Drawn {
     fn step(&mut self, tag: Tag) -> Step {
-        let op = match self.random.below(100) {
+        let op = match self.random.below(106) {
             0..=15 => self.send(tag),
             16..=27 => self.reply(tag),
             28..=43 => self.receipts(),
@@ -61,7 +66,8 @@ impl Drawn {
                 self.sessions.clear();
                 self.random.pick_clone(&[Op::Restart, Op::Crash])
             }
-            _ => self.again(),
+            97..=99 => self.again(),
+            _ => self.watch(),
         };
         let fault = if self.random.one_in(5) {
             self.random.pick(&[
@@ -98,7 +104,7 @@ impl Drawn {
     }
 
     /// The credential of a user: the token, or a session.
-    fn by_user(&mut self, user: &'static str) -> By {
+    pub(super) fn by_user(&mut self, user: &'static str) -> By {
         let own: Vec<Tag> = self
             .sign_ins
             .iter()
@@ -306,7 +312,7 @@ impl Drawn {
         op
     }
 
-    fn receipts(&mut self) -> Op {
+    pub(super) fn receipts(&mut self) -> Op {
         let (first, members) = self.message();
         let who = if self.random.one_in(5) && !members.is_empty() {
             self.random.pick(&members)

@@ -36,7 +36,11 @@ impl Drawn {
         } else {
             self.random.pick(&EXTERNALS)
         };
-        let (by, name) = (self.by(whose), self.random.pick(&["a", "b"]));
+        let (mut by, name) = (self.by(whose), self.random.pick(&["a", "b"]));
+        let mut whose = whose;
+        if let Some((watcher, watched)) = self.watcher(10) {
+            (by, whose) = (watcher, watched);
+        }
         if self.random.one_in(4) {
             return Op::GetCursor { by, whose, name };
         }
@@ -51,8 +55,7 @@ impl Drawn {
     }
 
     pub(super) fn read_events(&mut self) -> Op {
-        let whose = self.anybody();
-        let by = self.by(whose);
+        let (by, whose) = self.reader(4);
         if self.random.one_in(15) {
             return Op::ReadOtherEpoch { by, whose };
         }
@@ -72,6 +75,9 @@ impl Drawn {
 
     pub(super) fn look(&mut self) -> Op {
         let (message, members) = self.message();
+        if let Some(op) = self.look_with(message, &members) {
+            return op;
+        }
         let who = if self.random.one_in(8) || members.is_empty() {
             self.anybody()
         } else {
@@ -79,10 +85,15 @@ impl Drawn {
         };
         let (by, limit) = (self.by(who), self.random.pick(&[1, 2, 50]));
         match self.random.below(6) {
-            0 | 1 => Op::GetMessage { by, message },
+            0 | 1 => Op::GetMessage {
+                by,
+                message,
+                whose: None,
+            },
             2 => Op::History {
                 by,
                 chat: message,
+                whose: None,
                 limit,
             },
             3 => Op::Chats { by, limit },
@@ -100,7 +111,7 @@ impl Drawn {
         } else {
             self.random.pick(&["alice", "bob", "scada"])
         };
-        let by = self.by(whose);
+        let (by, whose) = self.watcher(4).unwrap_or_else(|| (self.by(whose), whose));
         let place = match self.random.below(6) {
             0 => Place::After(self.seq()),
             1 | 2 => self
@@ -130,7 +141,11 @@ impl Drawn {
         let first = last.saturating_sub(3);
         let at = first + self.random.below(last - first);
         let session = self.sessions[at];
-        match self.random.below(12) {
+        match self.random.below(13) {
+            12 => match self.receipts() {
+                Op::Receipts { said, .. } => Op::SayIn { session, said },
+                other => other,
+            },
             0..=5 => Op::Listen { session },
             6..=10 => {
                 let much = [Much::All, Much::All, Much::Half, Much::Half, Much::Again];

@@ -105,18 +105,28 @@ impl<C: Core> Edge<C> {
             } => self.events(*by, whose, *place, kinds.set(), *limit).await,
             Op::ReadOtherEpoch { by, whose } => {
                 let credential = self.credential(*by)?;
-                self.owner(&credential, whose).await?;
+                self.reads(&credential, whose).await?;
                 Err(ApiError::new(ErrorCode::EpochChanged, ""))
             }
-            Op::GetMessage { by, message } => {
+            Op::GetMessage { by, message, whose } => {
                 let credential = self.credential(*by)?;
+                self.check_eyes(&credential, *whose)?;
                 let message = self.names.message(made, *message);
-                let view = self.message(&credential, message)?;
+                let view = self.message(&credential, message, *whose);
                 Ok(good(view.ok_or_else(ApiError::not_found)?))
             }
-            Op::History { by, chat, limit } => {
+            Op::History {
+                by,
+                chat,
+                whose,
+                limit,
+            } => {
                 let credential = self.credential(*by)?;
-                self.history(&credential, self.names.chat(made, *chat), *limit)
+                self.check_eyes(&credential, *whose)?;
+                self.history(&credential, self.names.chat(made, *chat), *whose, *limit)
+            }
+            Op::Watch { .. } | Op::Unwatch { .. } | Op::Watchers { .. } => {
+                self.watch_op(&step.op).await
             }
             Op::Chats { by, limit } => self.chats(*by, *limit),
             Op::People { by, q, limit } => self.people(*by, q, *limit),
@@ -127,7 +137,7 @@ impl<C: Core> Edge<C> {
                 device,
             } => self.sign_in(step.tag, user, *right, *device).await,
             Op::SignOut { by } => self.sign_out(*by).await,
-            _ => self.session_op(step).await,
+            _ => self.session_op(step, made).await,
         }
     }
 
@@ -138,11 +148,7 @@ impl<C: Core> Edge<C> {
             By::Session(tag) => self.names.secrets.get(&tag).cloned().unwrap_or_default(),
             By::Nobody => "nobody's".to_owned(),
         };
-        let found = self
-            .core
-            .reader()
-            .credential(&SecretHash::of(&secret), self.core.now())
-            .expect("the store reads");
+        let found = self.core.credential(&SecretHash::of(&secret));
         found.ok_or_else(|| ApiError::new(ErrorCode::Unauthenticated, ""))
     }
 
@@ -200,26 +206,42 @@ impl<C: Core> Edge<C> {
         }
     }
 
-    /// The participant whose log and cursors the caller may use; of all others nothing is known.
-    pub(super) async fn owner(
+    /// The participant whose log the caller may read, and who acts on it: a watcher reads, and never acts. Of all others
+    /// nothing is known.
+    pub(super) async fn reads(
         &mut self,
         credential: &Credential,
         whose: &str,
-    ) -> Result<(ParticipantNo, Actor), ApiError> {
+    ) -> Result<(ParticipantNo, Option<Actor>), ApiError> {
         let whose = id(whose);
         match &credential.scope {
             Scope::User { no, id, .. } if *id == whose => {
-                Ok((*no, Self::actor(credential, id, false)))
+                Ok((*no, Some(Self::actor(credential, id, false))))
+            }
+            Scope::User { id, .. } if self.core.watches(id, &whose) => {
+                let row = self.core.reader().participant(&whose);
+                let row = row.expect("the store reads");
+                Ok((row.ok_or_else(ApiError::not_found)?.no, None))
             }
             Scope::Externals(_) if self.covers(credential, &whose) => {
                 let actor = Self::actor(credential, &whose, true);
                 match self.core.submit(Command::Appear(actor.clone())).await? {
-                    Done::Appeared(no) => Ok((no, actor)),
+                    Done::Appeared(no) => Ok((no, Some(actor))),
                     other => unexpected(&other),
                 }
             }
             _ => Err(ApiError::not_found()),
         }
+    }
+
+    /// The participant whose cursors the caller may use.
+    async fn owner(
+        &mut self,
+        credential: &Credential,
+        whose: &str,
+    ) -> Result<(ParticipantNo, Actor), ApiError> {
+        let (no, actor) = self.reads(credential, whose).await?;
+        Ok((no, actor.ok_or_else(ApiError::not_found)?))
     }
 
     async fn cursor(&mut self, op: &Op) -> Result<Answer, ApiError> {
@@ -265,6 +287,14 @@ impl<C: Core> Edge<C> {
         }
     }
 
+    /// Only its owner begins behind a cursor.
+    pub(super) fn check_cursor(place: Place, actor: Option<&Actor>) -> Result<(), ApiError> {
+        match (place, actor) {
+            (Place::Cursor(_), None) => Err(ApiError::not_found()),
+            _ => Ok(()),
+        }
+    }
+
     async fn events(
         &mut self,
         by: By,
@@ -274,7 +304,8 @@ impl<C: Core> Edge<C> {
         limit: usize,
     ) -> Result<Answer, ApiError> {
         let credential = self.credential(by)?;
-        let (no, _) = self.owner(&credential, whose).await?;
+        let (no, actor) = self.reads(&credential, whose).await?;
+        Self::check_cursor(place, actor.as_ref())?;
         let page = self
             .core
             .page(no, self.place(no, place), kinds, limit)

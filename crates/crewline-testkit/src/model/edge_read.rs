@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::acts::id;
 use super::answer::Answer;
 use super::core::Core;
-use super::edge::Edge;
+use super::directory::Act;
+use super::edge::{Edge, not_allowed};
 use super::op::{By, Tag};
 
 /// How long a session lives.
@@ -34,20 +35,40 @@ pub fn device_id(device: u8) -> String {
 }
 
 impl<C: Core> Edge<C> {
-    /// Those of a chat with whose eyes the caller may look, with their ids.
+    /// Whether the caller may look with this one's eyes: its own, or those of whom it watches.
+    fn lends_eyes(&self, credential: &Credential, who: &ParticipantId) -> bool {
+        match &credential.scope {
+            Scope::User { id: own, .. } => own == who || self.core.watches(own, who),
+            Scope::Externals(_) => self.covers(credential, who),
+            Scope::Administration => false,
+        }
+    }
+
+    /// Whom the caller names must be one with whose eyes it may look.
+    pub(super) fn check_eyes(
+        &self,
+        credential: &Credential,
+        named: Option<&str>,
+    ) -> Result<(), ApiError> {
+        not_found_for_administration(credential)?;
+        match named {
+            Some(named) if !self.lends_eyes(credential, &id(named)) => Err(not_allowed()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Those of a chat with whose eyes the caller looks, with their ids: of all that it may, or of the one it named.
     fn eyes(
         &self,
         credential: &Credential,
         chat: Option<ChatRow>,
+        named: Option<&str>,
     ) -> Vec<(ParticipantNo, ParticipantId)> {
         let Some(chat) = chat else { return Vec::new() };
         let members = chat.members.iter().zip(chat.member_ids.iter());
         members
-            .filter(|(no, id)| match &credential.scope {
-                Scope::User { no: own, .. } => own == *no,
-                Scope::Externals(_) => self.covers(credential, id),
-                Scope::Administration => false,
-            })
+            .filter(|(_, id)| named.is_none_or(|named| named == id.as_str()))
+            .filter(|(_, id)| self.lends_eyes(credential, id))
             .map(|(no, id)| (*no, id.clone()))
             .collect()
     }
@@ -57,44 +78,47 @@ impl<C: Core> Edge<C> {
         &self,
         credential: &Credential,
         message: MessageId,
-    ) -> Result<Option<MessageView>, ApiError> {
-        not_found_for_administration(credential)?;
+        named: Option<&str>,
+    ) -> Option<MessageView> {
         let chat = self.core.members_of_message(message);
         let mut whole: Option<MessageView> = None;
-        for (no, id) in self.eyes(credential, chat) {
+        for (no, id) in self.eyes(credential, chat, named) {
             let Some(view) = self.core.message(no, message) else {
                 continue;
             };
             if view.from_user_id == id {
-                return Ok(Some(view));
+                return Some(view);
             }
             match &mut whole {
                 None => whole = Some(view),
                 Some(whole) => whole.recipients.extend(view.recipients),
             }
         }
-        Ok(whole)
+        whole
     }
 
     pub(super) fn history(
         &self,
         credential: &Credential,
         chat: ChatId,
+        named: Option<&str>,
         limit: usize,
     ) -> Result<Answer, ApiError> {
-        not_found_for_administration(credential)?;
-        let members = self.core.members_of_chat(chat);
-        let (viewer, _) = *self
-            .eyes(credential, members)
-            .first()
-            .ok_or_else(ApiError::not_found)?;
+        let eyes = self.eyes(credential, self.core.members_of_chat(chat), named);
+        // Beside a chat the head of a log is told: the own one, where there is one.
+        let own = match &credential.scope {
+            Scope::User { id, .. } => eyes.iter().find(|(_, who)| who == id),
+            _ => None,
+        };
+        let first = own.or(eyes.first()).ok_or_else(ApiError::not_found)?;
+        let viewer = first.0;
         let (mut all, mut before) = (Vec::new(), None);
         loop {
             let page = self.core.history(viewer, chat, before, limit);
             let mut page = page.ok_or_else(ApiError::not_found)?;
             // Each is shown as by itself: to several together, what all of them see.
             for message in &mut page.messages {
-                if let Some(whole) = self.message(credential, message.message_id)? {
+                if let Some(whole) = self.message(credential, message.message_id, named) {
                     *message = whole;
                 }
             }
@@ -156,10 +180,7 @@ impl<C: Core> Edge<C> {
     pub(super) fn me(&self, by: By) -> Result<Answer, ApiError> {
         let credential = self.credential(by)?;
         let (no, _) = Self::user(&credential)?;
-        let rows = self.core.reader().me(no, self.core.now());
-        let rows = rows
-            .expect("the store reads")
-            .ok_or_else(ApiError::not_found)?;
+        let rows = self.core.me(no).ok_or_else(ApiError::not_found)?;
         let sessions = rows.sessions.into_iter().map(|(no, mut view)| {
             view.current = credential.source == CredentialSource::Session(no);
             view
@@ -167,7 +188,7 @@ impl<C: Core> Edge<C> {
         let sessions: Vec<_> = sessions.collect();
         Ok(Answer::new(
             200,
-            json!({"userId": rows.user_id, "name": rows.name, "role": rows.role, "watches": [],
+            json!({"userId": rows.user_id, "name": rows.name, "role": rows.role, "watches": rows.watches,
                 "devices": rows.devices, "sessions": sessions}),
         ))
     }
@@ -192,13 +213,7 @@ impl<C: Core> Edge<C> {
             device_name: None,
             expires_at,
         };
-        let opened = self
-            .core
-            .directory(Box::new(move |directory, now| {
-                directory.open_session(&session, now)?;
-                Ok(Value::Null)
-            }))
-            .await;
+        let opened = self.core.directory(Act::OpenSession(session)).await;
         opened.expect("the store writes");
         self.names.secrets.insert(tag, secret);
         Ok(Answer::new(
@@ -212,12 +227,7 @@ impl<C: Core> Edge<C> {
         let CredentialSource::Session(session) = credential.source else {
             return Err(ApiError::new(ErrorCode::NotAllowed, ""));
         };
-        let closed = self
-            .core
-            .directory(Box::new(move |directory, _| {
-                Ok(json!(directory.close_session(session)?))
-            }))
-            .await;
+        let closed = self.core.directory(Act::CloseSession(session)).await;
         closed.expect("the store writes");
         Ok(Answer::new(204, Value::Null))
     }

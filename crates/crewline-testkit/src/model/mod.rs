@@ -23,14 +23,18 @@
 mod acts;
 mod answer;
 mod core;
+mod directory;
 mod draw;
 mod draw_rest;
+mod draw_watch;
 mod edge;
 mod edge_read;
+mod edge_watch;
 mod edge_write;
 pub mod laws;
 mod op;
 mod plain;
+mod plain_directory;
 mod plain_rules;
 mod play;
 mod session;
@@ -39,7 +43,8 @@ mod target;
 
 pub use acts::{act, begin, secret_of};
 pub use answer::{Answer, GOOD, NOT_DONE, Names};
-pub use core::{Act, Core, Memory, START};
+pub use core::{Core, Memory, START};
+pub use directory::Act;
 pub use draw::steps;
 pub use edge::Edge;
 pub use edge_read::device_id;

@@ -159,9 +159,18 @@ pub enum Op {
     /// A page of a log, for one who knows the log of another store.
     ReadOtherEpoch { by: By, whose: &'static str },
     /// A message and what became of it.
-    GetMessage { by: By, message: Tag },
-    /// A chat, page after page.
-    History { by: By, chat: Tag, limit: usize },
+    GetMessage {
+        by: By,
+        message: Tag,
+        whose: Option<&'static str>,
+    },
+    /// A chat, page after page. `whose` eyes are looked with, where not with all that the caller may.
+    History {
+        by: By,
+        chat: Tag,
+        whose: Option<&'static str>,
+        limit: usize,
+    },
     /// The caller's chats, page after page.
     Chats { by: By, limit: usize },
     /// Those one may write to, page after page.
@@ -192,8 +201,24 @@ pub enum Op {
     Listen { session: Tag },
     /// What of it is stored.
     Ack { session: Tag, much: Much },
+    /// Receipts that are said in a session.
+    SayIn { session: Tag, said: Vec<Said> },
     /// The connection is gone.
     Disconnect { session: Tag },
+    /// An administrator lets a user watch a participant.
+    Watch {
+        by: By,
+        user: &'static str,
+        whose: &'static str,
+    },
+    /// An administrator ends that.
+    Unwatch {
+        by: By,
+        user: &'static str,
+        whose: &'static str,
+    },
+    /// Who watches a participant.
+    Watchers { by: By, whose: &'static str },
     /// The administrator adds a user.
     AddUser { user: &'static str },
     /// The administrator shuts a user out.
@@ -271,7 +296,10 @@ impl Op {
             | Self::GetMessage { .. }
             | Self::History { .. }
             | Self::Chats { .. }
-            | Self::People { .. } => true,
+            | Self::People { .. }
+            | Self::Watch { .. }
+            | Self::Unwatch { .. }
+            | Self::Watchers { .. } => true,
             _ => false,
         }
     }

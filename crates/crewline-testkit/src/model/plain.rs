@@ -2,7 +2,8 @@
 //! lists, everything looked for from the beginning. It shares no line with `crewline-core`'s decisions, so that a rule
 //! that is wrong there, on every store alike, still shows.
 //!
-//! The directory is that of the store in memory: what is judged here is what becomes of messages.
+//! The directory is that of the store in memory, but for who may do what, which is judged here too
+//! ([`super::plain_directory`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crewline_core::{
 };
 
 use super::core::START;
+use super::plain_directory::Book;
 
 /// A message, with everything that is known of it.
 pub(super) struct Message {
@@ -53,6 +55,7 @@ pub struct Plain {
     keys: BTreeMap<(ParticipantId, IdempotencyKey), (Command, SentMessage)>,
     logs: BTreeMap<ParticipantId, Vec<Event>>,
     pub(super) cursors: BTreeMap<(ParticipantId, CursorName), CursorRow>,
+    pub(super) book: Book,
 }
 
 const STEPS: [ReceiptState; 3] = [
@@ -79,6 +82,7 @@ impl Plain {
             keys: BTreeMap::new(),
             logs: BTreeMap::new(),
             cursors: BTreeMap::new(),
+            book: Book::default(),
         }
     }
 

@@ -10,13 +10,14 @@ use crewline_api::{
     ReceiptResult, ReceiptState, RecipientView, Seq, Timestamp,
 };
 use crewline_core::{
-    Answer, ChatCommand, ChatRow, ChatsBefore, Command, ConfirmCommand, CursorCommand, CursorRow,
-    DirectoryError, LogPage, ParticipantNo, Reader, ReceiptCommand, ReceiptsCommand, ReplyCommand,
-    SendCommand, Standing,
+    Answer, ChatCommand, ChatRow, ChatsBefore, Command, ConfirmCommand, Credential, CursorCommand,
+    CursorRow, DirectoryError, LogPage, MeRows, ParticipantNo, Reader, ReceiptCommand,
+    ReceiptsCommand, ReplyCommand, SecretHash, SendCommand, Standing, WatcherRow,
 };
 use serde_json::Value;
 
-use super::core::{Act, Core};
+use super::core::Core;
+use super::directory::Act;
 use super::plain::{Message, Plain};
 
 impl Plain {
@@ -392,8 +393,7 @@ impl Core for Plain {
     }
 
     async fn directory(&mut self, act: Act) -> Result<Value, DirectoryError> {
-        let now = self.now;
-        act(self.writer.directory(), now)
+        self.act(&act)
     }
 
     fn follow(&mut self, _: ParticipantNo) -> Box<dyn Any> {
@@ -477,6 +477,22 @@ impl Core for Plain {
             next,
             as_of: self.log(&viewer).len() as Seq,
         }
+    }
+
+    fn credential(&self, hash: &SecretHash) -> Option<Credential> {
+        self.known(hash)
+    }
+
+    fn me(&self, user: ParticipantNo) -> Option<MeRows> {
+        self.shown(user)
+    }
+
+    fn watchers(&self, whose: &ParticipantId) -> Option<Vec<WatcherRow>> {
+        self.watchers_of(whose)
+    }
+
+    fn watches(&self, user: &ParticipantId, whose: &ParticipantId) -> bool {
+        self.book.watches(user, whose)
     }
 
     fn cursor(&self, participant: ParticipantNo, name: &CursorName) -> Option<CursorRow> {

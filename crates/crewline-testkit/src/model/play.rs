@@ -1,5 +1,6 @@
 //! Plays steps on the specification and on a target, and says where they first differ.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::Value;
@@ -48,7 +49,7 @@ pub async fn play(
             look(spec, target, &made).await?;
         }
     }
-    for step in mended() {
+    for step in mended(steps) {
         play_step(spec, target, &step, &mut made).await?;
     }
     let seen = look(spec, target, &made).await?;
@@ -120,12 +121,23 @@ async fn both(
     })
 }
 
-/// What lets everybody see again at the end.
-fn mended() -> Vec<Step> {
+/// What lets everybody see again at the end, and nobody with the eyes of another: what one sees is then the own.
+fn mended(steps: &[Step]) -> Vec<Step> {
     let enable = USERS.iter().map(|user| Op::Enable { user });
     let tokens = USERS.iter().chain(&EXTERNALS).chain(&["many", "admin"]);
     let tokens = tokens.map(|token| Op::NewToken { token });
-    enable.chain(tokens).map(looking).collect()
+    let pairs: BTreeSet<_> = steps
+        .iter()
+        .filter_map(|step| match step.op {
+            Op::Watch { user, whose, .. } => Some((user, whose)),
+            _ => None,
+        })
+        .collect();
+    let by = By::Token("admin");
+    let unwatch = pairs
+        .into_iter()
+        .map(|(user, whose)| Op::Unwatch { by, user, whose });
+    enable.chain(tokens).chain(unwatch).map(looking).collect()
 }
 
 fn looking(op: Op) -> Step {
@@ -247,11 +259,22 @@ async fn histories(
     chats.sort_unstable();
     chats.dedup_by_key(|(no, _)| *no);
     for (_, chat) in chats {
-        let pages = ask(Op::History { by, chat, limit: 5 }).await?;
+        let pages = ask(Op::History {
+            by,
+            chat,
+            whose: None,
+            limit: 5,
+        })
+        .await?;
         histories.push(items(&pages, "messages"));
     }
     for message in made.messages.keys().copied() {
-        ask(Op::GetMessage { by, message }).await?;
+        ask(Op::GetMessage {
+            by,
+            message,
+            whose: None,
+        })
+        .await?;
     }
     Ok(histories)
 }

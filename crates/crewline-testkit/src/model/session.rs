@@ -4,13 +4,13 @@
 use std::any::Any;
 
 use crewline_api::{ApiError, EventData, EventKind, EventKinds, ReceiptSaid, ReceiptState};
-use crewline_core::{Actor, Command, ConfirmCommand, ParticipantNo};
+use crewline_core::{Actor, Command, ConfirmCommand, ParticipantNo, Scope};
 use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::core::Core;
-use super::edge::Edge;
-use super::op::{By, Much, Op, Place, Step, Tag};
+use super::edge::{Edge, not_allowed};
+use super::op::{By, Made, Much, Op, Place, Step, Tag};
 
 /// The socket's code for who was signed out, revoked or disabled.
 pub const REVOKED: u16 = crewline_api::close::REVOKED;
@@ -20,8 +20,10 @@ pub const PROTOCOL: u16 = crewline_api::close::PROTOCOL;
 /// Someone who follows.
 pub(super) struct Session {
     by: By,
+    whose: &'static str,
     participant: ParticipantNo,
-    actor: Actor,
+    /// Who acts in it: nobody, where a watcher reads.
+    actor: Option<Actor>,
     kinds: EventKinds,
     cursor: Option<&'static str>,
     /// Everything up to here was given out.
@@ -47,7 +49,11 @@ pub fn ack_seq(much: Much, acked: u64, open: &[u64]) -> u64 {
 }
 
 impl<C: Core> Edge<C> {
-    pub(super) async fn session_op(&mut self, step: &Step) -> Result<Answer, ApiError> {
+    pub(super) async fn session_op(
+        &mut self,
+        step: &Step,
+        made: &Made,
+    ) -> Result<Answer, ApiError> {
         match &step.op {
             Op::Connect {
                 by,
@@ -67,6 +73,10 @@ impl<C: Core> Edge<C> {
             }
             Op::Listen { session } => self.listen(*session).await,
             Op::Ack { session, much } => self.ack(*session, *much).await,
+            Op::SayIn { session, said } => {
+                let said = self.said(said, made);
+                self.say_in(*session, said).await
+            }
             Op::Disconnect { session } => {
                 self.sessions.remove(session);
                 Ok(Answer::not_done())
@@ -79,18 +89,23 @@ impl<C: Core> Edge<C> {
         &mut self,
         tag: Tag,
         by: By,
-        whose: &str,
+        whose: &'static str,
         place: Place,
         cursor: Option<&'static str>,
         kinds: EventKinds,
     ) -> Result<Answer, ApiError> {
         let credential = self.credential(by)?;
-        let (participant, actor) = self.owner(&credential, whose).await?;
+        let (participant, actor) = self.reads(&credential, whose).await?;
+        if let Some(cursor) = cursor {
+            Self::check_cursor(Place::Cursor(cursor), actor.as_ref())?;
+        }
+        Self::check_cursor(place, actor.as_ref())?;
         let after = self.place(participant, place);
         let page = self.core.page(participant, after, kinds, 1).await?;
         let at = after.unwrap_or(0);
         let session = Session {
             by,
+            whose,
             participant,
             actor,
             kinds,
@@ -158,7 +173,11 @@ impl<C: Core> Edge<C> {
         session.open.retain(|(at, _)| *at > seq);
         session.acked = seq;
         self.acked.insert(tag, seq);
-        let (actor, cursor, kinds) = (session.actor.clone(), session.cursor, session.kinds);
+        // Nothing is delivered because a watcher has read it.
+        let Some(actor) = session.actor.clone() else {
+            return Ok(Answer::new(200, Value::Null));
+        };
+        let (cursor, kinds) = (session.cursor, session.kinds);
         let start = session.start;
         // A device that follows no messages has stored none.
         if kinds.contains(EventKind::MessageReceived) {
@@ -192,12 +211,36 @@ impl<C: Core> Edge<C> {
             .map(|_| ())
     }
 
-    /// Ends the sessions whose credential has ended: they are told when they listen next.
+    /// Receipts that are said in a session are those of its participant: a watcher says none.
+    async fn say_in(&mut self, session: Tag, said: Vec<ReceiptSaid>) -> Result<Answer, ApiError> {
+        match self.sessions.get(&session).filter(|session| !session.ended) {
+            None => Ok(Answer::not_done()),
+            Some(session) => {
+                let actor = session.actor.clone().ok_or_else(not_allowed)?;
+                self.receipts(actor, said).await
+            }
+        }
+    }
+
+    /// Whether a session may go on: its credential stands, and who watched still watches.
+    fn goes_on(&self, session: &Session) -> bool {
+        let Ok(credential) = self.credential(session.by) else {
+            return false;
+        };
+        match (&session.actor, &credential.scope) {
+            (None, Scope::User { id, .. }) => {
+                self.core.watches(id, &super::acts::id(session.whose))
+            }
+            _ => true,
+        }
+    }
+
+    /// Ends the sessions that may not go on: they are told when they listen next.
     pub(super) fn end_sessions(&mut self) {
         let ended: Vec<Tag> = self
             .sessions
             .iter()
-            .filter(|(_, session)| self.credential(session.by).is_err())
+            .filter(|(_, session)| !self.goes_on(session))
             .map(|(tag, _)| *tag)
             .collect();
         for tag in ended {

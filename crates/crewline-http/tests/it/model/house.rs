@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crewline_api::{ApiError, EventKinds, Seq, Timestamp};
-use crewline_core::{Answer, Command, DirectoryError, LogPage, ParticipantNo, Reader, Settings};
+use crewline_core::{
+    Answer, Command, Directory, DirectoryError, LogPage, ParticipantNo, Reader, Settings,
+};
 use crewline_engine::{Clock, Engine, Options};
 use crewline_testkit::Random;
 use crewline_testkit::model::{Act, Core, PASSWORD, START};
@@ -148,7 +150,8 @@ impl Core for House {
     }
 
     async fn directory(&mut self, act: Act) -> Result<Value, DirectoryError> {
-        self.engine.directory(act).await.unwrap()
+        let carry_out = move |directory: &mut dyn Directory, now| act.carry_out(directory, now);
+        self.engine.directory(carry_out).await.unwrap()
     }
 
     fn follow(&mut self, participant: ParticipantNo) -> Box<dyn Any> {

@@ -9,7 +9,7 @@ use crewline_api::EventKind;
 use crewline_http::{App, Settings};
 use crewline_testkit::model::{
     Answer, Core, Made, Much, Names, Op, PROTOCOL, Place, REVOKED, Step, Tag, Target, USERS,
-    ack_seq, act, begin,
+    ack_seq, act, begin, receipt,
 };
 use hyper::Method;
 use serde_json::{Value, json};
@@ -68,7 +68,10 @@ pub(crate) struct Follower {
     /// The log's path.
     log: String,
     secret: String,
+    whose: &'static str,
     external: bool,
+    /// Whether the log is that of another: then nothing is said for it.
+    watching: bool,
     /// Whom the receipts are of, where the token covers several.
     participant: Option<&'static str>,
     kinds: crewline_testkit::model::Kinds,
@@ -101,6 +104,14 @@ impl Follower {
         let path = format!("{}/cursors/{}", self.log, self.cursor?);
         Some(Wire::new(Method::PUT, path, self.secret.clone()).json(body))
     }
+}
+
+/// Whether a call may end what is open.
+pub(crate) fn ends_something(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::SignOut { .. } | Op::Watch { .. } | Op::Unwatch { .. }
+    )
 }
 
 /// See the module.
@@ -156,6 +167,11 @@ impl Target for Http {
             Op::Connect { .. } => self.connect(step).await,
             Op::Listen { session } => self.listen(*session).await,
             Op::Ack { session, much } => self.ack(*session, *much).await,
+            Op::SayIn { session, said } => {
+                let said = said.iter().map(|said| receipt(said, &self.names, made));
+                let said = said.map(|said| json!(said)).collect();
+                self.say_in(*session, said).await
+            }
             Op::Disconnect { session } => {
                 self.followers.remove(session);
                 Answer::not_done()
@@ -163,7 +179,7 @@ impl Target for Http {
             op => {
                 let wire = request(step, &self.names, made).expect("the rest are calls");
                 let answer = self.pages(step, wire, next_page(op)).await;
-                if let Op::SignOut { .. } = op {
+                if ends_something(op) {
                     self.settle().await;
                 }
                 answer
@@ -214,8 +230,9 @@ impl Http {
             } else {
                 reply.value()
             };
-            if let (Op::SignIn { .. }, Some(token)) = (&step.op, body["token"].as_str()) {
+            if let (Op::SignIn { user, .. }, Some(token)) = (&step.op, body["token"].as_str()) {
                 self.names.secrets.insert(step.tag, token.to_owned());
+                self.names.signed_in.insert(step.tag, user);
             }
             let next = body["next"].as_str().map(str::to_owned);
             let body = self.names.normal(body);
@@ -269,7 +286,9 @@ impl Http {
             stream,
             log,
             secret,
+            whose,
             external: !USERS.contains(whose),
+            watching: self.names.user_of(*by).is_some_and(|user| user != *whose),
             participant: (*by == crewline_testkit::model::By::Token("many")).then_some(*whose),
             kinds: *kinds,
             cursor: *cursor,
@@ -348,6 +367,9 @@ impl Http {
         let mut calls = Vec::new();
         // What an ack of the socket comes to: a system's cursor goes first, a user's last; between them what the stream
         // told, and what came before it.
+        if follower.watching {
+            return Answer::new(200, Value::Null);
+        }
         if delivers {
             calls.extend(put.clone().filter(|_| follower.external));
             calls.extend(follower.deliver(&receipts));
@@ -376,7 +398,24 @@ impl Http {
             .collect()
     }
 
-    /// Waits for the end of those whose credential has ended: they must not go on, and must be told.
+    /// Receipts of whom the session follows.
+    async fn say_in(&mut self, tag: Tag, said: Vec<Value>) -> Answer {
+        let Some(follower) = self.followers.get(&tag).filter(|one| !one.ended) else {
+            return Answer::not_done();
+        };
+        let mut body = json!({"receipts": said});
+        if follower.watching || follower.participant.is_some() {
+            body["participant"] = json!(follower.whose);
+        }
+        let wire = Wire::new(Method::POST, "/api/v1/receipts", follower.secret.clone());
+        let reply = self.ask(&wire.json(body)).await;
+        match refusal(&reply) {
+            Some(refused) => refused,
+            None => Answer::new(reply.status, self.names.normal(reply.value())),
+        }
+    }
+
+    /// Waits for the end of those who may not go on: whose credential has ended, or who watch no more. They must be told.
     async fn settle(&mut self) {
         for follower in self
             .followers
@@ -385,7 +424,8 @@ impl Http {
         {
             let path = format!("{}/events?limit=1", follower.log);
             let wire = Wire::new(Method::GET, path, follower.secret.clone());
-            if wire.call(self.server.address).send().await.status == 401 {
+            let status = wire.call(self.server.address).send().await.status;
+            if matches!(status, 401 | 404) {
                 follower.stream.read_to_end().await;
                 follower.ended = true;
             }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::house::House;
-use super::http::{Http, Server};
+use super::http::{Http, Server, ends_something};
 use super::line::Line;
 use super::wire::{Wire, chat_body, encoded, reply_body, secret, send_body, types};
 
@@ -30,6 +30,8 @@ struct Follower {
     secret: String,
     kinds: Kinds,
     cursor: Option<&'static str>,
+    /// Whether the log is that of another: then nothing is said for it.
+    watching: bool,
     acked: u64,
     open: Vec<u64>,
     ended: bool,
@@ -107,7 +109,10 @@ impl Socket {
         // Now in a connection that has events in it too, now in one of its own.
         let mut followers = self.followers.values_mut();
         if step.tag.is_multiple_of(2)
-            && let Some(follower) = followers.find(|f| f.secret == secret && !f.ended)
+            && let Some(follower) = followers.find(|f| {
+                let speaks = !f.watching || name != "receipts";
+                f.secret == secret && !f.ended && speaks
+            })
         {
             return follower
                 .line
@@ -178,6 +183,11 @@ impl Socket {
             secret,
             kinds: *kinds,
             cursor: *cursor,
+            watching: self
+                .http
+                .names
+                .user_of(*by)
+                .is_some_and(|user| user != *whose),
             acked,
             open: Vec::new(),
             ended: false,
@@ -246,7 +256,10 @@ impl Socket {
         follower.open.retain(|at| *at > seq);
         follower.acked = seq;
         self.acked.insert(tag, seq);
-        let _ = timeout(ACK_MAX, self.shows(&mut follower, seq, cursor)).await;
+        // What a watcher has read shows nowhere.
+        if !follower.watching {
+            let _ = timeout(ACK_MAX, self.shows(&mut follower, seq, cursor)).await;
+        }
         self.followers.insert(tag, follower);
         Answer::new(200, Value::Null)
     }
@@ -301,27 +314,43 @@ impl Socket {
         }
     }
 
-    /// Waits for the end of those whose credential has ended: they must not go on, and must be told by the code.
+    /// Receipts that are said in a session.
+    async fn say_in(&mut self, tag: Tag, said: Value) -> Answer {
+        let follower = self.followers.get_mut(&tag).filter(|one| !one.ended);
+        match follower {
+            None => Answer::not_done(),
+            Some(follower) => {
+                let names = &mut self.http.names;
+                follower.line.command("receipts", said, names).await
+            }
+        }
+    }
+
+    /// Waits for the end of those who may not go on: whose credential has ended, or who watch no more. They must be told by
+    /// the code.
     async fn settle(&mut self) {
-        let mut open: Vec<(&str, &mut Line, Option<&mut bool>)> = Vec::new();
+        let people = "/api/v1/people?limit=1";
+        let mut open: Vec<(String, &str, &mut Line, Option<&mut bool>)> = Vec::new();
         for follower in self
             .followers
             .values_mut()
             .filter(|follower| !follower.ended)
         {
             open.push((
+                format!("{}/events?limit=1", follower.log),
                 &follower.secret,
                 &mut follower.line,
                 Some(&mut follower.ended),
             ));
         }
         for (secret, line) in &mut self.lines {
-            open.push((secret, line, None));
+            open.push((people.to_owned(), secret, line, None));
         }
         let mut gone = Vec::new();
-        for (secret, line, ended) in open {
-            let wire = Wire::new(Method::GET, "/api/v1/people?limit=1", secret.to_owned());
-            if wire.call(self.http.server.address).send().await.status != 401 {
+        for (path, secret, line, ended) in open {
+            let wire = Wire::new(Method::GET, path, secret.to_owned());
+            let status = wire.call(self.http.server.address).send().await.status;
+            if !matches!(status, 401 | 404) {
                 continue;
             }
             assert_eq!(line.read_to_end().await, close::REVOKED);
@@ -377,6 +406,11 @@ impl Target for Socket {
             Op::Connect { .. } => self.connect(step).await,
             Op::Listen { session } => self.listen(*session).await,
             Op::Ack { session, much } => self.ack(*session, *much).await,
+            Op::SayIn { session, said } => {
+                let names = &self.http.names;
+                let said: Vec<_> = said.iter().map(|said| receipt(said, names, made)).collect();
+                self.say_in(*session, json!(said)).await
+            }
             Op::Disconnect { session } => {
                 self.followers.remove(session);
                 Answer::not_done()
@@ -386,7 +420,7 @@ impl Target for Socket {
                     return self.do_command(step, by, name, body).await;
                 }
                 let answer = self.http.call(step, made).await;
-                if let Op::SignOut { .. } = op {
+                if ends_something(op) {
                     self.settle().await;
                 }
                 answer

@@ -226,6 +226,18 @@ pub(crate) fn chat_body(from: Option<&str>, to: &[&str]) -> Value {
     without_nulls(json!({"fromExtUserId": from, "toUserIds": to}))
 }
 
+/// The query parameter that names with whose eyes is looked.
+fn named(separator: char, whose: Option<&str>) -> String {
+    let whose = whose.map(|whose| format!("{separator}participant={}", encoded(whose)));
+    whose.unwrap_or_default()
+}
+
+/// The path of one who watches.
+fn watcher(whose: &str, user: &str) -> String {
+    let (whose, user) = (encoded(whose), encoded(user));
+    format!("/api/v1/participants/{whose}/watchers/{user}")
+}
+
 /// The request of a step; of lists, that of the first page. `None` where the step is no single call.
 pub(crate) fn request(step: &Step, names: &Names, made: &Made) -> Option<Wire> {
     let wire = |method, path: String, by: By| Wire::new(method, path, secret(names, by));
@@ -280,14 +292,26 @@ pub(crate) fn request(step: &Step, names: &Names, made: &Made) -> Option<Wire> {
         Op::ReadOtherEpoch { by, whose } => {
             get(format!("{}/events?epoch=another", log(whose)), *by)
         }
-        Op::GetMessage { by, message } => get(
-            format!("/api/v1/messages/{}", names.message(made, *message)),
-            *by,
-        ),
-        Op::History { by, chat, limit } => {
-            let chat = names.chat(made, *chat);
-            get(format!("/api/v1/chats/{chat}/messages?limit={limit}"), *by)
+        Op::GetMessage { by, message, whose } => {
+            let query = named('?', *whose);
+            let message = names.message(made, *message);
+            get(format!("/api/v1/messages/{message}{query}"), *by)
         }
+        Op::History {
+            by,
+            chat,
+            whose,
+            limit,
+        } => {
+            let (chat, query) = (names.chat(made, *chat), named('&', *whose));
+            get(
+                format!("/api/v1/chats/{chat}/messages?limit={limit}{query}"),
+                *by,
+            )
+        }
+        Op::Watch { by, user, whose } => wire(Method::PUT, watcher(whose, user), *by),
+        Op::Unwatch { by, user, whose } => wire(Method::DELETE, watcher(whose, user), *by),
+        Op::Watchers { by, whose } => get(format!("{}/watchers", log(whose)), *by),
         Op::Chats { by, limit } => get(format!("/api/v1/me/chats?limit={limit}"), *by),
         Op::People { by, q, limit } => get(
             format!("/api/v1/people?limit={limit}&q={}", encoded(q)),
