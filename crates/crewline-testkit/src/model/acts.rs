@@ -68,6 +68,14 @@ pub async fn act(core: &mut impl Core, names: &mut Names, op: &Op) -> Option<Ans
         Op::AddUser { user } => add_user(core, user).await,
         Op::Disable { user } => core.directory(change(user, UserChange::Disable)).await,
         Op::Enable { user } => core.directory(change(user, UserChange::Enable)).await,
+        Op::SetRole { user, role } => core.directory(change(user, UserChange::Role(*role))).await,
+        Op::SignOutUser { user, tokens } => {
+            if *tokens {
+                names.revoked.insert(user);
+            }
+            let out = UserChange::SignOut { tokens: *tokens };
+            core.directory(change(user, out)).await
+        }
         Op::NewPassword { user } => {
             let password = UserChange::Password(core.password());
             core.directory(change(user, password)).await

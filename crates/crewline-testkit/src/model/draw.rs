@@ -25,6 +25,7 @@ pub(super) struct Drawn {
     /// Who watches whom, and who did.
     pub(super) watching: Vec<(&'static str, &'static str)>,
     pub(super) watched: Vec<(&'static str, &'static str)>,
+    pub(super) administrators: Vec<&'static str>,
 }
 
 /// Draws `count` steps.
@@ -41,13 +42,14 @@ pub fn steps(seed: u64, count: usize) -> Vec<Step> {
         keyed: Vec::new(),
         watching: Vec::new(),
         watched: Vec::new(),
+        administrators: Vec::new(),
     };
     (1..=count as Tag).map(|tag| drawn.step(tag)).collect()
 }
 
 impl Drawn {
     fn step(&mut self, tag: Tag) -> Step {
-        let op = match self.random.below(106) {
+        let op = match self.random.below(110) {
             0..=15 => self.send(tag),
             16..=27 => self.reply(tag),
             28..=43 => self.receipts(),
@@ -57,11 +59,9 @@ impl Drawn {
             59..=64 => self.look(),
             65..=69 => self.connect(tag),
             70..=84 => self.follow(),
-            85..=88 => Op::Advance {
-                ms: self.random.pick(&[1, 1, 1_000, 3_600_000, -500]),
-            },
-            89..=91 => self.sign(tag),
-            92..=95 => self.administer(),
+            85..=88 => self.advance(),
+            89..=91 | 108..=109 => self.sign(tag),
+            92..=95 | 106..=107 => self.administer(),
             96 => {
                 self.sessions.clear();
                 self.random.pick_clone(&[Op::Restart, Op::Crash])

@@ -1,6 +1,8 @@
 //! The rest of what is drawn: chats, cursors, reading, sessions, signing in, and the administrator's acts.
 
 use super::draw::Drawn;
+use crewline_api::Role;
+
 use super::op::{By, EXTERNALS, Kinds, Much, Op, Place, Tag, USERS};
 
 impl Drawn {
@@ -170,9 +172,13 @@ impl Drawn {
         if self.random.one_in(3)
             && let Some((session, _)) = self.random.pick_some(&self.sign_ins)
         {
-            return Op::SignOut {
-                by: By::Session(session),
+            let everywhere = self.random.one_in(3);
+            let by = if self.random.one_in(15) {
+                By::Token(self.user())
+            } else {
+                By::Session(session)
             };
+            return Op::SignOut { by, everywhere };
         }
         let user = self.random.pick(&["alice", "bob"]);
         self.sign_ins.push((tag, user));
@@ -186,9 +192,51 @@ impl Drawn {
         }
     }
 
+    /// Time passes: mostly a little, sometimes so much that sessions end by themselves.
+    pub(super) fn advance(&mut self) -> Op {
+        const DAY: i64 = 24 * 3_600_000;
+        let ms = if self.random.one_in(6) {
+            // Who is signed out by it signs in again, mostly.
+            if !self.random.one_in(4) {
+                self.sign_ins.clear();
+            }
+            self.random
+                .pick(&[29 * DAY, 30 * DAY - 1, 30 * DAY, 30 * DAY])
+        } else {
+            self.random.pick(&[1, 1, 1_000, 3_600_000, -500])
+        };
+        Op::Advance { ms }
+    }
+
+    fn role(&mut self) -> Op {
+        let user = self.user();
+        let role = self.random.pick(&[
+            Role::Administrator,
+            Role::Administrator,
+            Role::Dispatcher,
+            Role::Crew,
+        ]);
+        self.administrators.retain(|other| *other != user);
+        if role == Role::Administrator {
+            self.administrators.push(user);
+        }
+        Op::SetRole { user, role }
+    }
+
+    fn sign_out_user(&mut self) -> Op {
+        let user = self.random.pick(&["alice", "bob", "ann"]);
+        let tokens = self.random.one_in(3);
+        if tokens {
+            self.revoked.push(user);
+        }
+        Op::SignOutUser { user, tokens }
+    }
+
     /// What the administrator takes away is mostly given back before long.
     pub(super) fn administer(&mut self) -> Op {
-        match self.random.below(10) {
+        match self.random.below(15) {
+            10..=12 => self.role(),
+            13 | 14 => self.sign_out_user(),
             0..=4 => {
                 if let Some(user) = self.disabled.pop() {
                     return Op::Enable { user };

@@ -10,6 +10,10 @@ impl Drawn {
                 let user = self.user();
                 self.by_user(user)
             }
+            2..=4 if !self.administrators.is_empty() => {
+                let user = self.random.pick(&self.administrators);
+                self.by_user(user)
+            }
             1 if self.random.one_in(3) => By::Token("scada"),
             _ => By::Token("admin"),
         };

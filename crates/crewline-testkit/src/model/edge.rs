@@ -136,7 +136,7 @@ impl<C: Core> Edge<C> {
                 right,
                 device,
             } => self.sign_in(step.tag, user, *right, *device).await,
-            Op::SignOut { by } => self.sign_out(*by).await,
+            Op::SignOut { by, everywhere } => self.sign_out(*by, *everywhere).await,
             _ => self.session_op(step, made).await,
         }
     }

@@ -3,7 +3,7 @@
 use crewline_api::{ApiError, ChatId, ErrorCode, MessageId, MessageView, ParticipantId, Timestamp};
 use crewline_core::{
     ChatNo, ChatRow, ChatsBefore, Credential, CredentialSource, NewSessionRow, ParticipantNo,
-    Scope, SecretHash,
+    Scope, SecretHash, UserChange,
 };
 use serde_json::{Value, json};
 
@@ -222,12 +222,18 @@ impl<C: Core> Edge<C> {
         ))
     }
 
-    pub(super) async fn sign_out(&mut self, by: By) -> Result<Answer, ApiError> {
+    pub(super) async fn sign_out(&mut self, by: By, everywhere: bool) -> Result<Answer, ApiError> {
         let credential = self.credential(by)?;
         let CredentialSource::Session(session) = credential.source else {
             return Err(ApiError::new(ErrorCode::NotAllowed, ""));
         };
-        let closed = self.core.directory(Act::CloseSession(session)).await;
+        let (_, actor) = Self::user(&credential)?;
+        let act = if everywhere {
+            Act::Change(actor.id, UserChange::SignOut { tokens: false })
+        } else {
+            Act::CloseSession(session)
+        };
+        let closed = self.core.directory(act).await;
         closed.expect("the store writes");
         Ok(Answer::new(204, Value::Null))
     }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crewline_api::{EventKind, EventKinds};
+use crewline_api::{EventKind, EventKinds, Role};
 
 /// Names a step, and whatever it made.
 pub type Tag = u32;
@@ -187,8 +187,8 @@ pub enum Op {
         right: bool,
         device: Option<u8>,
     },
-    /// Closes the session.
-    SignOut { by: By },
+    /// Closes the session, or all of that user.
+    SignOut { by: By, everywhere: bool },
     /// A device or a system begins to follow a log.
     Connect {
         by: By,
@@ -225,6 +225,10 @@ pub enum Op {
     Disable { user: &'static str },
     /// The administrator lets a user in again.
     Enable { user: &'static str },
+    /// The administrator gives a user another role.
+    SetRole { user: &'static str, role: Role },
+    /// The administrator signs a user out everywhere, and perhaps revokes the user's token.
+    SignOutUser { user: &'static str, tokens: bool },
     /// The administrator sets the password anew.
     NewPassword { user: &'static str },
     /// The administrator revokes a token.
@@ -283,7 +287,8 @@ impl Step {
 
 impl Op {
     /// Whether asking again may do no harm: a client repeats only such calls when it does not know what became of them.
-    /// A send without a key may be sent twice. A cursor that goes back must not go back once more later.
+    /// A send without a key may be sent twice. A cursor that goes back must not go back once more later. Signing in twice
+    /// makes two sessions, and who has signed out is not known any more.
     pub fn may_be_repeated(&self) -> bool {
         match self {
             Self::Send { key, .. } | Self::Reply { key, .. } => key.is_some(),
@@ -297,6 +302,7 @@ impl Op {
             | Self::History { .. }
             | Self::Chats { .. }
             | Self::People { .. }
+            | Self::Me { .. }
             | Self::Watch { .. }
             | Self::Unwatch { .. }
             | Self::Watchers { .. } => true,
@@ -309,7 +315,11 @@ impl Op {
         self.may_be_repeated()
             || matches!(
                 self,
-                Self::Send { .. } | Self::Reply { .. } | Self::PutCursor { .. }
+                Self::Send { .. }
+                    | Self::Reply { .. }
+                    | Self::PutCursor { .. }
+                    | Self::SignIn { .. }
+                    | Self::SignOut { .. }
             )
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use crewline_api::{ApiError, EventKinds, Seq, Timestamp};
 use crewline_core::{
     Answer, Command, Directory, DirectoryError, LogPage, ParticipantNo, Reader, Settings,
+    UserChange,
 };
 use crewline_engine::{Clock, Engine, Options};
 use crewline_testkit::Random;
@@ -71,6 +72,17 @@ impl House {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Moves the directory's version, and changes nothing.
+    ///
+    /// What is open watches for its end by timers of its own, which know nothing of the play's clock: they would sleep for
+    /// a month. The sweep that a change of the directory sets off asks the clock.
+    pub(crate) async fn nudge(&mut self) {
+        let ann = "ann".parse().unwrap();
+        // Nobody ever shuts this one out.
+        let act = Act::Change(ann, UserChange::Enable);
+        self.directory(act).await.unwrap();
     }
 
     /// Another folder with the files as they are now: what a process that is killed leaves behind.

@@ -152,7 +152,8 @@ impl Target for Http {
 
     async fn call(&mut self, step: &Step, made: &Made) -> Answer {
         if let Some(answer) = act(&mut self.house, &mut self.names, &step.op).await {
-            self.settle().await;
+            let by_time = matches!(step.op, Op::Advance { .. });
+            self.settle(by_time).await;
             return answer;
         }
         match &step.op {
@@ -180,7 +181,7 @@ impl Target for Http {
                 let wire = request(step, &self.names, made).expect("the rest are calls");
                 let answer = self.pages(step, wire, next_page(op)).await;
                 if ends_something(op) {
-                    self.settle().await;
+                    self.settle(false).await;
                 }
                 answer
             }
@@ -416,7 +417,7 @@ impl Http {
     }
 
     /// Waits for the end of those who may not go on: whose credential has ended, or who watch no more. They must be told.
-    async fn settle(&mut self) {
+    async fn settle(&mut self, by_time: bool) {
         for follower in self
             .followers
             .values_mut()
@@ -426,6 +427,9 @@ impl Http {
             let wire = Wire::new(Method::GET, path, follower.secret.clone());
             let status = wire.call(self.server.address).send().await.status;
             if matches!(status, 401 | 404) {
+                if by_time {
+                    self.house.nudge().await;
+                }
                 follower.stream.read_to_end().await;
                 follower.ended = true;
             }

@@ -328,7 +328,7 @@ impl Socket {
 
     /// Waits for the end of those who may not go on: whose credential has ended, or who watch no more. They must be told by
     /// the code.
-    async fn settle(&mut self) {
+    async fn settle(&mut self, by_time: bool) {
         let people = "/api/v1/people?limit=1";
         let mut open: Vec<(String, &str, &mut Line, Option<&mut bool>)> = Vec::new();
         for follower in self
@@ -352,6 +352,9 @@ impl Socket {
             let status = wire.call(self.http.server.address).send().await.status;
             if !matches!(status, 401 | 404) {
                 continue;
+            }
+            if by_time {
+                self.http.house.nudge().await;
             }
             assert_eq!(line.read_to_end().await, close::REVOKED);
             match ended {
@@ -392,7 +395,8 @@ impl Target for Socket {
 
     async fn call(&mut self, step: &Step, made: &Made) -> Answer {
         if let Some(answer) = act(&mut self.http.house, &mut self.http.names, &step.op).await {
-            self.settle().await;
+            let by_time = matches!(step.op, Op::Advance { .. });
+            self.settle(by_time).await;
             return answer;
         }
         match &step.op {
@@ -421,7 +425,7 @@ impl Target for Socket {
                 }
                 let answer = self.http.call(step, made).await;
                 if ends_something(op) {
-                    self.settle().await;
+                    self.settle(false).await;
                 }
                 answer
             }

@@ -318,7 +318,11 @@ pub(crate) fn request(step: &Step, names: &Names, made: &Made) -> Option<Wire> {
             *by,
         ),
         Op::Me { by } => get("/api/v1/me".to_owned(), *by),
-        Op::SignOut { by } => wire(Method::DELETE, "/api/v1/session".to_owned(), *by),
+        Op::SignOut { by, everywhere } => {
+            // Left out, it is this session alone.
+            let query = ["", "?everywhere=true"][usize::from(*everywhere)];
+            wire(Method::DELETE, format!("/api/v1/session{query}"), *by)
+        }
         Op::SignIn {
             user,
             right,
