@@ -26,6 +26,8 @@ pub(super) struct Drawn {
     pub(super) watching: Vec<(&'static str, &'static str)>,
     pub(super) watched: Vec<(&'static str, &'static str)>,
     pub(super) administrators: Vec<&'static str>,
+    /// Long polls that may wait.
+    pub(super) polls: Vec<Tag>,
 }
 
 /// Draws `count` steps.
@@ -43,19 +45,21 @@ pub fn steps(seed: u64, count: usize) -> Vec<Step> {
         watching: Vec::new(),
         watched: Vec::new(),
         administrators: Vec::new(),
+        polls: Vec::new(),
     };
     (1..=count as Tag).map(|tag| drawn.step(tag)).collect()
 }
 
 impl Drawn {
     fn step(&mut self, tag: Tag) -> Step {
-        let op = match self.random.below(110) {
+        let op = match self.random.below(115) {
             0..=15 => self.send(tag),
             16..=27 => self.reply(tag),
             28..=43 => self.receipts(),
             44..=47 => self.create_chat(tag),
             48..=53 => self.cursor(),
             54..=58 => self.read_events(),
+            110..=114 => self.poll(tag),
             59..=64 => self.look(),
             65..=69 => self.connect(tag),
             70..=84 => self.follow(),
@@ -64,6 +68,7 @@ impl Drawn {
             92..=95 | 106..=107 => self.administer(),
             96 => {
                 self.sessions.clear();
+                self.polls.clear();
                 self.random.pick_clone(&[Op::Restart, Op::Crash])
             }
             97..=99 => self.again(),

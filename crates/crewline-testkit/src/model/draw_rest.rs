@@ -75,6 +75,27 @@ impl Drawn {
         }
     }
 
+    pub(super) fn poll(&mut self, tag: Tag) -> Op {
+        if self.random.one_in(2) && !self.polls.is_empty() {
+            let at = self.random.below(self.polls.len());
+            return Op::Collect {
+                poll: self.polls.remove(at),
+            };
+        }
+        let (by, whose) = self.reader(3);
+        self.polls.push(tag);
+        Op::Poll {
+            by,
+            whose,
+            place: match self.random.below(6) {
+                0 => Place::Start,
+                1 => Place::After(self.seq()),
+                _ => Place::End,
+            },
+            kinds: self.kinds(),
+        }
+    }
+
     pub(super) fn look(&mut self) -> Op {
         let (message, members) = self.message();
         if let Some(op) = self.look_with(message, &members) {

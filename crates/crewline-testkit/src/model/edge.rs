@@ -14,6 +14,7 @@ use super::acts::{act, id, secret_of};
 use super::answer::{Answer, Names};
 use super::core::Core;
 use super::op::{By, Made, Op, Place, Step, Tag};
+use super::poll::Waiting;
 use super::session::Session;
 use super::target::Target;
 
@@ -22,6 +23,7 @@ pub struct Edge<C> {
     pub(super) core: C,
     pub(super) names: Names,
     pub(super) sessions: BTreeMap<Tag, Session>,
+    pub(super) polls: BTreeMap<Tag, Waiting>,
     /// What each session acknowledged last, also of those that are gone: what their devices remember.
     pub(super) acked: BTreeMap<Tag, u64>,
 }
@@ -35,6 +37,7 @@ impl<C: Core> Edge<C> {
             core,
             names: Names::of(epoch),
             sessions: BTreeMap::new(),
+            polls: BTreeMap::new(),
             acked: BTreeMap::new(),
         }
     }
@@ -46,12 +49,21 @@ impl<C: Core> Target for Edge<C> {
     }
 
     async fn call(&mut self, step: &Step, made: &Made) -> Answer {
+        let answer = self.do_step(step, made).await;
+        self.answer_polls().await;
+        answer
+    }
+}
+
+impl<C: Core> Edge<C> {
+    async fn do_step(&mut self, step: &Step, made: &Made) -> Answer {
         if let Some(answer) = act(&mut self.core, &mut self.names, &step.op).await {
             self.end_sessions();
             return answer;
         }
         if let Op::Restart | Op::Crash = step.op {
             self.sessions.clear();
+            self.polls.clear();
             self.core.restart(step.op == Op::Crash).await;
             return Answer::new(200, Value::Null);
         }
@@ -108,6 +120,13 @@ impl<C: Core> Edge<C> {
                 self.reads(&credential, whose).await?;
                 Err(ApiError::new(ErrorCode::EpochChanged, ""))
             }
+            Op::Poll {
+                by,
+                whose,
+                place,
+                kinds,
+            } => Ok(self.poll(step.tag, *by, whose, *place, kinds.set()).await),
+            Op::Collect { poll } => Ok(self.collect(*poll)),
             Op::GetMessage { by, message, whose } => {
                 let credential = self.credential(*by)?;
                 self.check_eyes(&credential, *whose)?;
@@ -280,7 +299,7 @@ impl<C: Core> Edge<C> {
     /// Where reading begins; `None` is the start.
     pub(super) fn place(&self, no: ParticipantNo, place: Place) -> Option<u64> {
         match place {
-            Place::Start => None,
+            Place::Start | Place::End => None,
             Place::After(seq) => Some(seq),
             Place::Cursor(name) => self.kept(no, name).map(|row| row.seq),
             Place::AckedBy(tag) => Some(self.acked.get(&tag).copied().unwrap_or(0)),

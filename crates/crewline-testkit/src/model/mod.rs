@@ -37,6 +37,7 @@ mod plain;
 mod plain_directory;
 mod plain_rules;
 mod play;
+mod poll;
 mod session;
 mod shrink;
 mod target;

@@ -80,6 +80,8 @@ pub enum Place {
     After(u64),
     /// Behind a cursor.
     Cursor(&'static str),
+    /// Behind the last event there is.
+    End,
     /// Behind what a session acknowledged last: a device that comes back.
     AckedBy(Tag),
 }
@@ -158,6 +160,15 @@ pub enum Op {
     },
     /// A page of a log, for one who knows the log of another store.
     ReadOtherEpoch { by: By, whose: &'static str },
+    /// A long poll begins: whoever has nothing to get waits for the first event.
+    Poll {
+        by: By,
+        whose: &'static str,
+        place: Place,
+        kinds: Kinds,
+    },
+    /// What the long poll has answered. One that still waits is given up.
+    Collect { poll: Tag },
     /// A message and what became of it.
     GetMessage {
         by: By,

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::house::House;
+use super::poll::Polls;
 use super::stream::Stream;
 use super::wire::{Wire, encoded, next_page, place, refusal, request, secret, types};
 use crate::call::{Kept, Reply};
@@ -121,6 +122,7 @@ pub(crate) struct Http {
     pub(crate) names: Names,
     kept: Option<Kept>,
     followers: BTreeMap<Tag, Follower>,
+    pub(crate) polls: Polls,
     acked: BTreeMap<Tag, u64>,
 }
 
@@ -134,6 +136,7 @@ impl Http {
             names,
             kept: None,
             followers: BTreeMap::new(),
+            polls: Polls::default(),
             acked: BTreeMap::new(),
         }
     }
@@ -165,6 +168,8 @@ impl Target for Http {
                 self.server = Server::start(&self.house).await;
                 Answer::new(200, Value::Null)
             }
+            Op::Poll { .. } => self.poll(step).await,
+            Op::Collect { poll } => self.collect(*poll).await,
             Op::Connect { .. } => self.connect(step).await,
             Op::Listen { session } => self.listen(*session).await,
             Op::Ack { session, much } => self.ack(*session, *much).await,
@@ -210,6 +215,7 @@ impl Http {
     /// Ends the server.
     pub(crate) async fn end_server(&mut self, crash: bool) {
         self.kept = None;
+        self.polls.clear();
         self.server.end(crash).await;
     }
 
@@ -417,7 +423,11 @@ impl Http {
     }
 
     /// Waits for the end of those who may not go on: whose credential has ended, or who watch no more. They must be told.
-    async fn settle(&mut self, by_time: bool) {
+    pub(crate) async fn settle(&mut self, by_time: bool) {
+        if by_time && self.some_poll_is_unknown().await {
+            self.house.nudge().await;
+        }
+        self.take_answers().await;
         for follower in self
             .followers
             .values_mut()

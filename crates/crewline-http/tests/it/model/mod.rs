@@ -12,6 +12,7 @@ use futures_util::FutureExt as _;
 mod house;
 mod http;
 mod line;
+mod poll;
 mod regressions;
 mod socket;
 mod stream;

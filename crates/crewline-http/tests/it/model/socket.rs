@@ -148,7 +148,7 @@ impl Socket {
             hello["participant"] = json!(whose);
         }
         let after = match place {
-            Place::Start | Place::Cursor(_) => None,
+            Place::Start | Place::Cursor(_) | Place::End => None,
             Place::After(seq) => Some(*seq),
             Place::AckedBy(tag) => Some(self.acked.get(tag).copied().unwrap_or(0)),
         };
@@ -396,6 +396,7 @@ impl Target for Socket {
     async fn call(&mut self, step: &Step, made: &Made) -> Answer {
         if let Some(answer) = act(&mut self.http.house, &mut self.http.names, &step.op).await {
             let by_time = matches!(step.op, Op::Advance { .. });
+            self.http.settle(by_time).await;
             self.settle(by_time).await;
             return answer;
         }

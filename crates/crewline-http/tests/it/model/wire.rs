@@ -55,7 +55,8 @@ pub(crate) fn types(kinds: Kinds) -> String {
 /// The query parameter that says where reading begins.
 pub(crate) fn place(place: Place, acked: impl Fn(u32) -> u64) -> String {
     match place {
-        Place::Start => String::new(),
+        // Who begins at the end has asked where that is.
+        Place::Start | Place::End => String::new(),
         Place::After(seq) => format!("&after={seq}"),
         Place::Cursor(name) => format!("&cursor={name}"),
         Place::AckedBy(tag) => format!("&after={}", acked(tag)),
