@@ -9,7 +9,7 @@ use crewline_api::{
 };
 use crewline_core::{
     Answer, ChatRow, ChatsBefore, Command, Credential, CursorRow, DirectoryError, LogPage, MeRows,
-    MemoryStore, ParticipantNo, Reader, SecretHash, Settings, WatcherRow,
+    MemoryStore, ParticipantNo, Reader, Retention, SecretHash, Settings, WatcherRow,
 };
 use serde_json::Value;
 
@@ -51,6 +51,9 @@ pub trait Core {
     fn password(&self) -> String;
     /// Stops and starts on the same store; `crash` does so without a word.
     async fn restart(&mut self, crash: bool);
+
+    /// Stops and starts on the same store, and removes what is old.
+    async fn keep(&mut self, retention: Retention);
 
     /// A message as somebody may see it.
     fn message(&self, viewer: ParticipantNo, id: MessageId) -> Option<MessageView> {
@@ -174,15 +177,17 @@ impl Core for Memory {
         kinds: EventKinds,
         limit: usize,
     ) -> Result<LogPage, ApiError> {
-        let page = self
-            .desk
-            .reader
-            .log(participant, after.unwrap_or(0), kinds, limit)
-            .expect("the store in memory reads");
-        if page.head < after.unwrap_or(0) {
-            return Err(ApiError::new(ErrorCode::AheadOfLog, ""));
+        let read = |after| self.desk.reader.log(participant, after, kinds, limit);
+        let page = read(after.unwrap_or(0)).expect(READS);
+        match after {
+            // From the start means from the oldest event that is kept.
+            None => Ok(read(page.oldest - 1).expect(READS)),
+            Some(after) if after > page.head => Err(ApiError::new(ErrorCode::AheadOfLog, "")),
+            Some(after) if after + 1 < page.oldest => {
+                Err(ApiError::new(ErrorCode::LogTruncated, ""))
+            }
+            Some(_) => Ok(page),
         }
-        Ok(page)
     }
 
     async fn directory(&mut self, act: Act) -> Result<Value, DirectoryError> {
@@ -201,5 +206,10 @@ impl Core for Memory {
 
     async fn restart(&mut self, _: bool) {
         self.desk = desk(&self.store, self.settings);
+    }
+
+    async fn keep(&mut self, retention: Retention) {
+        self.restart(false).await;
+        self.desk.prune(retention.cut(self.now), 250);
     }
 }

@@ -52,7 +52,7 @@ pub fn steps(seed: u64, count: usize) -> Vec<Step> {
 
 impl Drawn {
     fn step(&mut self, tag: Tag) -> Step {
-        let op = match self.random.below(115) {
+        let op = match self.random.below(117) {
             0..=15 => self.send(tag),
             16..=27 => self.reply(tag),
             28..=43 => self.receipts(),
@@ -66,6 +66,7 @@ impl Drawn {
             85..=88 => self.advance(),
             89..=91 | 108..=109 => self.sign(tag),
             92..=95 | 106..=107 => self.administer(),
+            115 | 116 => self.keep(),
             96 => {
                 self.sessions.clear();
                 self.polls.clear();

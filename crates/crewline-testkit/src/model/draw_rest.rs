@@ -229,6 +229,17 @@ impl Drawn {
         Op::Advance { ms }
     }
 
+    /// What is old is removed: mostly what is older than a moment, since a play is short.
+    pub(super) fn keep(&mut self) -> Op {
+        const HOUR: u64 = 3_600_000;
+        self.sessions.clear();
+        self.polls.clear();
+        Op::Keep {
+            ms: self.random.pick(&[2, 1_000, HOUR, 24 * HOUR]),
+            cursors_ms: self.random.pick(&[HOUR, 24 * HOUR, 30 * 24 * HOUR]),
+        }
+    }
+
     fn role(&mut self) -> Op {
         let user = self.user();
         let role = self.random.pick(&[

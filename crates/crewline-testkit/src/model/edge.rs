@@ -2,11 +2,12 @@
 //! store in memory, where it is what the others are compared with; and on an engine, to be compared itself.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crewline_api::{ApiError, CursorName, ErrorCode, EventKinds, FieldCode, ParticipantId};
 use crewline_core::{
-    Actor, Answer as Done, Command, Credential, ExternalPattern, ParticipantNo, Scope, SecretHash,
-    Standing,
+    Actor, Answer as Done, Command, Credential, ExternalPattern, ParticipantNo, Retention, Scope,
+    SecretHash, Standing,
 };
 use serde_json::{Value, json};
 
@@ -61,10 +62,10 @@ impl<C: Core> Edge<C> {
             self.end_sessions();
             return answer;
         }
-        if let Op::Restart | Op::Crash = step.op {
+        if step.op.is_start() {
             self.sessions.clear();
             self.polls.clear();
-            self.core.restart(step.op == Op::Crash).await;
+            start(&mut self.core, &step.op).await;
             return Answer::new(200, Value::Null);
         }
         let answer = self.carry_out(step, made).await;
@@ -75,6 +76,22 @@ impl<C: Core> Edge<C> {
             Ok(Answer { status, body }) => Answer::new(status, self.names.normal(body)),
             Err(error) => error.into(),
         }
+    }
+}
+
+/// Stops the server and starts it, as the step says.
+pub async fn start(core: &mut impl Core, op: &Op) {
+    match *op {
+        Op::Keep { ms, cursors_ms } => {
+            let retention = Retention {
+                messages: Duration::from_millis(ms),
+                cursors: Duration::from_millis(cursors_ms),
+                // Once, at the start.
+                every: Duration::from_hours(24),
+            };
+            core.keep(retention).await;
+        }
+        _ => core.restart(*op == Op::Crash).await,
     }
 }
 

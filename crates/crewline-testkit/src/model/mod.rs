@@ -35,6 +35,7 @@ pub mod laws;
 mod op;
 mod plain;
 mod plain_directory;
+mod plain_keep;
 mod plain_rules;
 mod play;
 mod poll;
@@ -47,7 +48,7 @@ pub use answer::{Answer, GOOD, NOT_DONE, Names};
 pub use core::{Core, Memory, START};
 pub use directory::Act;
 pub use draw::steps;
-pub use edge::Edge;
+pub use edge::{Edge, start};
 pub use edge_read::device_id;
 pub use edge_write::receipt;
 pub use op::{
@@ -56,6 +57,6 @@ pub use op::{
 };
 pub use plain::Plain;
 pub use play::{Difference, Seen, play, see};
-pub use session::{PROTOCOL, REVOKED, ack_seq};
+pub use session::{PROTOCOL, REVOKED, ack_puts, ack_seq};
 pub use shrink::{shrink, to_rust};
 pub use target::Target;

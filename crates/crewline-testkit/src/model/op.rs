@@ -248,6 +248,9 @@ pub enum Op {
     NewToken { token: &'static str },
     /// Time passes; a clock may be set back.
     Advance { ms: i64 },
+    /// The server stops, starts on the same store, and removes what is older than it keeps: texts and events, and the hold
+    /// of cursors.
+    Keep { ms: u64, cursors_ms: u64 },
     /// The server stops, and starts on the same store.
     Restart,
     /// The server goes without a word, and starts on the same store.
@@ -297,6 +300,11 @@ impl Step {
 }
 
 impl Op {
+    /// Whether the server stops and starts.
+    pub fn is_start(&self) -> bool {
+        matches!(self, Self::Restart | Self::Crash | Self::Keep { .. })
+    }
+
     /// Whether asking again may do no harm: a client repeats only such calls when it does not know what became of them.
     /// A send without a key may be sent twice. A cursor that goes back must not go back once more later. Signing in twice
     /// makes two sessions, and who has signed out is not known any more.

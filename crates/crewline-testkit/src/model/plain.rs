@@ -53,7 +53,7 @@ pub struct Plain {
     pub(super) chats: Vec<Chat>,
     pub(super) messages: Vec<Message>,
     keys: BTreeMap<(ParticipantId, IdempotencyKey), (Command, SentMessage)>,
-    logs: BTreeMap<ParticipantId, Vec<Event>>,
+    pub(super) logs: BTreeMap<ParticipantId, Vec<Event>>,
     pub(super) cursors: BTreeMap<(ParticipantId, CursorName), CursorRow>,
     pub(super) book: Book,
 }
@@ -202,9 +202,10 @@ impl Plain {
     }
 
     pub(super) fn tell(&mut self, who: &ParticipantId, data: EventData) {
+        let seq = self.head(who) + 1;
         let log = self.logs.entry(who.clone()).or_default();
         log.push(Event {
-            seq: log.len() as Seq + 1,
+            seq,
             timestamp: self.now,
             data,
         });
@@ -341,6 +342,25 @@ impl Plain {
 
     pub(super) fn log(&self, who: &ParticipantId) -> &[Event] {
         self.logs.get(who).map_or(&[], Vec::as_slice)
+    }
+
+    /// The number of the last event of a log. That one is always kept.
+    pub(super) fn head(&self, who: &ParticipantId) -> Seq {
+        self.log(who).last().map_or(0, |event| event.seq)
+    }
+
+    /// An event as it is shown now: a text that is gone is shown nowhere.
+    pub(super) fn shown_now(&self, event: &Event) -> Event {
+        let mut event = event.clone();
+        if let EventData::MessageReceived(data) | EventData::MessageSent(data) = &mut event.data {
+            let message = self.messages.iter().find(|one| one.id == data.message_id);
+            let text = message.map_or("", |message| message.text.as_str());
+            *data = Arc::new(MessageEvent {
+                message: text.into(),
+                ..MessageEvent::clone(data)
+            });
+        }
+        event
     }
 
     /// A message that is not stored yet: it gets its id and its position then.

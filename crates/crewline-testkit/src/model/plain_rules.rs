@@ -12,7 +12,7 @@ use crewline_api::{
 use crewline_core::{
     Answer, ChatCommand, ChatRow, ChatsBefore, Command, ConfirmCommand, Credential, CursorCommand,
     CursorRow, DirectoryError, LogPage, MeRows, ParticipantNo, Reader, ReceiptCommand,
-    ReceiptsCommand, ReplyCommand, SecretHash, SendCommand, Standing, WatcherRow,
+    ReceiptsCommand, ReplyCommand, Retention, SecretHash, SendCommand, Standing, WatcherRow,
 };
 use serde_json::Value;
 
@@ -168,7 +168,7 @@ impl Plain {
     fn put(&mut self, command: &CursorCommand) -> Result<Answer, ApiError> {
         self.check_actor(&command.actor)?;
         let who = &command.actor.id;
-        if command.seq > self.log(who).len() as Seq {
+        if command.seq > self.head(who) {
             return Err(ApiError::new(ErrorCode::AheadOfLog, ""));
         }
         if command.actor.external {
@@ -369,10 +369,16 @@ impl Core for Plain {
         kinds: EventKinds,
         limit: usize,
     ) -> Result<LogPage, ApiError> {
-        let log = self.log(&self.id_of(participant));
-        let (head, after) = (log.len() as Seq, after.unwrap_or(0));
+        let who = self.id_of(participant);
+        let (log, head) = (self.log(&who), self.head(&who));
+        let oldest = log.first().map_or(head + 1, |event| event.seq);
+        // The start is wherever the log begins now.
+        let after = after.unwrap_or(oldest - 1);
         if after > head {
             return Err(ApiError::new(ErrorCode::AheadOfLog, ""));
+        }
+        if after + 1 < oldest {
+            return Err(ApiError::new(ErrorCode::LogTruncated, ""));
         }
         let (mut events, mut next) = (Vec::new(), after);
         for event in log.iter().filter(|event| event.seq > after) {
@@ -381,14 +387,14 @@ impl Core for Plain {
             }
             next = event.seq;
             if kinds.contains(event.data.kind()) {
-                events.push(event.clone());
+                events.push(self.shown_now(event));
             }
         }
         Ok(LogPage {
             events,
             next,
             head,
-            oldest: 1,
+            oldest,
         })
     }
 
@@ -405,6 +411,10 @@ impl Core for Plain {
     }
 
     async fn restart(&mut self, _: bool) {}
+
+    async fn keep(&mut self, retention: Retention) {
+        self.remove_what_is_old(&retention);
+    }
 
     fn message(&self, viewer: ParticipantNo, id: MessageId) -> Option<MessageView> {
         let viewer = self.id_of(viewer);
@@ -433,7 +443,7 @@ impl Core for Plain {
         Some(MessagesPage {
             next: last.map(|message| message.position.to_string()),
             messages,
-            as_of: self.log(&viewer).len() as u64,
+            as_of: self.head(&viewer),
         })
     }
 
@@ -475,7 +485,7 @@ impl Core for Plain {
         ChatsPage {
             chats: chats.collect(),
             next,
-            as_of: self.log(&viewer).len() as Seq,
+            as_of: self.head(&viewer),
         }
     }
 

@@ -45,7 +45,7 @@ pub async fn play(
     let mut made = Made::default();
     for step in steps {
         play_step(spec, target, step, &mut made).await?;
-        if let Op::Restart | Op::Crash = step.op {
+        if step.op.is_start() {
             look(spec, target, &made).await?;
         }
     }
@@ -221,22 +221,23 @@ async fn whole_log(
     by: By,
     whose: &'static str,
 ) -> Result<Vec<Value>, Difference> {
-    let (mut events, mut after) = (Vec::new(), 0);
+    let (mut events, mut place) = (Vec::new(), Place::Start);
     loop {
         let op = Op::ReadEvents {
             by,
             whose,
-            place: Place::After(after),
+            place,
             kinds: Kinds::All,
             limit: 100,
         };
         let page = ask(op).await?;
         let head = page.body["head"].as_u64().unwrap_or(0);
-        after = page.body["next"].as_u64().unwrap_or(head);
+        let after = page.body["next"].as_u64().unwrap_or(head);
         events.extend(page.body["events"].as_array().cloned().unwrap_or_default());
         if after >= head {
             return Ok(events);
         }
+        place = Place::After(after);
     }
 }
 

@@ -26,16 +26,25 @@ pub(super) struct Session {
     actor: Option<Actor>,
     kinds: EventKinds,
     cursor: Option<&'static str>,
-    /// Everything up to here was given out.
-    at: u64,
+    /// Everything up to here was given out; nothing is the start, wherever the log begins then.
+    at: Option<u64>,
     /// Where it began.
     start: u64,
     acked: u64,
+    /// Whether anything was acknowledged in it.
+    said: bool,
     /// What was given out and not acknowledged: each seq, and its message where it is one that was received.
     open: Vec<(u64, Option<String>)>,
     /// Its credential has ended.
     ended: bool,
     _following: Box<dyn Any>,
+}
+
+/// Whether an ack puts the session's cursor. One that says nothing new does not: it is no sign that its consumer goes on,
+/// by which retention would wait longer for it. Only where the cursor itself is what delivers, or nothing is delivered,
+/// each ack puts it.
+pub fn ack_puts(is_new: bool, external: bool, kinds: EventKinds) -> bool {
+    is_new || external || !kinds.contains(EventKind::MessageReceived)
 }
 
 /// How far an ack goes: of what was given out and not acknowledged yet.
@@ -110,9 +119,10 @@ impl<C: Core> Edge<C> {
             actor,
             kinds,
             cursor,
-            at,
+            at: after,
             start: at,
             acked: at,
+            said: false,
             open: Vec::new(),
             ended: false,
             _following: self.core.follow(participant),
@@ -134,9 +144,9 @@ impl<C: Core> Edge<C> {
         loop {
             let page = self
                 .core
-                .page(session.participant, Some(session.at), session.kinds, 7)
+                .page(session.participant, session.at, session.kinds, 7)
                 .await?;
-            session.at = page.next;
+            session.at = Some(page.next);
             for event in page.events {
                 let received = match &event.data {
                     EventData::MessageReceived(data) => Some(data.message_id.to_string()),
@@ -145,7 +155,7 @@ impl<C: Core> Edge<C> {
                 session.open.push((event.seq, received));
                 events.push(event);
             }
-            if session.at >= page.head {
+            if page.next >= page.head {
                 return Ok(Answer::new(200, json!(events)));
             }
         }
@@ -171,7 +181,8 @@ impl<C: Core> Edge<C> {
             })
             .collect();
         session.open.retain(|(at, _)| *at > seq);
-        session.acked = seq;
+        let is_new = seq > session.acked || !session.said;
+        (session.acked, session.said) = (seq, true);
         self.acked.insert(tag, seq);
         // Nothing is delivered because a watcher has read it.
         let Some(actor) = session.actor.clone() else {
@@ -192,7 +203,8 @@ impl<C: Core> Edge<C> {
             // Whatever came before the session is on the device too.
             self.confirm(actor.clone(), seq, start).await?;
         }
-        if let Some(cursor) = cursor {
+        let puts = ack_puts(is_new, actor.external, kinds);
+        if let Some(cursor) = cursor.filter(|_| puts) {
             self.put_cursor(actor, cursor, seq, kinds, false).await?;
         }
         Ok(Answer::new(200, Value::Null))

@@ -6,15 +6,20 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crewline_api::{ApiError, EventKinds, Seq, Timestamp};
+use crewline_core::needs::{Locks, Wanted};
 use crewline_core::{
-    Answer, Command, Directory, DirectoryError, LogPage, ParticipantNo, Reader, Settings,
-    UserChange,
+    Answer, BatchId, Changes, Command, Directory, DirectoryError, Flush, LogPage, ParticipantNo,
+    Pass, Reader, Retention, Settings, State, StoreError, UserChange, Writer,
 };
 use crewline_engine::{Clock, Engine, Options};
 use crewline_testkit::Random;
 use crewline_testkit::model::{Act, Core, PASSWORD, START};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::rig::PATIENCE;
 
 /// A clock that stands until the play moves it, and counts instead of throwing dice.
 struct PlayClock {
@@ -29,6 +34,61 @@ impl Clock for PlayClock {
 
     fn random(&self) -> u64 {
         Random::new(self.count.fetch_add(1, Ordering::Relaxed)).bits()
+    }
+}
+
+/// A writer that tells when a pass of the retention is done.
+struct Telling {
+    inner: Box<dyn Writer>,
+    done: mpsc::Sender<()>,
+}
+
+impl Writer for Telling {
+    fn begin(&mut self) -> Result<bool, StoreError> {
+        self.inner.begin()
+    }
+
+    fn load(&mut self, wanted: &Wanted, state: &mut State) -> Result<(), StoreError> {
+        self.inner.load(wanted, state)
+    }
+
+    fn lock(&mut self, locks: &mut dyn FnMut() -> Locks) -> Result<(), StoreError> {
+        self.inner.lock(locks)
+    }
+
+    fn save(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        self.inner.save(changes)
+    }
+
+    /// As on a disk that takes a while: so batches wait for each other.
+    fn write(&mut self, batch: BatchId) -> Result<Option<Flush>, StoreError> {
+        let flush = self.inner.write(batch)?;
+        Ok(Some(Box::new(move || {
+            std::thread::yield_now();
+            flush.map_or(Ok(()), |flush| flush())
+        })))
+    }
+
+    fn abort(&mut self) {
+        self.inner.abort();
+    }
+
+    fn probe(&mut self) -> Result<(), StoreError> {
+        self.inner.probe()
+    }
+
+    fn prune(&mut self, pass: &mut Pass, rows: usize) -> Result<(), StoreError> {
+        // Fewer rows than the engine would take, so that a play's few make several steps.
+        self.inner.prune(pass, rows.min(5))?;
+        if pass.is_done() {
+            // Whoever does not listen any more needs not know.
+            let _ = self.done.try_send(());
+        }
+        Ok(())
+    }
+
+    fn directory(&mut self) -> &mut dyn Directory {
+        self.inner.directory()
     }
 }
 
@@ -60,7 +120,7 @@ impl House {
             count: AtomicU64::new(1),
         });
         let folder = folder();
-        let (engine, reader) = start(folder.path(), settings, &clock);
+        let (engine, reader) = start(folder.path(), settings, &clock, None);
         Self {
             folder,
             clock,
@@ -98,20 +158,30 @@ impl House {
     }
 }
 
-fn start(folder: &Path, settings: Settings, clock: &Arc<PlayClock>) -> (Engine, Arc<dyn Reader>) {
+fn start(
+    folder: &Path,
+    settings: Settings,
+    clock: &Arc<PlayClock>,
+    kept: Option<(Retention, mpsc::Sender<()>)>,
+) -> (Engine, Arc<dyn Reader>) {
     let options = crewline_store_sqlite::Options {
         synchronous_full: false,
         ..crewline_store_sqlite::Options::new(store_in(folder))
     };
-    let opened = crewline_store_sqlite::open(&options).unwrap();
+    let mut opened = crewline_store_sqlite::open(&options).unwrap();
     let reader = Arc::clone(&opened.reader);
     let clock: Arc<dyn Clock> = clock.clone();
+    let retention = kept.as_ref().map(|(retention, _)| *retention);
+    if let Some((_, done)) = kept {
+        let inner = opened.writer;
+        opened.writer = Box::new(Telling { inner, done });
+    }
     (
         Engine::start(
             opened,
             Options {
                 settings,
-                ..Options::default()
+                retention,
             },
             clock,
         )
@@ -157,6 +227,7 @@ impl Core for House {
                 .collect(),
             next: page.next,
             head: page.head,
+            // An engine judges the place by itself.
             oldest: 1,
         })
     }
@@ -182,6 +253,15 @@ impl Core for House {
         if let Some(left) = left {
             self.folder = left;
         }
-        (self.engine, self.reader) = start(self.folder.path(), self.settings, &self.clock);
+        (self.engine, self.reader) = start(self.folder.path(), self.settings, &self.clock, None);
+    }
+
+    async fn keep(&mut self, retention: Retention) {
+        self.engine.stop().await;
+        let (done, mut kept) = mpsc::channel(1);
+        let kept_by = Some((retention, done));
+        (self.engine, self.reader) = start(self.folder.path(), self.settings, &self.clock, kept_by);
+        let passed = timeout(PATIENCE, kept.recv()).await;
+        passed.expect("what is old is looked for at the start");
     }
 }

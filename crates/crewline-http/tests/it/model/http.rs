@@ -9,7 +9,7 @@ use crewline_api::EventKind;
 use crewline_http::{App, Settings};
 use crewline_testkit::model::{
     Answer, Core, Made, Much, Names, Op, PROTOCOL, Place, REVOKED, Step, Tag, Target, USERS,
-    ack_seq, act, begin, receipt,
+    ack_puts, ack_seq, act, begin, receipt, start,
 };
 use hyper::Method;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use super::house::House;
 use super::poll::Polls;
 use super::stream::Stream;
-use super::wire::{Wire, encoded, next_page, place, refusal, request, secret, types};
+use super::wire::{Wire, behind, encoded, next_page, place, refusal, request, secret, types};
 use crate::call::{Kept, Reply};
 
 /// A server that listens.
@@ -78,6 +78,8 @@ pub(crate) struct Follower {
     kinds: crewline_testkit::model::Kinds,
     cursor: Option<&'static str>,
     acked: u64,
+    /// What was acknowledged last, where anything was.
+    said: Option<u64>,
     open: Vec<(u64, Option<String>)>,
     ended: bool,
 }
@@ -160,11 +162,11 @@ impl Target for Http {
             return answer;
         }
         match &step.op {
-            Op::Restart | Op::Crash => {
+            op if op.is_start() => {
                 self.followers.clear();
                 let crash = step.op == Op::Crash;
                 self.end_server(crash).await;
-                self.house.restart(crash).await;
+                start(&mut self.house, op).await;
                 self.server = Server::start(&self.house).await;
                 Answer::new(200, Value::Null)
             }
@@ -300,6 +302,7 @@ impl Http {
             kinds: *kinds,
             cursor: *cursor,
             acked,
+            said: None,
             open: Vec::new(),
             ended: false,
         };
@@ -329,7 +332,7 @@ impl Http {
         // The stream must come to tell what the log holds.
         let after = follower.stream.told().max(follower.acked);
         let kinds = types(follower.kinds);
-        let path = format!("{}/events?limit=1000&after={after}{kinds}", follower.log);
+        let path = format!("{}/events?limit=1000{}{kinds}", follower.log, behind(after));
         let wire = Wire::new(Method::GET, path, follower.secret.clone());
         let page = wire.call(self.server.address).send().await.value();
         let last = page["events"].as_array().and_then(|events| events.last());
@@ -367,7 +370,9 @@ impl Http {
             .map(|message| json!({"messageId": message, "state": "delivered"}))
             .collect();
         follower.open.retain(|(at, _)| *at > seq);
-        follower.acked = seq;
+        let is_new = follower.said.is_none_or(|said| seq > said);
+        (follower.acked, follower.said) = (seq, Some(seq));
+        let puts = ack_puts(is_new, follower.external, follower.kinds.set());
         self.acked.insert(tag, seq);
         let delivers = follower.kinds.set().contains(EventKind::MessageReceived);
         let put = follower.put(seq);
@@ -383,7 +388,7 @@ impl Http {
             let before = self.received_up_to(tag, seq).await;
             calls.extend(self.followers[&tag].deliver(&before));
         }
-        calls.extend(put);
+        calls.extend(put.filter(|_| puts));
         for call in calls {
             if let Some(refused) = refusal(&self.ask(&call).await) {
                 return refused;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crewline_api::close;
 use crewline_testkit::model::{
-    Answer, By, Core as _, Kinds, Made, Much, Op, Place, REVOKED, Step, Tag, Target, ack_seq, act,
-    receipt,
+    Answer, By, Kinds, Made, Much, Op, Place, REVOKED, Step, Tag, Target, ack_seq, act, receipt,
+    start,
 };
 use hyper::Method;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::house::House;
 use super::http::{Http, Server, ends_something};
 use super::line::Line;
-use super::wire::{Wire, chat_body, encoded, reply_body, secret, send_body, types};
+use super::wire::{Wire, behind, chat_body, encoded, reply_body, secret, send_body, types};
 
 /// How long an ack, which has no answer, is waited for until it shows. Then the comparison says what is missing.
 const ACK_MAX: Duration = Duration::from_secs(3);
@@ -224,7 +224,7 @@ impl Socket {
         // The session must come to tell what the log holds.
         let after = follower.line.told().max(follower.acked);
         let kinds = types(follower.kinds);
-        let path = format!("{}/events?limit=1000&after={after}{kinds}", follower.log);
+        let path = format!("{}/events?limit=1000{}{kinds}", follower.log, behind(after));
         let page = self.get(path, &follower.secret).await;
         let last = page["events"].as_array().and_then(|events| events.last());
         if let Some(last) = last.and_then(|event| event["seq"].as_u64()) {
@@ -401,10 +401,10 @@ impl Target for Socket {
             return answer;
         }
         match &step.op {
-            Op::Restart | Op::Crash => {
+            op if op.is_start() => {
                 let crash = step.op == Op::Crash;
                 self.end_server(crash).await;
-                self.http.house.restart(crash).await;
+                start(&mut self.http.house, op).await;
                 self.http.server = Server::start(&self.http.house).await;
                 Answer::new(200, Value::Null)
             }

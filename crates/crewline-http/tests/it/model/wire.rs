@@ -52,6 +52,14 @@ pub(crate) fn types(kinds: Kinds) -> String {
     }
 }
 
+/// Behind an event; at the start where there is none yet, wherever the log begins.
+pub(crate) fn behind(after: u64) -> String {
+    match after {
+        0 => String::new(),
+        after => format!("&after={after}"),
+    }
+}
+
 /// The query parameter that says where reading begins.
 pub(crate) fn place(place: Place, acked: impl Fn(u32) -> u64) -> String {
     match place {
