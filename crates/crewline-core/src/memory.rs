@@ -58,7 +58,7 @@ struct TokenData {
     device: DeviceNo,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Data {
     ids: BTreeMap<ParticipantId, ParticipantNo>,
     participants: BTreeMap<ParticipantNo, ParticipantRow>,
@@ -137,6 +137,18 @@ impl MemoryStore {
         let data = Data {
             epoch: epoch.into(),
             ..Data::default()
+        };
+        Self {
+            data: Arc::new(Mutex::new(data)),
+        }
+    }
+
+    /// A store of its own that holds the same, as one that was restored from a backup: its logs have another epoch.
+    #[must_use]
+    pub fn copy(&self, epoch: impl Into<String>) -> Self {
+        let data = Data {
+            epoch: epoch.into(),
+            ..self.lock().clone()
         };
         Self {
             data: Arc::new(Mutex::new(data)),

@@ -91,6 +91,11 @@ pub async fn act(core: &mut impl Core, names: &mut Names, op: &Op) -> Option<Ans
             }
             new_token(core, token).await
         }
+        Op::Backup => {
+            core.backup().await;
+            names.note_backup();
+            Ok(Value::Null)
+        }
         Op::Advance { ms } => {
             core.set_time(core.now().plus_millis(*ms));
             Ok(Value::Null)

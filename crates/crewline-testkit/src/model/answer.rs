@@ -94,12 +94,16 @@ fn without_outcomes(value: &Value) -> Value {
 pub struct Names {
     /// Names the log of this target.
     pub epoch: String,
+    /// Names the log before the last restore.
+    pub epoch_before: Option<String>,
     /// Secrets of sessions.
     pub secrets: BTreeMap<Tag, String>,
     /// Whose sessions they are.
     pub signed_in: BTreeMap<Tag, &'static str>,
     /// Tokens that were revoked.
     pub revoked: BTreeSet<&'static str>,
+    /// Those of them that are revoked in the backup.
+    revoked_in_backup: Option<BTreeSet<&'static str>>,
     messages: BTreeMap<u64, MessageId>,
     chats: BTreeMap<u64, ChatId>,
 }
@@ -111,6 +115,26 @@ impl Names {
             epoch,
             ..Self::default()
         }
+    }
+
+    /// A backup was made.
+    pub fn note_backup(&mut self) {
+        self.revoked_in_backup = Some(self.revoked.clone());
+    }
+
+    /// The server has started on what is now a log of this epoch: what was revoked since the backup is good again, and
+    /// what was made since is not known.
+    pub fn note_restore(&mut self, epoch: String) {
+        if let Some(revoked) = &self.revoked_in_backup {
+            self.revoked.clone_from(revoked);
+            self.epoch_before = Some(std::mem::replace(&mut self.epoch, epoch));
+        }
+    }
+
+    /// An epoch that is not that of the log.
+    pub fn other_epoch(&self) -> String {
+        let before = self.epoch_before.clone();
+        before.unwrap_or_else(|| "another".to_owned())
     }
 
     /// The user who calls by a credential, if it is one.

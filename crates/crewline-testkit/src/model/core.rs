@@ -55,6 +55,12 @@ pub trait Core {
     /// Stops and starts on the same store, and removes what is old.
     async fn keep(&mut self, retention: Retention);
 
+    /// Makes a backup, in the place of the one before.
+    async fn backup(&mut self);
+
+    /// Stops, puts the backup in the place of the store, and starts; without a backup on the same store.
+    async fn restore(&mut self, by_hand: bool);
+
     /// A message as somebody may see it.
     fn message(&self, viewer: ParticipantNo, id: MessageId) -> Option<MessageView> {
         self.reader().message(&[viewer], id).expect(READS)
@@ -125,6 +131,8 @@ pub struct Memory {
     desk: Desk,
     now: Timestamp,
     settings: Settings,
+    backup: Option<MemoryStore>,
+    restores: u32,
 }
 
 fn desk(store: &MemoryStore, settings: Settings) -> Desk {
@@ -143,6 +151,8 @@ impl Memory {
             desk,
             now: START,
             settings,
+            backup: None,
+            restores: 0,
         }
     }
 }
@@ -211,5 +221,17 @@ impl Core for Memory {
     async fn keep(&mut self, retention: Retention) {
         self.restart(false).await;
         self.desk.prune(retention.cut(self.now), 250);
+    }
+
+    async fn backup(&mut self) {
+        self.backup = Some(self.store.copy("backup"));
+    }
+
+    async fn restore(&mut self, _: bool) {
+        if let Some(backup) = &self.backup {
+            self.restores += 1;
+            self.store = backup.copy(format!("memory, restore {}", self.restores));
+        }
+        self.restart(false).await;
     }
 }

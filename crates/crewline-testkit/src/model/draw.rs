@@ -26,6 +26,7 @@ pub(super) struct Drawn {
     pub(super) watching: Vec<(&'static str, &'static str)>,
     pub(super) watched: Vec<(&'static str, &'static str)>,
     pub(super) administrators: Vec<&'static str>,
+    pub(super) has_backup: bool,
     /// Long polls that may wait.
     pub(super) polls: Vec<Tag>,
 }
@@ -46,13 +47,14 @@ pub fn steps(seed: u64, count: usize) -> Vec<Step> {
         watched: Vec::new(),
         administrators: Vec::new(),
         polls: Vec::new(),
+        has_backup: false,
     };
     (1..=count as Tag).map(|tag| drawn.step(tag)).collect()
 }
 
 impl Drawn {
     fn step(&mut self, tag: Tag) -> Step {
-        let op = match self.random.below(117) {
+        let op = match self.random.below(121) {
             0..=15 => self.send(tag),
             16..=27 => self.reply(tag),
             28..=43 => self.receipts(),
@@ -67,6 +69,7 @@ impl Drawn {
             89..=91 | 108..=109 => self.sign(tag),
             92..=95 | 106..=107 => self.administer(),
             115 | 116 => self.keep(),
+            117..=120 => self.backup(),
             96 => {
                 self.sessions.clear();
                 self.polls.clear();

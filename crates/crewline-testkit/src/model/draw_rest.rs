@@ -58,7 +58,7 @@ impl Drawn {
 
     pub(super) fn read_events(&mut self) -> Op {
         let (by, whose) = self.reader(4);
-        if self.random.one_in(15) {
+        if self.random.one_in(8) {
             return Op::ReadOtherEpoch { by, whose };
         }
         let place = match self.random.below(4) {
@@ -135,8 +135,9 @@ impl Drawn {
             self.random.pick(&["alice", "bob", "scada"])
         };
         let (by, whose) = self.watcher(4).unwrap_or_else(|| (self.by(whose), whose));
-        let place = match self.random.below(6) {
+        let place = match self.random.below(7) {
             0 => Place::After(self.seq()),
+            6 => Place::AsOf,
             1 | 2 => self
                 .random
                 .pick_some(&self.connected)
@@ -227,6 +228,19 @@ impl Drawn {
             self.random.pick(&[1, 1, 1_000, 3_600_000, -500])
         };
         Op::Advance { ms }
+    }
+
+    /// A backup, and its restore some time later.
+    pub(super) fn backup(&mut self) -> Op {
+        if !self.has_backup || self.random.one_in(2) {
+            self.has_backup = true;
+            return Op::Backup;
+        }
+        self.sessions.clear();
+        self.polls.clear();
+        Op::Restore {
+            by_hand: self.random.one_in(3),
+        }
     }
 
     /// What is old is removed: mostly what is older than a moment, since a play is short.

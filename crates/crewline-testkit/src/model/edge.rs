@@ -65,7 +65,7 @@ impl<C: Core> Edge<C> {
         if step.op.is_start() {
             self.sessions.clear();
             self.polls.clear();
-            start(&mut self.core, &step.op).await;
+            start(&mut self.core, &mut self.names, &step.op).await;
             return Answer::new(200, Value::Null);
         }
         let answer = self.carry_out(step, made).await;
@@ -80,7 +80,7 @@ impl<C: Core> Edge<C> {
 }
 
 /// Stops the server and starts it, as the step says.
-pub async fn start(core: &mut impl Core, op: &Op) {
+pub async fn start(core: &mut impl Core, names: &mut Names, op: &Op) {
     match *op {
         Op::Keep { ms, cursors_ms } => {
             let retention = Retention {
@@ -90,6 +90,10 @@ pub async fn start(core: &mut impl Core, op: &Op) {
                 every: Duration::from_hours(24),
             };
             core.keep(retention).await;
+        }
+        Op::Restore { by_hand } => {
+            core.restore(by_hand).await;
+            names.note_restore(core.reader().epoch().expect("the store reads"));
         }
         _ => core.restart(*op == Op::Crash).await,
     }
@@ -316,7 +320,7 @@ impl<C: Core> Edge<C> {
     /// Where reading begins; `None` is the start.
     pub(super) fn place(&self, no: ParticipantNo, place: Place) -> Option<u64> {
         match place {
-            Place::Start | Place::End => None,
+            Place::Start | Place::End | Place::AsOf => None,
             Place::After(seq) => Some(seq),
             Place::Cursor(name) => self.kept(no, name).map(|row| row.seq),
             Place::AckedBy(tag) => Some(self.acked.get(&tag).copied().unwrap_or(0)),

@@ -82,6 +82,8 @@ pub enum Place {
     Cursor(&'static str),
     /// Behind the last event there is.
     End,
+    /// Behind what the caller's chats show now: who has lost the place loads, and follows from there.
+    AsOf,
     /// Behind what a session acknowledged last: a device that comes back.
     AckedBy(Tag),
 }
@@ -158,7 +160,7 @@ pub enum Op {
         kinds: Kinds,
         limit: usize,
     },
-    /// A page of a log, for one who knows the log of another store.
+    /// A page of a log, for one who knows the log of another store: the one before the restore.
     ReadOtherEpoch { by: By, whose: &'static str },
     /// A long poll begins: whoever has nothing to get waits for the first event.
     Poll {
@@ -251,6 +253,11 @@ pub enum Op {
     /// The server stops, starts on the same store, and removes what is older than it keeps: texts and events, and the hold
     /// of cursors.
     Keep { ms: u64, cursors_ms: u64 },
+    /// A backup is made, beside the server. It takes the place of the one before.
+    Backup,
+    /// The server stops, the backup is put in the place of the store, by the command or `by_hand`, and the server starts.
+    /// Where there is no backup it starts on the same store.
+    Restore { by_hand: bool },
     /// The server stops, and starts on the same store.
     Restart,
     /// The server goes without a word, and starts on the same store.
@@ -302,7 +309,10 @@ impl Step {
 impl Op {
     /// Whether the server stops and starts.
     pub fn is_start(&self) -> bool {
-        matches!(self, Self::Restart | Self::Crash | Self::Keep { .. })
+        matches!(
+            self,
+            Self::Restart | Self::Crash | Self::Keep { .. } | Self::Restore { .. }
+        )
     }
 
     /// Whether asking again may do no harm: a client repeats only such calls when it does not know what became of them.

@@ -22,6 +22,7 @@ use super::core::START;
 use super::plain_directory::Book;
 
 /// A message, with everything that is known of it.
+#[derive(Clone)]
 pub(super) struct Message {
     pub(super) id: MessageId,
     pub(super) chat: usize,
@@ -38,6 +39,7 @@ pub(super) struct Message {
 }
 
 /// A chat: who is in it, and when something last happened.
+#[derive(Clone)]
 pub(super) struct Chat {
     pub(super) id: ChatId,
     pub(super) members: BTreeSet<ParticipantId>,
@@ -56,6 +58,8 @@ pub struct Plain {
     pub(super) logs: BTreeMap<ParticipantId, Vec<Event>>,
     pub(super) cursors: BTreeMap<(ParticipantId, CursorName), CursorRow>,
     pub(super) book: Book,
+    backup: Option<Box<Plain>>,
+    restores: u32,
 }
 
 const STEPS: [ReceiptState; 3] = [
@@ -83,6 +87,44 @@ impl Plain {
             logs: BTreeMap::new(),
             cursors: BTreeMap::new(),
             book: Book::default(),
+            backup: None,
+            restores: 0,
+        }
+    }
+
+    /// All of it once more, under another epoch, without the backup.
+    fn copy(&self, epoch: &str) -> Self {
+        let directory = self.directory.copy(epoch);
+        Self {
+            writer: directory.open().writer,
+            directory,
+            now: self.now,
+            settings: self.settings,
+            chats: self.chats.clone(),
+            messages: self.messages.clone(),
+            keys: self.keys.clone(),
+            logs: self.logs.clone(),
+            cursors: self.cursors.clone(),
+            book: self.book.clone(),
+            backup: None,
+            restores: self.restores,
+        }
+    }
+
+    pub(super) fn make_backup(&mut self) {
+        self.backup = Some(Box::new(self.copy("backup")));
+    }
+
+    /// Everything is as it was when the backup was made, but the time and the epoch.
+    pub(super) fn restore_backup(&mut self) {
+        if let Some(backup) = self.backup.take() {
+            let restores = self.restores + 1;
+            *self = Self {
+                now: self.now,
+                restores,
+                ..backup.copy(&format!("plain, restore {restores}"))
+            };
+            self.backup = Some(backup);
         }
     }
 

@@ -13,17 +13,20 @@ use serde_json::{Value, json};
 use super::directory::Act;
 use super::plain::Plain;
 
+#[derive(Clone)]
 struct User {
     role: Role,
     disabled: bool,
 }
 
+#[derive(Clone)]
 struct Token {
     hash: SecretHash,
     owner: TokenOwner,
     credential: Credential,
 }
 
+#[derive(Clone)]
 struct Session {
     hash: SecretHash,
     user: ParticipantId,
@@ -32,7 +35,7 @@ struct Session {
 }
 
 /// What was given and not taken away again.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Book {
     users: BTreeMap<ParticipantId, User>,
     tokens: Vec<Token>,

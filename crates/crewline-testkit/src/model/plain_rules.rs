@@ -416,6 +416,14 @@ impl Core for Plain {
         self.remove_what_is_old(&retention);
     }
 
+    async fn backup(&mut self) {
+        self.make_backup();
+    }
+
+    async fn restore(&mut self, _: bool) {
+        self.restore_backup();
+    }
+
     fn message(&self, viewer: ParticipantNo, id: MessageId) -> Option<MessageView> {
         let viewer = self.id_of(viewer);
         let at = self.messages.iter().position(|message| message.id == id)?;

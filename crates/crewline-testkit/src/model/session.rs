@@ -104,12 +104,16 @@ impl<C: Core> Edge<C> {
         kinds: EventKinds,
     ) -> Result<Answer, ApiError> {
         let credential = self.credential(by)?;
+        let as_of = match place {
+            Place::AsOf => Some(self.core.chats(Self::user(&credential)?.0, None, 1).as_of),
+            _ => None,
+        };
         let (participant, actor) = self.reads(&credential, whose).await?;
         if let Some(cursor) = cursor {
             Self::check_cursor(Place::Cursor(cursor), actor.as_ref())?;
         }
         Self::check_cursor(place, actor.as_ref())?;
-        let after = self.place(participant, place);
+        let after = as_of.or(self.place(participant, place));
         let page = self.core.page(participant, after, kinds, 1).await?;
         let at = after.unwrap_or(0);
         let session = Session {

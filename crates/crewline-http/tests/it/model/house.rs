@@ -12,6 +12,7 @@ use crewline_core::{
     Pass, Reader, Retention, Settings, State, StoreError, UserChange, Writer,
 };
 use crewline_engine::{Clock, Engine, Options};
+use crewline_store_sqlite::admin::{self, RestoreOptions};
 use crewline_testkit::Random;
 use crewline_testkit::model::{Act, Core, PASSWORD, START};
 use serde_json::Value;
@@ -95,6 +96,10 @@ impl Writer for Telling {
 /// See the module.
 pub(crate) struct House {
     folder: TempDir,
+    backups: TempDir,
+    /// How many backups were made; the last one counts.
+    backup: u32,
+    restores: u32,
     clock: Arc<PlayClock>,
     settings: Settings,
     reader: Arc<dyn Reader>,
@@ -123,6 +128,9 @@ impl House {
         let (engine, reader) = start(folder.path(), settings, &clock, None);
         Self {
             folder,
+            backups: self::folder(),
+            backup: 0,
+            restores: 0,
             clock,
             settings,
             reader,
@@ -143,6 +151,10 @@ impl House {
         // Nobody ever shuts this one out.
         let act = Act::Change(ann, UserChange::Enable);
         self.directory(act).await.unwrap();
+    }
+
+    fn last_backup(&self) -> PathBuf {
+        self.backups.path().join(format!("{}.db", self.backup))
     }
 
     /// Another folder with the files as they are now: what a process that is killed leaves behind.
@@ -263,5 +275,40 @@ impl Core for House {
         (self.engine, self.reader) = start(self.folder.path(), self.settings, &self.clock, kept_by);
         let passed = timeout(PATIENCE, kept.recv()).await;
         passed.expect("what is old is looked for at the start");
+    }
+
+    async fn backup(&mut self) {
+        self.backup += 1;
+        let made = admin::backup(&store_in(self.folder.path()), &self.last_backup());
+        made.expect("a backup is made beside the server");
+    }
+
+    async fn restore(&mut self, by_hand: bool) {
+        if self.backup == 0 {
+            return self.restart(false).await;
+        }
+        self.engine.stop().await;
+        // Elsewhere: what of the server still ends holds the old file open.
+        let left = self.leave_behind();
+        let (from, to) = (self.last_backup(), store_in(left.path()));
+        self.restores += 1;
+        if by_hand {
+            for name in ["crewline.db", "crewline.db-wal"] {
+                let old = left.path().join(name);
+                if old.exists() {
+                    std::fs::remove_file(old).unwrap();
+                }
+            }
+            std::fs::copy(from, to).unwrap();
+        } else {
+            let options = RestoreOptions {
+                replace: true,
+                revoke_sessions: false,
+                stamp: format!("play{}", self.restores),
+            };
+            admin::restore(&from, &to, &options, Box::new(|_, _| {})).expect("it is restored");
+        }
+        self.folder = left;
+        (self.engine, self.reader) = start(self.folder.path(), self.settings, &self.clock, None);
     }
 }

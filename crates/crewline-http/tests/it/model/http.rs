@@ -166,7 +166,7 @@ impl Target for Http {
                 self.followers.clear();
                 let crash = step.op == Op::Crash;
                 self.end_server(crash).await;
-                start(&mut self.house, op).await;
+                start(&mut self.house, &mut self.names, op).await;
                 self.server = Server::start(&self.house).await;
                 Answer::new(200, Value::Null)
             }
@@ -273,7 +273,24 @@ impl Http {
         };
         let secret = secret(&self.names, *by);
         let log = format!("/api/v1/participants/{}", encoded(whose));
+        let as_of = match from {
+            Place::AsOf => match self.as_of(&secret).await {
+                Ok(as_of) => Some(as_of),
+                Err(refused) => return refused,
+            },
+            _ => None,
+        };
+        let from = as_of.map_or(from, Place::After);
         let from = place(from, |tag| self.acked.get(&tag).copied().unwrap_or(0));
+        let watching = self.names.user_of(*by).is_some_and(|user| user != *whose);
+        // A stream that begins elsewhere does not ask for the cursor that a watcher must not have.
+        if let Some(cursor) = cursor.filter(|_| watching) {
+            let path = format!("{log}/cursors/{cursor}");
+            let wire = Wire::new(Method::GET, path, secret.clone());
+            if let Some(refused) = refusal(&self.ask(&wire).await) {
+                return refused;
+            }
+        }
         let path = format!(
             "{log}/events?{}{}",
             from.trim_start_matches('&'),
@@ -309,6 +326,16 @@ impl Http {
         self.followers.insert(step.tag, follower);
         self.acked.insert(step.tag, acked);
         Answer::new(200, Value::Null)
+    }
+
+    /// What the caller's chats show.
+    pub(crate) async fn as_of(&mut self, secret: &str) -> Result<u64, Answer> {
+        let wire = Wire::new(Method::GET, "/api/v1/me/chats?limit=1", secret.to_owned());
+        let reply = self.ask(&wire).await;
+        match refusal(&reply) {
+            Some(refused) => Err(refused),
+            None => Ok(reply.value()["asOf"].as_u64().unwrap()),
+        }
     }
 
     async fn kept(&self, log: &str, secret: &str, cursor: &str) -> u64 {

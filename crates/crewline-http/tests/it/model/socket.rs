@@ -149,6 +149,10 @@ impl Socket {
         }
         let after = match place {
             Place::Start | Place::Cursor(_) | Place::End => None,
+            Place::AsOf => match self.http.as_of(&secret).await {
+                Ok(as_of) => Some(as_of),
+                Err(refused) => return refused,
+            },
             Place::After(seq) => Some(*seq),
             Place::AckedBy(tag) => Some(self.acked.get(tag).copied().unwrap_or(0)),
         };
@@ -196,6 +200,16 @@ impl Socket {
         self.followers.insert(step.tag, follower);
         self.acked.insert(step.tag, acked);
         Answer::new(200, json!({"head": welcome["head"]}))
+    }
+
+    /// Somebody who followed the log before a restore comes back.
+    async fn other_epoch(&mut self, by: By, whose: &str) -> Answer {
+        let secret = secret(&self.http.names, by);
+        let hello = json!({"participant": whose, "epoch": self.http.names.other_epoch()});
+        match Line::open(self.http.server.address, &secret, &hello).await {
+            Ok((_, welcome)) => Answer::new(200, welcome),
+            Err(refused) => refused,
+        }
     }
 
     async fn get(&mut self, path: String, secret: &str) -> Value {
@@ -404,9 +418,12 @@ impl Target for Socket {
             op if op.is_start() => {
                 let crash = step.op == Op::Crash;
                 self.end_server(crash).await;
-                start(&mut self.http.house, op).await;
+                start(&mut self.http.house, &mut self.http.names, op).await;
                 self.http.server = Server::start(&self.http.house).await;
                 Answer::new(200, Value::Null)
+            }
+            Op::ReadOtherEpoch { by, whose } if step.tag.is_multiple_of(2) => {
+                self.other_epoch(*by, whose).await
             }
             Op::Connect { .. } => self.connect(step).await,
             Op::Listen { session } => self.listen(*session).await,

@@ -63,8 +63,8 @@ pub(crate) fn behind(after: u64) -> String {
 /// The query parameter that says where reading begins.
 pub(crate) fn place(place: Place, acked: impl Fn(u32) -> u64) -> String {
     match place {
-        // Who begins at the end has asked where that is.
-        Place::Start | Place::End => String::new(),
+        // Who begins at the end, or behind what is shown, has asked where that is.
+        Place::Start | Place::End | Place::AsOf => String::new(),
         Place::After(seq) => format!("&after={seq}"),
         Place::Cursor(name) => format!("&cursor={name}"),
         Place::AckedBy(tag) => format!("&after={}", acked(tag)),
@@ -299,7 +299,8 @@ pub(crate) fn request(step: &Step, names: &Names, made: &Made) -> Option<Wire> {
             get(format!("{}/events?{query}", log(whose)), *by)
         }
         Op::ReadOtherEpoch { by, whose } => {
-            get(format!("{}/events?epoch=another", log(whose)), *by)
+            let epoch = encoded(&names.other_epoch());
+            get(format!("{}/events?epoch={epoch}", log(whose)), *by)
         }
         Op::GetMessage { by, message, whose } => {
             let query = named('?', *whose);
