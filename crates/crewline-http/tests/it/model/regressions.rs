@@ -87,6 +87,81 @@ async fn a_page_of_people_does_not_lead_to_an_empty_one() {
     .await;
 }
 
+/// The specification put a cursor by each ack, whatever it said. A session that says once more what it said before must not
+/// give a cursor that it shares the kinds that another session has given it since.
+#[tokio::test]
+async fn an_ack_that_says_nothing_new_leaves_a_shared_cursor_as_it_is() {
+    let connect = |kinds| Connect {
+        by: Token("bob"),
+        whose: "bob",
+        place: Start,
+        cursor: Some("a"),
+        kinds,
+    };
+    let ack = |session, much| Ack { session, much };
+    holds(vec![
+        step(1, connect(All), Fault::None),
+        step(2, ack(1, Much::All), Fault::None),
+        step(3, connect(Received), Fault::None),
+        step(4, ack(3, Much::Half), Fault::None),
+        step(5, ack(1, Much::Again), Fault::None),
+    ])
+    .await;
+}
+
+/// The specification took an ack that says nothing new for a sign of life of its cursor, and kept for it what the socket
+/// had let go: a cursor that was not moved for the time of the setting holds nothing any more.
+#[tokio::test]
+async fn an_ack_that_says_nothing_new_does_not_make_retention_wait() {
+    let ack = || Ack {
+        session: 1,
+        much: Much::All,
+    };
+    let bob = To {
+        id: "bob",
+        delivered: None,
+        read: None,
+    };
+    holds(vec![
+        step(
+            1,
+            Connect {
+                by: Token("bob"),
+                whose: "bob",
+                place: Start,
+                cursor: Some("b"),
+                kinds: All,
+            },
+            Fault::None,
+        ),
+        step(2, ack(), Fault::None),
+        step(
+            3,
+            Send {
+                by: Token("scada"),
+                from: "scada",
+                name: "Line 2",
+                to: vec![bob],
+                text: "Breaker open",
+                priority: 3,
+                key: None,
+            },
+            Fault::None,
+        ),
+        step(4, Advance { ms: 2_505_600_000 }, Fault::None),
+        step(5, ack(), Fault::None),
+        step(
+            6,
+            Keep {
+                ms: 3_600_000,
+                cursors_ms: 3_600_000,
+            },
+            Fault::None,
+        ),
+    ])
+    .await;
+}
+
 /// A system's cursor that stood further than its session was not moved by an ack, and then delivered nothing of it: where
 /// it had been put for other kinds of events, what the session had stored stayed undelivered.
 #[tokio::test]

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crewline_api::close;
 use crewline_testkit::model::{
-    Answer, By, Kinds, Made, Much, Op, Place, REVOKED, Step, Tag, Target, ack_seq, act, receipt,
-    start,
+    Answer, By, Kinds, Made, Much, Op, Place, REVOKED, Step, Tag, Target, USERS, ack_puts, ack_seq,
+    act, receipt, start,
 };
 use hyper::Method;
 use serde_json::{Value, json};
@@ -33,6 +33,8 @@ struct Follower {
     /// Whether the log is that of another: then nothing is said for it.
     watching: bool,
     acked: u64,
+    /// What was acknowledged last, where anything was.
+    said: Option<u64>,
     open: Vec<u64>,
     ended: bool,
     /// Messages of which it is known that they are delivered.
@@ -193,6 +195,7 @@ impl Socket {
                 .user_of(*by)
                 .is_some_and(|user| user != *whose),
             acked,
+            said: None,
             open: Vec::new(),
             ended: false,
             delivered: BTreeSet::new(),
@@ -265,10 +268,16 @@ impl Socket {
             follower.line.say(&json!({"ack": seq})).await;
             return Answer::new(follower.line.read_to_end().await, Value::Null);
         }
-        let cursor = self.cursor_after(&follower, seq).await;
+        let is_new = follower.said.is_none_or(|said| seq > said);
+        let external = !USERS.contains(&follower.whose);
+        let cursor = if ack_puts(is_new, external, follower.kinds.set()) {
+            self.cursor_after(&follower, seq).await
+        } else {
+            None
+        };
         follower.line.say(&json!({"ack": seq})).await;
         follower.open.retain(|at| *at > seq);
-        follower.acked = seq;
+        (follower.acked, follower.said) = (seq, Some(seq));
         self.acked.insert(tag, seq);
         // What a watcher has read shows nowhere.
         if !follower.watching {
