@@ -44,7 +44,17 @@ impl Line {
         secret: &str,
         hello: &Value,
     ) -> Result<(Self, Value), Answer> {
-        let stream = TcpStream::connect(address).await.unwrap();
+        let opened = Self::try_open(address, secret, hello).await;
+        opened.expect("a hello is answered")
+    }
+
+    /// The same; nothing, where the server is gone or goes meanwhile.
+    pub(crate) async fn try_open(
+        address: SocketAddr,
+        secret: &str,
+        hello: &Value,
+    ) -> Option<Result<(Self, Value), Answer>> {
+        let stream = TcpStream::connect(address).await.ok()?;
         stream.set_nodelay(true).unwrap();
         let mut request = format!("ws://{address}/api/v1/socket")
             .into_client_request()
@@ -55,9 +65,9 @@ impl Line {
             Ok((socket, _)) => socket,
             Err(Error::Http(response)) => {
                 let body = response.body().as_deref().unwrap_or_default();
-                return Err(refused(&serde_json::from_slice(body).unwrap()));
+                return Some(Err(refused(&serde_json::from_slice(body).unwrap())));
             }
-            Err(error) => panic!("{error}"),
+            Err(_) => return None,
         };
         let mut line = Self {
             socket,
@@ -68,15 +78,18 @@ impl Line {
             closed: None,
         };
         line.say(&json!({ "hello": hello })).await;
-        let mut frame = line.frame().await.expect("a hello is answered");
+        let mut frame = line.frame().await?;
+        if frame["error"]["status"] == 503 {
+            return None;
+        }
         if frame["error"].is_object() {
             let code = line.read_to_end().await;
             assert_eq!(code, crewline_api::close::HELLO_REFUSED);
-            return Err(refused(&frame["error"]));
+            return Some(Err(refused(&frame["error"])));
         }
         let welcome = frame["welcome"].take();
         assert!(welcome.is_object(), "{frame}");
-        Ok((line, welcome))
+        Some(Ok((line, welcome)))
     }
 
     pub(crate) async fn say(&mut self, frame: &Value) {
@@ -109,7 +122,7 @@ impl Line {
     }
 
     /// Reads a frame; whether there was one.
-    async fn read(&mut self) -> bool {
+    pub(crate) async fn read(&mut self) -> bool {
         let Some(mut frame) = self.frame().await else {
             return false;
         };
@@ -157,18 +170,29 @@ impl Line {
 
     /// Does a command. Events that come meanwhile are kept.
     pub(crate) async fn command(&mut self, name: &str, body: Value, names: &mut Names) -> Answer {
+        let done = self.try_command(name, &body).await;
+        let Some(mut done) = done else {
+            panic!("{:?} before it was done", self.closed);
+        };
+        if done["ok"].is_null() {
+            refused(&done["error"])
+        } else {
+            Answer::new(GOOD, names.normal(done["ok"].take()))
+        }
+    }
+
+    /// Does a command; nothing, where the connection is closed before it is answered.
+    pub(crate) async fn try_command(&mut self, name: &str, body: &Value) -> Option<Value> {
         self.last_id += 1;
         let id = self.last_id;
         self.say(&json!({"do": {"id": id, name: body}})).await;
         loop {
-            if let Some(mut done) = self.done.remove(&id) {
-                return if done["ok"].is_null() {
-                    refused(&done["error"])
-                } else {
-                    Answer::new(GOOD, names.normal(done["ok"].take()))
-                };
+            if let Some(done) = self.done.remove(&id) {
+                return Some(done);
             }
-            assert!(self.read().await, "{:?} before it was done", self.closed);
+            if !self.read().await {
+                return None;
+            }
         }
     }
 

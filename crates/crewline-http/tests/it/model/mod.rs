@@ -9,6 +9,8 @@ use crewline_core::{Settings, UnknownRecipients};
 use crewline_testkit::model::{Edge, Memory, Step, Target, play, shrink, steps, to_rust};
 use futures_util::FutureExt as _;
 
+mod device;
+mod drawn;
 mod house;
 mod http;
 mod line;

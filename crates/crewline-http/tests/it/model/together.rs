@@ -13,6 +13,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::device::work;
+use super::drawn::{Doing, doing};
 use super::http::{Http, Server};
 use super::stream::Stream;
 use super::wire::{Wire, encoded};
@@ -20,10 +22,10 @@ use super::{house::House, seeds, settings};
 use crate::call::Reply;
 use crate::rig::PATIENCE;
 
-const PEOPLE: [&str; 3] = ["alice", "bob", "Ann"];
-const SYSTEMS: [&str; 2] = ["scada", "oms"];
-/// Acts of each of them; each of them is there twice.
-const ACTS: usize = 60;
+pub(super) const PEOPLE: [&str; 3] = ["alice", "bob", "Ann"];
+pub(super) const SYSTEMS: [&str; 2] = ["scada", "oms"];
+/// Acts of each of them. Each of them is there twice: once by calls of HTTP, once on a socket.
+pub(super) const ACTS: usize = 60;
 /// After so many acts of all the server goes, again and again.
 const GONE_AFTER: u64 = 140;
 
@@ -32,9 +34,9 @@ type Known = (String, String, Vec<String>);
 
 /// What they have in common.
 #[derive(Clone)]
-struct Field {
-    address: watch::Receiver<SocketAddr>,
-    done: watch::Sender<u64>,
+pub(super) struct Field {
+    pub(super) address: watch::Receiver<SocketAddr>,
+    pub(super) done: watch::Sender<u64>,
     /// Messages that were sent.
     known: Arc<Mutex<Vec<Known>>>,
     /// Idempotency keys by their text, and the message that each became.
@@ -52,18 +54,21 @@ impl Field {
             match wire.call(address).try_send().await {
                 Some(reply) if reply.status != 503 => return reply,
                 // It has gone, or is about to: it comes back at another address.
-                _ => {
-                    let back = self.address.wait_for(|now| *now != address);
-                    timeout(PATIENCE, back)
-                        .await
-                        .expect("the server comes back")
-                        .unwrap();
-                }
+                _ => self.back_from(address).await,
             }
         }
     }
 
-    fn any(&self, random: &mut Random, who: &str) -> Option<Known> {
+    /// Waits until the server is at another address than this one.
+    pub(super) async fn back_from(&mut self, address: SocketAddr) {
+        let back = self.address.wait_for(|now| *now != address);
+        timeout(PATIENCE, back)
+            .await
+            .expect("the server comes back")
+            .unwrap();
+    }
+
+    pub(super) fn any(&self, random: &mut Random, who: &str) -> Option<Known> {
         let known = self.known.lock().unwrap();
         let own: Vec<_> = known
             .iter()
@@ -72,8 +77,8 @@ impl Field {
         (!own.is_empty()).then(|| own[random.below(own.len())].clone())
     }
 
-    fn learn(&self, reply: &Reply, who: &str, text: &str) {
-        let body = reply.value();
+    /// Takes note of a message that was answered.
+    pub(super) fn learn(&self, body: &Value, who: &str, text: &str) {
         let id = body["messageId"].as_str().unwrap().to_owned();
         let mut all = vec![who.to_owned()];
         let others = body["recipients"].as_array().unwrap().iter();
@@ -92,52 +97,33 @@ impl Field {
     }
 }
 
-/// Somebody who writes.
+/// Somebody who writes by calls of HTTP.
 async fn act(mut field: Field, who: &'static str, device: usize, seed: u64) {
     let mut random = Random::new(seed);
     let secret = crewline_testkit::model::secret_of(who);
     let post = |path: &str| Wire::new(Method::POST, path, secret.clone());
-    let system = SYSTEMS.contains(&who);
     for at in 0..ACTS {
         let text = format!("{who} {device} {at}");
-        match random.below(5) {
-            0 | 1 if system => {
-                let people = 1 + random.below(3);
-                let to: Vec<Value> = (0..people)
-                    .map(|_| random.pick(&PEOPLE))
-                    .map(|id| json!({"toUserId": id, "onReadPayload": crewline_api::Payload::from(id).to_base64()}))
-                    .collect();
-                let priority = random.pick(&[1, 2, 3]);
-                let body = json!({"fromExtUserId": who, "fromExtUserName": who, "toUsers": to, "message": text, "priority": priority});
-                let wire = post("/api/v1/messages").json(body).key(text.clone());
-                let reply = field.ask(&wire, &mut random).await;
-                assert!(matches!(reply.status, 200 | 201), "{}", reply.text());
-                field.learn(&reply, who, &text);
+        let wire = match doing(&field, who, &text, &mut random) {
+            None => {
+                tokio::task::yield_now().await;
+                field.done.send_modify(|done| *done += 1);
+                continue;
             }
-            0 if let Some((_, chat, _)) = field.any(&mut random, who) => {
-                let body = json!({"message": text});
+            Some(Doing::Send(body)) => post("/api/v1/messages").json(body).key(text.clone()),
+            Some(Doing::Reply { chat, body }) => {
                 let path = format!("/api/v1/chats/{chat}/messages");
-                let wire = post(&path).json(body).key(text.clone());
-                let reply = field.ask(&wire, &mut random).await;
-                assert!(matches!(reply.status, 200 | 201), "{}", reply.text());
-                field.learn(&reply, who, &text);
+                post(&path).json(body).key(text.clone())
             }
-            _ => {
-                let Some((message, chat, _)) = field.any(&mut random, who) else {
-                    tokio::task::yield_now().await;
-                    field.done.send_modify(|done| *done += 1);
-                    continue;
-                };
-                let receipt = match random.below(4) {
-                    0 => json!({"chatId": chat, "readUpTo": message}),
-                    1 => json!({"messageId": message, "state": "acknowledged"}),
-                    2 => json!({"messageId": message, "state": "read"}),
-                    _ => json!({"messageId": message, "state": "delivered"}),
-                };
-                let wire = post("/api/v1/receipts").json(json!({"receipts": [receipt]}));
-                let reply = field.ask(&wire, &mut random).await;
-                assert_eq!(reply.status, 200, "{}", reply.text());
+            Some(Doing::Receipt(receipt)) => {
+                post("/api/v1/receipts").json(json!({"receipts": [receipt]}))
             }
+        };
+        let reply = field.ask(&wire, &mut random).await;
+        assert!(matches!(reply.status, 200 | 201), "{}", reply.text());
+        let body = reply.value();
+        if body["messageId"].is_string() {
+            field.learn(&body, who, &text);
         }
         field.done.send_modify(|done| *done += 1);
     }
@@ -262,13 +248,12 @@ async fn together(seed: u64) {
     let (mut acting, mut following) = (JoinSet::new(), JoinSet::new());
     let everybody = PEOPLE.iter().chain(&SYSTEMS);
     for (at, who) in everybody.copied().enumerate() {
-        for device in 0..2 {
-            let seed = seed * 100 + at as u64 * 2 + device as u64;
-            acting.spawn(act(field.clone(), who, device, seed));
-        }
+        let seed = seed * 100 + at as u64 * 2;
+        acting.spawn(act(field.clone(), who, 0, seed));
+        following.spawn(work(field.clone(), who, 1, seed + 1, goals.clone()));
         following.spawn(follow(addresses.clone(), who, goals.clone()));
     }
-    let all = (acting.len() * ACTS) as u64;
+    let all = (2 * acting.len() * ACTS) as u64;
     interrupt(&mut http, &address, counted, all).await;
     while let Some(acted) = acting.join_next().await {
         acted.unwrap();
