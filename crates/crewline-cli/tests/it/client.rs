@@ -196,7 +196,7 @@ fn listen(runtime: &Runtime, mut session: Session) -> (Receiver<EventData>, Join
 }
 
 /// Kills the server, and starts it again on another port.
-fn kill(world: &World, proxy: &Proxy, server: Server) -> Server {
+pub(crate) fn kill(world: &World, proxy: &Proxy, server: Server) -> Server {
     proxy.cut();
     server.process.signal("-KILL");
     drop(server);

@@ -19,6 +19,7 @@ mod send;
 mod serve;
 mod support;
 mod tls;
+mod together;
 mod token;
 mod tutorial;
 mod user;
