@@ -87,6 +87,36 @@ async fn a_page_of_people_does_not_lead_to_an_empty_one() {
     .await;
 }
 
+/// A socket looks more often whether its credential still stands when that is about to end, and took each of these looks for
+/// a heartbeat: a wall clock that was behind by a few milliseconds, and it closed the session as silent.
+#[tokio::test]
+async fn a_socket_whose_session_is_about_to_end_is_not_taken_for_silent() {
+    holds(vec![
+        step(
+            1,
+            SignIn {
+                user: "bob",
+                right: true,
+                device: None,
+            },
+            Fault::None,
+        ),
+        step(2, Advance { ms: 2_591_999_999 }, Fault::None),
+        step(
+            3,
+            Connect {
+                by: Session(1),
+                whose: "bob",
+                place: Start,
+                cursor: None,
+                kinds: All,
+            },
+            Fault::None,
+        ),
+    ])
+    .await;
+}
+
 /// The specification put a cursor by each ack, whatever it said. A session that says once more what it said before must not
 /// give a cursor that it shares the kinds that another session has given it since.
 #[tokio::test]
