@@ -27,6 +27,8 @@ pub(super) struct Drawn {
     pub(super) watched: Vec<(&'static str, &'static str)>,
     pub(super) administrators: Vec<&'static str>,
     pub(super) has_backup: bool,
+    /// What shows whether something that was given or taken away is so: it comes before long, the last first.
+    probes: Vec<Op>,
     /// Long polls that may wait.
     pub(super) polls: Vec<Tag>,
 }
@@ -48,13 +50,51 @@ pub fn steps(seed: u64, count: usize) -> Vec<Step> {
         administrators: Vec::new(),
         polls: Vec::new(),
         has_backup: false,
+        probes: Vec::new(),
     };
     (1..=count as Tag).map(|tag| drawn.step(tag)).collect()
 }
 
 impl Drawn {
     fn step(&mut self, tag: Tag) -> Step {
-        let op = match self.random.below(121) {
+        let op = if self.random.one_in(2)
+            && let Some(probe) = self.probes.pop()
+        {
+            match probe {
+                Op::Poll { .. } => self.polls.push(tag),
+                Op::Connect { .. } => self.sessions.push(tag),
+                _ => {}
+            }
+            probe
+        } else {
+            self.op(tag)
+        };
+        let fault = if self.random.one_in(5) {
+            self.random.pick(&[
+                Fault::RequestLost,
+                Fault::RequestLostAndRepeated,
+                Fault::AnswerLost,
+                Fault::AnswerLostAndRepeated,
+                Fault::AnswerLostAndRepeated,
+                Fault::CutAndRepeated,
+                Fault::CutAndRepeated,
+            ])
+        } else {
+            Fault::None
+        };
+        Step { tag, op, fault }
+    }
+
+    /// To be tried before long.
+    pub(super) fn probe(&mut self, op: Op) {
+        self.probes.push(op);
+        if self.probes.len() > 4 {
+            self.probes.remove(0);
+        }
+    }
+
+    fn op(&mut self, tag: Tag) -> Op {
+        match self.random.below(121) {
             0..=15 => self.send(tag),
             16..=27 => self.reply(tag),
             28..=43 => self.receipts(),
@@ -77,21 +117,7 @@ impl Drawn {
             }
             97..=99 => self.again(),
             _ => self.watch(),
-        };
-        let fault = if self.random.one_in(5) {
-            self.random.pick(&[
-                Fault::RequestLost,
-                Fault::RequestLostAndRepeated,
-                Fault::AnswerLost,
-                Fault::AnswerLostAndRepeated,
-                Fault::AnswerLostAndRepeated,
-                Fault::CutAndRepeated,
-                Fault::CutAndRepeated,
-            ])
-        } else {
-            Fault::None
-        };
-        Step { tag, op, fault }
+        }
     }
 
     pub(super) fn user(&mut self) -> &'static str {

@@ -200,10 +200,22 @@ impl Drawn {
             } else {
                 By::Session(session)
             };
+            // What was to end, and what was not.
+            self.look_in_sessions();
             return Op::SignOut { by, everywhere };
         }
         let user = self.random.pick(&["alice", "bob"]);
         self.sign_ins.push((tag, user));
+        let by = By::Session(tag);
+        // What is open when it ends.
+        self.probe(Op::Connect {
+            by,
+            whose: user,
+            place: Place::Start,
+            cursor: None,
+            kinds: Kinds::All,
+        });
+        self.probe(Op::Me { by });
         Op::SignIn {
             user,
             right: !self.random.one_in(12),
@@ -218,6 +230,7 @@ impl Drawn {
     pub(super) fn advance(&mut self) -> Op {
         const DAY: i64 = 24 * 3_600_000;
         let ms = if self.random.one_in(6) {
+            self.look_in_sessions();
             // Who is signed out by it signs in again, mostly.
             if !self.random.one_in(4) {
                 self.sign_ins.clear();
@@ -238,6 +251,12 @@ impl Drawn {
         }
         self.sessions.clear();
         self.polls.clear();
+        for whose in ["alice", "scada"] {
+            self.probe(Op::ReadOtherEpoch {
+                by: By::Token(whose),
+                whose,
+            });
+        }
         Op::Restore {
             by_hand: self.random.one_in(3),
         }
@@ -248,6 +267,16 @@ impl Drawn {
         const HOUR: u64 = 3_600_000;
         self.sessions.clear();
         self.polls.clear();
+        // What is gone may not be passed over in silence.
+        for whose in ["alice", "bob", "scada"] {
+            self.probe(Op::ReadEvents {
+                by: By::Token(whose),
+                whose,
+                place: Place::After(1),
+                kinds: Kinds::All,
+                limit: 3,
+            });
+        }
         Op::Keep {
             ms: self.random.pick(&[2, 1_000, HOUR, 24 * HOUR]),
             cursors_ms: self.random.pick(&[HOUR, 24 * HOUR, 30 * 24 * HOUR]),
@@ -258,7 +287,7 @@ impl Drawn {
         let user = self.user();
         let role = self.random.pick(&[
             Role::Administrator,
-            Role::Administrator,
+            Role::Dispatcher,
             Role::Dispatcher,
             Role::Crew,
         ]);
@@ -266,7 +295,24 @@ impl Drawn {
         if role == Role::Administrator {
             self.administrators.push(user);
         }
+        self.administer_as(user);
         Op::SetRole { user, role }
+    }
+
+    /// The last sessions are to be tried: the one that goes and those beside it.
+    fn look_in_sessions(&mut self) {
+        let last: Vec<Tag> = self
+            .sign_ins
+            .iter()
+            .rev()
+            .take(3)
+            .map(|one| one.0)
+            .collect();
+        for tag in last {
+            self.probe(Op::Me {
+                by: By::Session(tag),
+            });
+        }
     }
 
     fn sign_out_user(&mut self) -> Op {
@@ -275,14 +321,15 @@ impl Drawn {
         if tokens {
             self.revoked.push(user);
         }
+        self.look_in_sessions();
         Op::SignOutUser { user, tokens }
     }
 
     /// What the administrator takes away is mostly given back before long.
     pub(super) fn administer(&mut self) -> Op {
-        match self.random.below(15) {
-            10..=12 => self.role(),
-            13 | 14 => self.sign_out_user(),
+        match self.random.below(19) {
+            10..=16 => self.role(),
+            17 | 18 => self.sign_out_user(),
             0..=4 => {
                 if let Some(user) = self.disabled.pop() {
                     return Op::Enable { user };

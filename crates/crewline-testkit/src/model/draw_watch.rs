@@ -1,7 +1,7 @@
 //! What is drawn of watching: who watches whom, and what watchers look at, and former ones, and those who never did.
 
 use super::draw::Drawn;
-use super::op::{By, EXTERNALS, Op, Tag, USERS};
+use super::op::{By, EXTERNALS, Kinds, Op, Place, Tag, USERS};
 
 impl Drawn {
     pub(super) fn watch(&mut self) -> Op {
@@ -31,15 +31,66 @@ impl Drawn {
                 if at < self.watching.len() {
                     let (user, whose) = self.watching.remove(at);
                     self.watched.push((user, whose));
+                    self.read_as(user, whose);
                     return Op::Unwatch { by, user, whose };
                 }
                 Op::Unwatch { by, user, whose }
             }
             _ => {
                 self.watching.push((user, whose));
+                self.read_as(user, whose);
                 Op::Watch { by, user, whose }
             }
         }
+    }
+
+    /// A user is to read the log of another, or more than a watcher may.
+    fn read_as(&mut self, user: &'static str, whose: &'static str) {
+        if !USERS.contains(&user) {
+            return;
+        }
+        let (by, name) = (self.by_user(user), self.random.pick(&["a", "b"]));
+        let place = self.random.pick(&[Place::Start, Place::Cursor(name)]);
+        let op = match self.random.below(7) {
+            0 => Op::GetCursor { by, whose, name },
+            3 | 4 => Op::Connect {
+                by,
+                whose,
+                place: Place::Start,
+                cursor: None,
+                kinds: Kinds::All,
+            },
+            1 | 2 => Op::Poll {
+                by,
+                whose,
+                place: Place::End,
+                kinds: Kinds::Read,
+            },
+            _ => Op::ReadEvents {
+                by,
+                whose,
+                place,
+                kinds: Kinds::All,
+                limit: 3,
+            },
+        };
+        self.probe(op);
+    }
+
+    /// A user is to say who watches whom.
+    pub(super) fn administer_as(&mut self, user: &'static str) {
+        let (by, whose) = (By::Token(user), self.anybody());
+        let watcher = self.user();
+        let op = if self.random.one_in(2) {
+            Op::Watchers { by, whose }
+        } else {
+            Op::Watch {
+                by,
+                user: watcher,
+                whose,
+            }
+        };
+        self.probe(op);
     }
 
     /// Sometimes, somebody who watches or did, and whom.
