@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crewline_api::EventKind;
 use crewline_http::{App, Settings};
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::house::House;
 use super::poll::Polls;
@@ -108,6 +110,9 @@ impl Follower {
         Some(Wire::new(Method::PUT, path, self.secret.clone()).json(body))
     }
 }
+
+/// How long what may not go on may stay open: less than a heartbeat, which would end it, too.
+pub(crate) const END_MAX: Duration = Duration::from_secs(9);
 
 /// Whether a call may end what is open.
 pub(crate) fn ends_something(op: &Op) -> bool {
@@ -472,7 +477,8 @@ impl Http {
                 if by_time {
                     self.house.nudge().await;
                 }
-                follower.stream.read_to_end().await;
+                let ends = timeout(END_MAX, follower.stream.read_to_end());
+                ends.await.expect("it ends long before a heartbeat");
                 follower.ended = true;
             }
         }

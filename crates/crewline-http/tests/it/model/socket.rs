@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::house::House;
-use super::http::{Http, Server, ends_something};
+use super::http::{END_MAX, Http, Server, ends_something};
 use super::line::Line;
 use super::wire::{Wire, behind, chat_body, encoded, reply_body, secret, send_body, types};
 
@@ -379,7 +379,11 @@ impl Socket {
             if by_time {
                 self.http.house.nudge().await;
             }
-            assert_eq!(line.read_to_end().await, close::REVOKED);
+            let code = timeout(END_MAX, line.read_to_end()).await;
+            assert_eq!(
+                code.expect("it ends long before a heartbeat"),
+                close::REVOKED
+            );
             match ended {
                 Some(ended) => *ended = true,
                 None => gone.push(secret.to_owned()),
