@@ -1,6 +1,6 @@
 //! Steps drawn from a seed: what people and systems do all day, with the wrong and the odd among it.
 
-use super::op::{By, DESKS, EXTERNALS, Fault, NOTHING, Op, Said, Step, Tag, To, USERS};
+use super::op::{By, DESKS, EXTERNALS, Fault, Much, NOTHING, Op, Said, Step, Tag, To, USERS};
 use crate::Random;
 
 const TEXTS: [&str; 4] = ["Breaker open", "On my way", "Done", "Call me"];
@@ -62,7 +62,7 @@ impl Drawn {
         {
             match probe {
                 Op::Poll { .. } => self.polls.push(tag),
-                Op::Connect { .. } => self.sessions.push(tag),
+                Op::Connect { .. } => self.connected_to_probe(tag),
                 _ => {}
             }
             probe
@@ -83,6 +83,16 @@ impl Drawn {
             Fault::None
         };
         Step { tag, op, fault }
+    }
+
+    /// What may be said in a session that was opened to see.
+    fn connected_to_probe(&mut self, session: Tag) {
+        self.sessions.push(session);
+        let said = vec![Said::Delivered(self.message().0)];
+        let much = Much::All;
+        self.probe(Op::SayIn { session, said });
+        self.probe(Op::Ack { session, much });
+        self.probe(Op::Listen { session });
     }
 
     /// To be tried before long.
