@@ -100,14 +100,15 @@ impl Live {
         tokio::select! {
             biased;
             _ = &mut self.entered.end => None,
-            // What went wrong was told to the log by the engine. The reader comes again, and resumes.
-            page = self.follower.next(PIECE_EVENTS_MAX) => Some(self.tell(&page.ok()?)),
+            // Before what is told: a stream that has ended is not told a long backlog first.
             () = tokio::time::sleep_until(wake_at) => {
                 if self.has_expired() {
                     return None;
                 }
                 Some(self.beat())
             }
+            // What went wrong was told to the log by the engine. The reader comes again, and resumes.
+            page = self.follower.next(PIECE_EVENTS_MAX) => Some(self.tell(&page.ok()?)),
         }
     }
 

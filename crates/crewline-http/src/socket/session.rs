@@ -205,6 +205,11 @@ impl Session {
             tokio::select! {
                 biased;
                 end = &mut self.entered.end => return Ok(end.unwrap_or(End::Stopping)),
+                // Before what is told: a session that has ended is not told a long backlog first.
+                () = &mut beat => {
+                    self.beat().await?;
+                    beat.as_mut().reset(self.beat_at());
+                }
                 Some(ready) = self.under_way.next(), if room && waits => {
                     self.ready(ready).await?;
                 }
@@ -213,10 +218,6 @@ impl Session {
                     if let Some(text) = turn? {
                         self.hear(&text).await?;
                     }
-                }
-                () = &mut beat => {
-                    self.beat().await?;
-                    beat.as_mut().reset(self.beat_at());
                 }
                 () = sleep_until(slow_at.unwrap_or_else(Instant::now)), if slow_at.is_some() => {
                     let reason = "Nothing of what waits was taken for 10 seconds.";
