@@ -2,7 +2,9 @@
 //!
 //! The writer hands a batch over once it is written; here it is flushed, told and answered, in a thread of its own. One
 //! batch at a time: the writer does not end the next transaction before this one is durable, so that batches grow with the
-//! time that the disk takes, and at most two are under way.
+//! time that the disk takes.
+//!
+//! Nobody is woken who does not sleep: each wake is a call of the kernel.
 //!
 //! **Invariant:** nobody is told or answered anything, and nobody is given anything that was read, before all of it is
 //! durable. After a failed flush nothing is.
@@ -38,24 +40,53 @@ pub(crate) struct Written {
     pub(crate) answers: Vec<(Pending, Result<Answer, ApiError>)>,
 }
 
+/// Where the thread is.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// Nothing is in work.
+    #[default]
+    Rest,
+    /// A batch waits for the disk.
+    Flush,
+    /// It is durable, and is being told and answered.
+    Answer,
+}
+
 #[derive(Default)]
 struct State {
     /// Handed over, and not taken yet.
     next: Option<Written>,
-    /// Whether one is being flushed.
-    busy: bool,
+    at: At,
     /// Up to which number batches are durable, or were not written after all.
     durable: u64,
     stopping: bool,
+    /// Whether the flusher sleeps.
+    asleep: bool,
+    /// Whether the writer waits.
+    writer_waits: bool,
+    /// How many readings wait.
+    readers_wait: usize,
+}
+
+impl State {
+    fn is_idle(&self) -> bool {
+        self.at == At::Rest && self.next.is_none()
+    }
+
+    fn is_durable(&self) -> bool {
+        self.at != At::Flush && self.next.is_none()
+    }
 }
 
 /// See the module.
 pub(crate) struct Flusher {
     state: Mutex<State>,
-    /// Something was handed over, or all is to stop.
+    /// For the flusher: something was handed over, or all is to stop.
     given: Condvar,
-    /// Something became durable, or the store is lost.
+    /// For the writer: something is durable, or done.
     done: Condvar,
+    /// For readings: something is durable, or the store is lost.
+    durable: Condvar,
     /// The last batch that readers may see.
     written: AtomicU64,
     hub: Arc<Hub>,
@@ -69,6 +100,7 @@ impl Flusher {
             state: Mutex::default(),
             given: Condvar::new(),
             done: Condvar::new(),
+            durable: Condvar::new(),
             written: AtomicU64::new(0),
             hub,
             health,
@@ -97,19 +129,18 @@ impl Flusher {
         let mut state = self.lock();
         loop {
             if let Some(batch) = state.next.take() {
-                state.busy = true;
+                state.at = At::Flush;
                 drop(state);
                 self.finish(batch);
                 state = self.lock();
-                state.busy = false;
-                self.done.notify_all();
+                state.at = At::Rest;
+                self.wake_writer(&state);
             } else if state.stopping {
                 return;
             } else {
-                state = self
-                    .given
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                state.asleep = true;
+                state = wait(&self.given, state);
+                state.asleep = false;
             }
         }
     }
@@ -120,14 +151,29 @@ impl Flusher {
         self.given.notify_all();
     }
 
-    /// Returns when nothing is under way. Called by the writer alone, who alone hands over.
+    fn wake_writer(&self, state: &State) {
+        if state.writer_waits {
+            self.done.notify_one();
+        }
+    }
+
+    /// Returns when nothing is in work. Called by the writer alone, who alone hands over.
     pub(crate) fn wait_until_idle(&self) {
+        self.wait_until(State::is_idle);
+    }
+
+    /// Returns when everything that was handed over is durable: it may still be told and answered. Called by the writer
+    /// alone.
+    pub(crate) fn wait_until_durable(&self) {
+        self.wait_until(State::is_durable);
+    }
+
+    fn wait_until(&self, is: fn(&State) -> bool) {
         let mut state = self.lock();
-        while state.busy || state.next.is_some() {
-            state = self
-                .done
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+        while !is(&state) {
+            state.writer_waits = true;
+            state = wait(&self.done, state);
+            state.writer_waits = false;
         }
     }
 
@@ -136,18 +182,25 @@ impl Flusher {
         self.written.store(no, Ordering::SeqCst);
     }
 
-    /// Says that a batch was not written after all.
+    /// Says that a batch was not written after all: nobody need wait for it. Called by the writer alone.
     pub(crate) fn gave_up(&self, no: u64) {
-        self.reach(no);
+        // For the batch before everybody still waits.
+        self.wait_until_durable();
+        if !self.health.is_lost() {
+            self.reach(no);
+        }
     }
 
-    /// Hands a batch over. Nothing else may be under way.
+    /// Hands a batch over. What was handed over before must be durable.
     pub(crate) fn give(&self, batch: Written) {
-        self.lock().next = Some(batch);
-        self.given.notify_one();
+        let mut state = self.lock();
+        state.next = Some(batch);
+        if state.asleep {
+            self.given.notify_one();
+        }
     }
 
-    /// Makes a batch durable, and then tells and answers. Nothing else may be under way.
+    /// Makes a batch durable, and then tells and answers. Nothing else may be in work.
     pub(crate) fn finish(&self, mut batch: Written) {
         let answers = std::mem::take(&mut batch.answers);
         // The panic hook has logged what happened, and where.
@@ -190,8 +243,13 @@ impl Flusher {
     fn reach(&self, no: u64) {
         let mut state = self.lock();
         state.durable = state.durable.max(no);
-        drop(state);
-        self.done.notify_all();
+        if state.at == At::Flush {
+            state.at = At::Answer;
+        }
+        self.wake_writer(&state);
+        if state.readers_wait > 0 {
+            self.durable.notify_all();
+        }
     }
 
     /// Before anyone is answered: nothing may be taken, and nothing written, after this.
@@ -202,7 +260,7 @@ impl Flusher {
         }
         // Under the lock, so that a reading is not between looking and waiting.
         let _state = self.lock();
-        self.done.notify_all();
+        self.durable.notify_all();
     }
 
     /// Returns when everything that a reading may have seen that ends now is durable. Blocks the thread; a flush takes
@@ -218,13 +276,18 @@ impl Flusher {
                 let detail = "what was read may not be durable; the server stops";
                 return Err(StoreError::new(StoreErrorKind::Unavailable, detail));
             }
-            state = self
-                .done
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state.readers_wait += 1;
+            state = wait(&self.durable, state);
+            state.readers_wait -= 1;
         }
         Ok(())
     }
+}
+
+fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    condition
+        .wait(state)
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
 fn lost() -> ApiError {

@@ -121,11 +121,12 @@ impl WriterLoop {
                 .answers
                 .push((pending, result.map_err(hide_internal)));
         }
-        self.flusher.wait_until_idle();
         // One who is alone is answered by this thread: waking another one would only take time.
         if written.answers.len() == 1 && self.queue.is_empty() {
+            self.flusher.wait_until_idle();
             self.flusher.finish(written);
         } else {
+            self.flusher.wait_until_durable();
             self.flusher.give(written);
         }
     }
@@ -246,7 +247,7 @@ impl WriterLoop {
         self.writer.save(&self.state.changes)?;
         let telling = Telling::prepare(&self.state, &self.hub);
         let saved = Instant::now();
-        self.flusher.wait_until_idle();
+        self.flusher.wait_until_durable();
         if self.health.is_lost() {
             self.writer.abort();
             return Err(StoreError::new(
