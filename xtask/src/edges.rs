@@ -67,6 +67,12 @@ const DOORS: &[(&str, &[&str], &[&str], &str)] = &[
         "calls go out from the client; the doctor asks at its own port, whatever certificate is shown there",
     ),
     (
+        "tokio-postgres",
+        &["crewline-cli"],
+        &[],
+        "the original's tables are read by the command that moves them, alone",
+    ),
+    (
         "tokio-tungstenite",
         &["crewline-client", "crewline-http"],
         &["crewline-cli"],

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::listen::ListenArgs;
+use crate::command::peek::ImportCommand;
 use crate::command::send::SendArgs;
 use crate::command::{completions, config_show, db, doctor, man, serve, token, user};
 use crate::config::LogFormat;
@@ -101,6 +102,9 @@ pub(crate) enum Command {
     /// Back up, check, or look into the store
     #[command(subcommand)]
     Db(db::DbCommand),
+    /// Move in from another system
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Check store, disk, clock, port, certificate and configuration, and say what to do
     Doctor(doctor::DoctorArgs),
     /// Show the configuration

@@ -56,6 +56,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Send(args) => command::send::run(args, context),
         Command::Listen(args) => command::listen::run(args, context),
         Command::Db(command) => command::db::run(command, context),
+        Command::Import(command) => command::peek::run(command, context),
         Command::Doctor(args) => command::doctor::run(args, context),
         Command::Config(command) => command::config_show::run(command, context),
         Command::Completions(_) | Command::Man(_) => Ok(()),

@@ -19,6 +19,7 @@ pub mod keep;
 mod memory;
 pub mod needs;
 mod no;
+pub mod peek;
 mod port;
 mod set;
 mod state;

@@ -9,6 +9,7 @@ mod import;
 pub(crate) mod listen;
 pub(crate) mod man;
 mod password;
+pub(crate) mod peek;
 pub(crate) mod restore;
 pub(crate) mod send;
 pub(crate) mod serve;

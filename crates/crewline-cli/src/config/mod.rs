@@ -24,7 +24,7 @@ pub(crate) use http::Http;
 pub(crate) use layers::{Layers, Origin, TOKEN};
 pub(crate) use log::{Log, LogFormat};
 pub(crate) use retention::Retention;
-pub(crate) use secret::{HIDDEN, without_secret};
+pub(crate) use secret::{HIDDEN, without_password, without_secret};
 pub(crate) use sqlite::Sqlite;
 pub(crate) use store::Store;
 

@@ -7,16 +7,39 @@ pub(crate) const HIDDEN: &str = "(hidden)";
 
 /// Hides the password in an address such as `postgres://name:password@host`.
 pub(crate) fn without_secret(value: &Value) -> Value {
-    let Some((scheme, rest)) = value.as_str().and_then(|text| text.split_once("://")) else {
-        return value.clone();
-    };
-    let Some((credentials, host)) = rest.split_once('@') else {
-        return value.clone();
-    };
-    match credentials.split_once(':') {
-        Some((name, _)) => Value::from(format!("{scheme}://{name}:{HIDDEN}@{host}")),
-        None => value.clone(),
+    match value.as_str() {
+        Some(text) if text.contains("://") => Value::from(without_password(text)),
+        _ => value.clone(),
     }
+}
+
+/// The same, of an address as text. Rather more than the password is hidden than a part of it shown: one that holds an
+/// `@` or a `/` ends at the last `@`.
+pub(crate) fn without_password(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.to_owned();
+    };
+    let credentials = rest
+        .rsplit_once('@')
+        .and_then(|(credentials, host)| Some((credentials.split_once(':')?.0, host)));
+    let rest = match credentials {
+        Some((name, host)) => format!("{name}:{HIDDEN}@{host}"),
+        None => rest.to_owned(),
+    };
+    format!("{scheme}://{}", without_parameter(&rest))
+}
+
+/// PostgreSQL takes the password as a parameter, too.
+fn without_parameter(rest: &str) -> String {
+    let Some((before, parameters)) = rest.split_once('?') else {
+        return rest.to_owned();
+    };
+    let hide = |parameter: &str| match parameter.split_once('=') {
+        Some((name, _)) if name.to_lowercase().contains("passw") => format!("{name}={HIDDEN}"),
+        _ => parameter.to_owned(),
+    };
+    let parameters: Vec<String> = parameters.split('&').map(hide).collect();
+    format!("{before}?{}", parameters.join("&"))
 }
 
 #[cfg(test)]
@@ -35,5 +58,17 @@ mod tests {
             Some("postgres://crew:(hidden)@host/db")
         );
         assert_eq!(shown("sqlite://a@b.db").as_deref(), Some("sqlite://a@b.db"));
+        for (given, hidden) in [
+            (
+                "postgres://crew:p@ss/w?rd@host/db",
+                "postgres://crew:(hidden)@host/db",
+            ),
+            (
+                "postgres://crew@host/db?sslmode=require&password=secret",
+                "postgres://crew@host/db?sslmode=require&password=(hidden)",
+            ),
+        ] {
+            assert_eq!(shown(given).as_deref(), Some(hidden));
+        }
     }
 }

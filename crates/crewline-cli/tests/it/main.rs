@@ -12,6 +12,8 @@ mod import;
 mod keep;
 mod limits;
 mod listen;
+mod peek;
+mod postgres;
 mod proxy;
 mod restore;
 mod restore_socket;

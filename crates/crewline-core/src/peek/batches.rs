@@ -1,0 +1,235 @@
+//! Batches at their own time: loads, decides and commits as the engine does, but each command at the time it was meant.
+
+use std::collections::BTreeSet;
+
+use crewline_api::{
+    ApiError, CursorName, ErrorCode, EventKind, EventKinds, IdempotencyKey, ParticipantId, Seq,
+    Timestamp,
+};
+
+use super::import::ImportError;
+use super::message::key_of;
+use crate::command::{Actor, Answer, Command, CursorCommand};
+use crate::decide::{Context, decide};
+use crate::needs::{Wanted, to_lock, to_read, to_resolve};
+use crate::port::{BatchId, StoreError, StoreErrorKind, Writer};
+use crate::state::{Settings, State};
+use crate::{DeviceNo, MessageNo};
+
+/// A batch that asks for more rounds than this asks in circles.
+const ROUNDS_MAX: usize = 16;
+
+/// A command, and when it was meant.
+pub(super) type Timed = (Command, Timestamp);
+/// What came of the commands of a batch, in their order.
+pub(super) type Answers = Vec<Result<Answer, ApiError>>;
+
+/// The writer of a store, batch after batch.
+pub(super) struct Batches<'s> {
+    writer: &'s mut dyn Writer,
+    salt: &'s mut dyn FnMut() -> u64,
+    state: State,
+    /// The cursor that goes along with the logs of externals.
+    cursor: Option<CursorName>,
+    now: Timestamp,
+}
+
+impl<'s> Batches<'s> {
+    pub(super) fn new(
+        writer: &'s mut dyn Writer,
+        salt: &'s mut dyn FnMut() -> u64,
+        cursor: Option<CursorName>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            writer,
+            salt,
+            state: State::default(),
+            cursor,
+            now,
+        }
+    }
+
+    /// Whether the store holds messages.
+    pub(super) fn has_messages(&mut self) -> Result<bool, StoreError> {
+        self.writer.begin()?;
+        let wanted = Wanted {
+            numbers: true,
+            ..Wanted::default()
+        };
+        let mut state = State::default();
+        self.writer.load(&wanted, &mut state)?;
+        self.writer.abort();
+        self.state = State::default();
+        Ok(state
+            .numbers
+            .is_some_and(|numbers| numbers.message > MessageNo(1)))
+    }
+
+    /// Whether one of these messages of the source, each with its sender, is in the store.
+    pub(super) fn any_known(&mut self, messages: &[(i64, String)]) -> Result<bool, StoreError> {
+        let asked: Vec<(ParticipantId, IdempotencyKey)> = messages
+            .iter()
+            .filter_map(|(id, from)| Some((ParticipantId::new(from).ok()?, key_of(*id)?)))
+            .collect();
+        self.writer.begin()?;
+        let mut state = State::default();
+        let mut wanted = Wanted {
+            ids: asked.iter().map(|(id, _)| id.clone()).collect(),
+            ..Wanted::default()
+        };
+        self.writer.load(&wanted, &mut state)?;
+        let keys = asked
+            .into_iter()
+            .filter_map(|(id, key)| Some((state.no(&id)?, key)));
+        wanted = Wanted {
+            keys: keys.collect(),
+            ..Wanted::default()
+        };
+        self.writer.load(&wanted, &mut state)?;
+        self.writer.abort();
+        self.state = State::default();
+        Ok(state.keys.values().any(Option::is_some))
+    }
+
+    /// The directory: what was loaded before does not hold after it.
+    pub(super) fn directory(&mut self) -> &mut dyn crate::directory::Directory {
+        self.state = State::default();
+        self.writer.directory()
+    }
+
+    /// Runs one batch, and returns when it is durable. `check` may stop it before anything is written. The cursors of
+    /// `externals` that had nothing waiting have nothing waiting afterwards.
+    pub(super) fn run(
+        &mut self,
+        commands: &[Timed],
+        externals: &BTreeSet<ParticipantId>,
+        check: &mut dyn FnMut(&Answers) -> Result<(), ImportError>,
+    ) -> Result<Answers, ImportError> {
+        let done = self.try_run(commands, externals, check);
+        if done.is_err() {
+            self.writer.abort();
+            self.state = State::default();
+        }
+        done
+    }
+
+    fn try_run(
+        &mut self,
+        commands: &[Timed],
+        externals: &BTreeSet<ParticipantId>,
+        check: &mut dyn FnMut(&Answers) -> Result<(), ImportError>,
+    ) -> Result<Answers, ImportError> {
+        if !self.writer.begin()? {
+            self.state = State::default();
+        }
+        let cursors: Vec<CursorCommand> = externals
+            .iter()
+            .filter_map(|id| self.cursor_at(id, 0))
+            .collect();
+        let moves: Vec<Command> = cursors.into_iter().map(Command::Cursor).collect();
+        let all: Vec<&Command> = commands
+            .iter()
+            .map(|(command, _)| command)
+            .chain(&moves)
+            .collect();
+        self.load(&all, to_resolve)?;
+        self.writer.lock(&mut || to_lock(&all, &self.state))?;
+        self.load(&all, to_read)?;
+        let idle: Vec<&ParticipantId> = externals.iter().filter(|id| self.is_idle(id)).collect();
+        let answers: Answers = commands
+            .iter()
+            .map(|(command, at)| self.decide(command, *at))
+            .collect();
+        for id in idle {
+            self.move_cursor(id)?;
+        }
+        check_internal(&answers)?;
+        check(&answers)?;
+        if self.state.changes.is_empty() {
+            self.writer.abort();
+        } else {
+            let batch = u128::from((self.salt)()) << 64 | u128::from((self.salt)());
+            self.writer.commit(&self.state.changes, BatchId(batch))?;
+        }
+        self.state.end_batch();
+        Ok(answers)
+    }
+
+    fn load(
+        &mut self,
+        commands: &[&Command],
+        needs: fn(&[&Command], &State) -> Wanted,
+    ) -> Result<(), StoreError> {
+        for _ in 0..ROUNDS_MAX {
+            let wanted = needs(commands, &self.state);
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            self.writer.load(&wanted, &mut self.state)?;
+        }
+        let detail = "the store does not give what a batch needs, however often it is asked";
+        Err(StoreError::new(StoreErrorKind::Corrupt, detail))
+    }
+
+    fn decide(&mut self, command: &Command, now: Timestamp) -> Result<Answer, ApiError> {
+        let mut context = Context {
+            settings: Settings::default(),
+            now,
+            salt: self.salt,
+        };
+        decide(&mut self.state, command, &mut context)
+    }
+
+    fn cursor_at(&self, id: &ParticipantId, seq: Seq) -> Option<CursorCommand> {
+        Some(CursorCommand {
+            actor: Actor {
+                id: id.clone(),
+                external: true,
+                device: DeviceNo(0),
+            },
+            name: self.cursor.clone()?,
+            seq,
+            // Without messages received: nobody has said that they were delivered.
+            kinds: EventKinds::from_iter([EventKind::ChatCreated]),
+            rewind: false,
+        })
+    }
+
+    /// Whether nothing waits for the cursor of an external.
+    fn is_idle(&self, id: &ParticipantId) -> bool {
+        let (Some(no), Some(name)) = (self.state.no(id), &self.cursor) else {
+            return false;
+        };
+        let head = self.state.heads.get(&no).map_or(0, |head| head.head);
+        let cursor = self.state.cursors.get(&(no, name.clone())).copied();
+        cursor.flatten().map_or(0, |cursor| cursor.seq) == head
+    }
+
+    fn move_cursor(&mut self, id: &ParticipantId) -> Result<(), ImportError> {
+        let head = self.state.no(id).and_then(|no| self.state.heads.get(&no));
+        let Some(command) = head.and_then(|head| self.cursor_at(id, head.head)) else {
+            return Ok(());
+        };
+        let kept = self.state.no(id).and_then(|no| {
+            let key = (no, command.name.clone());
+            self.state.cursors.get(&key).copied().flatten()
+        });
+        if kept.map_or(0, |kept| kept.seq) == command.seq {
+            return Ok(());
+        }
+        self.decide(&Command::Cursor(command), self.now)
+            .map_err(|error| ImportError::Internal(error.detail))?;
+        Ok(())
+    }
+}
+
+fn check_internal(answers: &Answers) -> Result<(), ImportError> {
+    let fault = answers
+        .iter()
+        .filter_map(|answer| answer.as_ref().err())
+        .find(|error| error.code == ErrorCode::Internal);
+    fault.map_or(Ok(()), |error| {
+        Err(ImportError::Internal(error.detail.clone()))
+    })
+}
