@@ -13,7 +13,7 @@ FIRST ?= 1000
 SECONDS_EACH ?= 120
 FUZZ_TARGETS := body frame query credentials names configuration
 
-.PHONY: help run build test kill model fuzz bench lint fmt docs book clean tools
+.PHONY: help run build test kill model fuzz bench lint fmt docs book clean tools postgres
 
 help: ## List the commands
 	@echo 'Crewline: make COMMAND'
@@ -33,6 +33,19 @@ tools:
 	  echo '       xcode-select --install            (macOS)'; missing=1; fi; \
 	if [ $$missing = 1 ]; then echo 'Install what is missing, and run make again.'; exit 1; fi
 
+# The move from the original is tested on a real PostgreSQL, which the tests start in a folder of their own.
+postgres:
+	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then exit 0; fi; \
+	if command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \
+	  echo '== PostgreSQL is not installed: INSTALLING IT NOW with apt-get install postgresql, for the tests of crewline import peek'; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get install -y --no-install-recommends postgresql >/dev/null 2>&1 \
+	    || { apt-get update && apt-get install -y --no-install-recommends postgresql; } >/dev/null 2>&1 || true; \
+	fi; \
+	if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
+	  echo '== NOT TESTED: crewline import peek against a real PostgreSQL, which is not in /usr/lib/postgresql'; \
+	  echo '   try: apt-get install postgresql   (Debian, Ubuntu)'; fi
+
 run: build ## Build, and start the server with a small demo on http://127.0.0.1:8080
 	@mkdir -p data
 	./target/release/crewline serve --demo --store sqlite://data/crewline.db --listen 127.0.0.1:8080
@@ -41,7 +54,7 @@ build: tools ## Build the release binary: target/release/crewline
 	$(CARGO) build --release --package crewline-cli
 
 # PHASES names a file to which the seconds of each phase are appended; .ci/run reads it.
-test: tools ## Run every test and the rules of the house
+test: tools postgres ## Run every test and the rules of the house
 	@set -e; phase() { local name=$$1; shift; local from=$$SECONDS; echo "== $$name"; local rc=0; "$$@" || rc=$$?; \
 	  if [ -n "$${PHASES:-}" ]; then echo "$$name $$((SECONDS - from)) $$rc" >> "$$PHASES"; fi; return $$rc; }; \
 	if $(CARGO) nextest --version >/dev/null 2>&1; then \

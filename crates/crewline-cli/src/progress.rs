@@ -76,7 +76,16 @@ impl Bar {
     /// All are done.
     pub(crate) fn end(self) {
         if self.shown && self.terminal {
-            complain(&format!("\r{}\n", bar(self.what, self.of, self.of)));
+            complain(&format!("\r{}", bar(self.what, self.of, self.of)));
+        }
+    }
+}
+
+impl Drop for Bar {
+    /// What is said next, well or ill, begins on a line of its own.
+    fn drop(&mut self) {
+        if self.shown && self.terminal {
+            complain("\n");
         }
     }
 }

@@ -186,3 +186,239 @@ fn an_original_moves_in_whole_and_goes_on_from_there() {
     server.stop().ok();
     assert_eq!(check(&world)["ok"], true);
 }
+
+/// 50,000 messages in 40 chats of a system and two people each; every tenth is of a person, every hundredth an emergency.
+/// One has read all, the other nothing of the last day.
+const LARGE: &str = r#"
+INSERT INTO pl_chat."ChatTuple" SELECT c, '2026-11-01Z', 'k' || c FROM generate_series(1, 40) c;
+INSERT INTO pl_chat."ChatUserTuple" SELECT c * 10 + m, c, (ARRAY['dms', 'reads all ' || c, 'lags ' || c])[m], m = 1,
+    (ARRAY['2026-10-01Z', '2026-11-03Z', '2026-11-01 06:00Z'])[m]::timestamptz
+    FROM generate_series(1, 40) c, generate_series(1, 3) m;
+INSERT INTO pl_chat."MessageTuple" SELECT i, 1 + i % 40, 'Message ' || i, CASE WHEN i % 100 = 0 THEN 1 ELSE 2 END,
+    CASE WHEN i % 10 = 3 THEN 'reads all ' || (1 + i % 40) ELSE 'dms' END, '2026-11-01Z'::timestamptz + i * interval '1 second', null
+    FROM generate_series(1, 50000) i;
+INSERT INTO pl_chat."MessageReadPayloadTuple" SELECT i, i, (1 + i % 40) * 10 + 3, convert_to('ticket ' || i, 'UTF8')
+    FROM generate_series(40000, 50000) i WHERE i % 10 <> 3;
+"#;
+
+/// How many messages are in the store by now.
+fn stored(world: &World) -> i64 {
+    let Ok(sql) = rusqlite::Connection::open(world.path("crewline.db")) else {
+        return 0;
+    };
+    let count = sql.query_row("SELECT count(*) FROM message", [], |row| row.get(0));
+    count.unwrap_or(0)
+}
+
+#[test]
+fn fifty_thousand_messages_move_in_once_killed_in_the_middle_or_not() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    postgres.sql(LARGE);
+    let (world, before, url) = (World::new(), postgres.everything(), postgres.url());
+    for part in [1, 20_000] {
+        let mut child = world
+            .command(&["import", "peek", "--from", &url])
+            .spawn()
+            .unwrap();
+        let start = std::time::Instant::now();
+        while stored(&world) < part && child.try_wait().unwrap().is_none() {
+            assert!(
+                start.elapsed() < crate::support::PATIENCE,
+                "nothing is stored"
+            );
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let there = stored(&world);
+        assert!(
+            (part..50_000).contains(&there),
+            "it was killed in the middle: {there}"
+        );
+        let checked = check(&world);
+        assert_eq!(
+            (&checked["ok"], &checked["messages"]),
+            (&true.into(), &there.into()),
+            "{checked}"
+        );
+    }
+    let there = u64::try_from(stored(&world)).unwrap();
+    let report = import(&world, &postgres, &["--json"]).ok().json();
+    assert_eq!(
+        counts(&report, "messages"),
+        (50_000 - there, there, 0),
+        "{report}"
+    );
+    let checked = check(&world);
+    assert_eq!(
+        (&checked["ok"], &checked["messages"]),
+        (&true.into(), &50_000.into()),
+        "{checked}"
+    );
+    let events = checked["events"].clone();
+    let again = import(&world, &postgres, &["--json"]).ok().json();
+    for (of, all) in [
+        ("messages", 50_000),
+        ("chats", 40),
+        ("users", 80),
+        ("readMarks", 120),
+        ("readPayloads", 9_001),
+    ] {
+        assert_eq!(counts(&again, of), (0, all, 0), "{of}: {again}");
+    }
+    assert_eq!(
+        check(&world)["events"],
+        events,
+        "a second run tells nobody anything"
+    );
+    assert_eq!(
+        postgres.everything(),
+        before,
+        "nothing is written to the source"
+    );
+
+    let (dms, lags) = (world.external("dms"), world.user("lags 1"));
+    let server = world.serve();
+    let list = server.get("/api/v1/me/chats", &lags).1;
+    // Of the 1,250 messages of the chat, 540 are of the first six hours.
+    assert_eq!(list["chats"][0]["unread"], 710, "{list}");
+    let newest = &list["chats"][0]["lastMessage"]["messageId"];
+    let read =
+        json!({ "receipts": [{ "chatId": list["chats"][0]["chatId"], "readUpTo": newest }] });
+    assert_eq!(
+        server.call("POST", "/api/v1/receipts", &lags, Some(read)).0,
+        200
+    );
+    let head = server.head(&dms);
+    let page = server
+        .get(
+            &format!("/api/v1/participants/me/events?after={}&limit=1", head - 1),
+            &dms,
+        )
+        .1;
+    // The newest one is an emergency, which is read by itself; the one before it fires last.
+    assert_eq!(
+        page["events"][0]["data"]["payload"], "dGlja2V0IDQ5OTYw",
+        "{page}"
+    );
+    server.stop().ok();
+    assert_eq!(check(&world)["ok"], true);
+}
+
+#[test]
+fn what_cannot_be_taken_is_named_and_the_rest_is_taken() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    postgres.sql(SMALL);
+    // Ids of 2,000 characters fit there and not here; the original holds no two things together.
+    postgres.sql(
+        r#"INSERT INTO pl_chat."ChatTuple" VALUES (5, '2026-11-01 09:00Z', 'long');
+           INSERT INTO pl_chat."ChatUserTuple" VALUES (50, 5, 'dms', true, '2026-11-01Z'), (51, 5, repeat('ü', 2000), false, '2026-11-01Z'),
+               (90, 9, 'alice', false, '2026-11-01Z');
+           INSERT INTO pl_chat."MessageTuple" VALUES (500, 5, 'To somebody long', 2, 'dms', '2026-11-01Z', null),
+               (900, 9, 'To nobody', 2, 'dms', '2026-11-01Z', null), (104, 1, '', 2, 'dms', '2026-11-01Z', null),
+               (105, 1, 'When?', 2, 'dms', 'infinity', null), (106, 1, repeat('x', 2000), 7, 'dms', '2026-11-02Z', null);
+           INSERT INTO pl_chat."MessageReadPayloadTuple" VALUES (4, 999, 11, 'lost'), (5, 106, 11, decode(repeat('00', 70000), 'hex'))"#,
+    );
+    let world = World::new();
+    let report = import(&world, &postgres, &["--json"]).ok().json();
+    let named = |list: &str| -> Vec<String> {
+        let row = |row: &Value| {
+            format!(
+                "{} {}: {}",
+                row["kind"].as_str().unwrap(),
+                row["id"],
+                row["why"].as_str().unwrap()
+            )
+        };
+        report[list].as_array().unwrap().iter().map(row).collect()
+    };
+    assert_eq!(
+        named("left"),
+        [
+            "member 90: its chat 9 is not there",
+            "chat 5: the id of its member 51 has 4000 bytes; at most 255 are allowed",
+            "message 104: its text is empty",
+            "message 500: its chat 5 was not taken",
+            "message 900: its chat 9 is not there",
+            "payload 5: it has 70000 bytes; at most 65536 are allowed",
+            "message 105: it has no time",
+            "payload 4: its message 999 is not there",
+        ]
+    );
+    assert_eq!(
+        named("changed"),
+        ["message 106: has the priority 2 here; it had 7"]
+    );
+    assert_eq!(counts(&report, "messages"), (8, 0, 4));
+    assert_eq!(check(&world)["ok"], true);
+    let said = import(&world, &postgres, &[]).ok();
+    assert!(
+        said.out.contains("messages       0      8      4\n"),
+        "{}",
+        said.out
+    );
+    assert!(
+        said.out
+            .contains("  payload 4: its message 999 is not there\n"),
+        "{}",
+        said.out
+    );
+}
+
+#[test]
+fn a_source_or_a_store_that_is_wrong_is_told_and_nothing_is_changed() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    postgres.sql(SMALL);
+    let world = World::new();
+    let url = postgres.url();
+    let failed = |from: &str, more: &[&str]| {
+        let mut args = vec!["import", "peek", "--from", from];
+        args.extend(more);
+        let done = world.run(&args);
+        assert!(
+            done.code != 0 && !format!("{}{}", done.out, done.err).contains(SECRET),
+            "{done:?}"
+        );
+        done.err
+    };
+    let wrong = url.replace(SECRET, "pQ7-never-shown-either");
+    let said = failed(&wrong, &[]);
+    assert!(
+        said.contains("password authentication failed") && said.contains("reader:(hidden)@"),
+        "{said}"
+    );
+    let said = failed(&format!("{url}?sslmode=require"), &[]);
+    assert!(said.contains("TLS"), "{said}");
+    assert!(failed("mysql://db/peek", &[]).contains("no address of PostgreSQL"));
+    assert!(failed(&format!("{url}?sslmode=maybe"), &[]).contains("cannot be understood"));
+    assert!(failed(&url.replace("/postgres", "/template1"), &[]).contains("pl_chat"));
+    assert!(
+        !world.path("crewline.db").exists(),
+        "no store is made before the source is read"
+    );
+
+    // The password may stand in the environment.
+    let without = url.replace(&format!(":{SECRET}"), "");
+    let args = ["import", "peek", "--from", &without];
+    world.run_env(&args, &[("PGPASSWORD", SECRET)]).ok();
+    // Nor into a store that is served, or holds something else.
+    let server = world.serve();
+    let said = failed(&url, &[]);
+    assert!(said.contains("is served already"), "{said}");
+    server.stop().ok();
+    postgres.sql(r#"DELETE FROM pl_chat."MessageTuple"; INSERT INTO pl_chat."MessageTuple" VALUES (999, 1, 'New', 2, 'dms', '2026-11-03Z', null)"#);
+    let said = failed(&url, &[]);
+    assert!(
+        said.contains("none of them is of this source") && said.contains("--add"),
+        "{said}"
+    );
+    assert_eq!(stored(&world), 7);
+    import(&world, &postgres, &["--add"]).ok();
+    assert_eq!((stored(&world), &check(&world)["ok"]), (8, &true.into()));
+}

@@ -323,7 +323,12 @@ impl<'s> Import<'s> {
             Some(Ok(Answer::Sent { sent, again })) => (!again, Some(sent.message_id)),
             Some(Ok(_)) => return,
             Some(Err(error)) => {
-                self.report.leave(Kind::Message, source, error.detail);
+                let with = match payloads {
+                    0 => String::new(),
+                    _ => format!(" {payloads} payloads were left with it."),
+                };
+                let why = format!("{}{with}", error.detail);
+                self.report.leave(Kind::Message, source, why);
                 self.report.payloads.left += payloads;
                 return;
             }

@@ -12,6 +12,8 @@ mod import;
 mod message;
 mod plan;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use crewline_api::Timestamp;
 

@@ -69,6 +69,8 @@ pub struct Report {
     pub payloads_fired: u64,
     /// Rows that were not taken.
     pub left: Vec<Named>,
+    /// How many rows were not; marks and payloads that were left with their chat or message are not among them.
+    pub left_count: u64,
     /// Rows that were taken otherwise than they stood.
     pub changed: Vec<Named>,
     /// How many rows were taken otherwise than they stood.
@@ -85,6 +87,7 @@ impl Report {
             Kind::Message => self.messages.left += 1,
             Kind::Payload => self.payloads.left += 1,
         }
+        self.left_count += 1;
         name(&mut self.left, kind, id, why.into());
     }
 
@@ -95,7 +98,7 @@ impl Report {
 
     /// Whether everything of the source is in the store.
     pub fn is_whole(&self) -> bool {
-        self.left.is_empty()
+        self.left_count == 0
     }
 }
 

@@ -8,7 +8,7 @@ mod tls;
 
 use clap::{Args, Subcommand};
 use crewline_api::CursorName;
-use crewline_core::peek::{self, Import, ImportError, Options, Target};
+use crewline_core::peek::{self, Import, ImportError, Options, SourceMessage, Target};
 use crewline_core::{Opened, StoreErrorKind};
 use crewline_engine::{Clock as _, SystemClock};
 
@@ -73,9 +73,11 @@ pub(crate) fn run(command: &ImportCommand, context: &mut Context) -> Result<(), 
         add: args.add,
     };
     let shown = without_password(&args.from);
-    let mut source = Source::open(&args.from, args.ca_file.as_deref(), context)?;
+    let source = Source::open(&args.from, args.ca_file.as_deref(), context)?;
+    // Whatever is wrong with the source shows before there is a new store.
+    let begun = Begun::read(&source)?;
     let report = if args.dry_run {
-        take(&mut source, None, options)?
+        take(&source, begun, None, options)?
     } else {
         let Opened { mut writer, reader } = open(context)?;
         let mut salt = || SystemClock.random();
@@ -84,9 +86,40 @@ pub(crate) fn run(command: &ImportCommand, context: &mut Context) -> Result<(), 
             reader: reader.as_ref(),
             salt: &mut salt,
         };
-        take(&mut source, Some(target), options)?
+        take(&source, begun, Some(target), options)?
     };
     report::tell(&report, args, &shown, context)
+}
+
+/// What is read before anything is written.
+struct Begun {
+    /// How many messages there are.
+    count: u64,
+    rows: peek::Source,
+    /// The first page of messages.
+    page: Vec<SourceMessage>,
+    /// Payloads without a message, each with the message's id.
+    lost: Vec<(i64, i64)>,
+}
+
+impl Begun {
+    fn read(source: &Source) -> Result<Self, Failure> {
+        let (count, chats, members) = (source.count()?, source.chats()?, source.members()?);
+        let lost = source.lost_payloads()?;
+        let page = source.begin_messages()?;
+        let first = page.iter().map(|row| (row.id, row.from.clone())).collect();
+        let rows = peek::Source {
+            chats,
+            members,
+            first,
+        };
+        Ok(Self {
+            count,
+            rows,
+            page,
+            lost,
+        })
+    }
 }
 
 fn open(context: &Context) -> Result<Opened, Failure> {
@@ -107,22 +140,15 @@ fn open(context: &Context) -> Result<Opened, Failure> {
 }
 
 fn take(
-    source: &mut Source,
+    source: &Source,
+    begun: Begun,
     target: Option<Target<'_>>,
     options: Options,
 ) -> Result<peek::Report, Failure> {
-    let mut bar = Bar::new("messages", source.count()?);
-    let (chats, members) = (source.chats()?, source.members()?);
-    let mut page = source.begin_messages()?;
-    let first = page.iter().map(|row| (row.id, row.from.clone())).collect();
-    let rows = peek::Source {
-        chats,
-        members,
-        first,
-    };
-    let mut import =
-        Import::begin(rows, target, options, SystemClock.now()).map_err(|error| failure(&error))?;
-    let mut done = 0;
+    let mut bar = Bar::new("messages", begun.count);
+    let import = Import::begin(begun.rows, target, options, SystemClock.now());
+    let mut import = import.map_err(|error| failure(&error))?;
+    let (mut page, mut done) = (begun.page, 0);
     while !page.is_empty() {
         for row in page {
             import.message(row).map_err(|error| failure(&error))?;
@@ -131,7 +157,7 @@ fn take(
         bar.at(done);
         page = source.more_messages()?;
     }
-    for (payload, message) in source.lost_payloads()? {
+    for (payload, message) in begun.lost {
         import.lost_payload(payload, message);
     }
     let report = import.finish().map_err(|error| failure(&error))?;

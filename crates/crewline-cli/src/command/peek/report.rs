@@ -51,8 +51,7 @@ pub(super) fn tell(
             report.payloads_fired
         );
     }
-    let left: u64 = rows(report).iter().map(|(_, counts)| counts.left).sum();
-    list(&mut text, "not taken", &report.left, left);
+    list(&mut text, "not taken", &report.left, report.left_count);
     list(&mut text, "changed", &report.changed, report.changed_count);
     if args.dry_run {
         text.push_str("nothing was changed (--dry-run)\n");
