@@ -107,8 +107,10 @@ pub(super) fn plan<E>(
             Ok(people) => take(&mut plan, &mut by_people, &chat, people, rows, report),
             Err(why) => {
                 plan.chats.insert(chat.id, None);
-                let marks = rows.iter().filter(|row| row.last_read.is_some()).count();
-                report.read_marks.left += marks as u64;
+                let marks = rows
+                    .iter()
+                    .filter(|row| !row.external && row.last_read.is_some());
+                report.read_marks.left += marks.count() as u64;
                 report.leave(Kind::Chat, chat.id, why);
             }
         }
@@ -248,7 +250,8 @@ fn take(
 /// read in one of them is not said to be read.
 fn note_marks(plan: &mut Plan, set: usize, merged: bool, rows: &[SourceMember]) {
     let mut of_chat: BTreeMap<ParticipantId, Timestamp> = BTreeMap::new();
-    for row in rows {
+    // Where a system has sent moved its mark in the original; it has read nothing by that.
+    for row in rows.iter().filter(|row| !row.external) {
         if let (Ok(id), Some(at)) = (ParticipantId::new(&row.user), row.last_read) {
             // Twice in one chat, which the original does not forbid: the later one, both are the same person.
             let mark = of_chat.entry(id).or_insert(at);

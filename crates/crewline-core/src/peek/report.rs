@@ -61,7 +61,7 @@ pub struct Report {
     pub chats: Counts,
     /// Messages.
     pub messages: Counts,
-    /// Members with a read mark; new where it read something.
+    /// Users with a read mark in a chat; new where it read something.
     pub read_marks: Counts,
     /// Payloads that wait until the person reads.
     pub payloads: Counts,

@@ -33,7 +33,7 @@ pub(super) fn tell(
         ));
     }
     let taken = if args.dry_run { "WOULD TAKE" } else { "TAKEN" };
-    let mut table = Table::new(&["", taken, "THERE", "LEFT"]);
+    let mut table = Table::new(&["", taken, "KNOWN", "LEFT"]);
     for (name, counts) in rows(report) {
         let Counts { new, known, left } = counts;
         table.row([
@@ -92,7 +92,7 @@ fn list(text: &mut String, what: &str, named: &[Named], all: u64) {
 
 fn as_json(report: &Report, dry_run: bool, source: &str, store: &str) -> Value {
     let counts =
-        |counts: Counts| json!({ "taken": counts.new, "there": counts.known, "left": counts.left });
+        |counts: Counts| json!({ "taken": counts.new, "known": counts.known, "left": counts.left });
     let named = |rows: &[Named]| -> Vec<Value> {
         let row = |row: &Named| json!({ "kind": row.kind.as_str(), "id": row.id, "why": row.why });
         rows.iter().map(row).collect()
