@@ -135,6 +135,8 @@ pub async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
 mod book {
     #[doc = include_str!("../../../docs/tutorial-programs.md")]
     mod tutorial {}
+    #[doc = include_str!("../../../docs/tutorial-rust.md")]
+    mod first_integration {}
     #[doc = include_str!("../../../docs/howto-embed.md")]
     mod embed {}
 }

@@ -183,13 +183,15 @@ fn an_original_moves_in_whole_and_goes_on_from_there() {
         Some(reply),
     );
     assert_eq!((status, &sent["position"]), (201, &5.into()), "{sent}");
-    let page = server
-        .get(
-            "/api/v1/participants/me/events?cursor=default.messages&types=message.received",
-            &dms,
-        )
-        .1;
-    assert_eq!(page["events"].as_array().unwrap().len(), 1, "{page}");
+    for name in ["default.messages", "messages:default"] {
+        let path = format!("/api/v1/participants/me/events?cursor={name}&types=message.received");
+        let page = server.get(&path, &dms).1;
+        assert_eq!(
+            page["events"].as_array().unwrap().len(),
+            1,
+            "{name}: {page}"
+        );
+    }
     server.stop().ok();
     assert_eq!(check(&world)["ok"], true);
 }
@@ -454,4 +456,23 @@ fn by_tls_the_source_has_to_show_who_it_is() {
         .run(&["import", "peek", "--from", &url, "--ca-file", "ca.pem"])
         .ok();
     assert!(row_of(&done, "messages") == ["7", "0", "0"], "{}", done.out);
+}
+
+#[test]
+fn the_page_about_moving_in_shows_what_the_program_says() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    postgres.sql(SMALL);
+    postgres.sql(
+        r#"INSERT INTO pl_chat."MessageTuple" VALUES (104, 1, ' ', 2, 'dms', '2026-11-01 10:00Z', null);
+           INSERT INTO pl_chat."MessageReadPayloadTuple" VALUES (4, 98, 11, 'lost')"#,
+    );
+    let said = import(&World::new(), &postgres, &[]).ok().out;
+    let page = include_str!("../../../../docs/howto-from-the-original.md");
+    let shown = said.lines().map(|line| format!("   {line}\n"));
+    assert!(
+        page.contains(&shown.collect::<String>()),
+        "the page does not show this:\n{said}"
+    );
 }

@@ -29,8 +29,8 @@ pub(super) struct Batches<'s> {
     writer: &'s mut dyn Writer,
     salt: &'s mut dyn FnMut() -> u64,
     state: State,
-    /// The cursor that goes along with the logs of externals.
-    cursor: Option<CursorName>,
+    /// The cursors that go along with the logs of externals.
+    cursors: Vec<CursorName>,
     now: Timestamp,
 }
 
@@ -38,14 +38,14 @@ impl<'s> Batches<'s> {
     pub(super) fn new(
         writer: &'s mut dyn Writer,
         salt: &'s mut dyn FnMut() -> u64,
-        cursor: Option<CursorName>,
+        cursors: Vec<CursorName>,
         now: Timestamp,
     ) -> Self {
         Self {
             writer,
             salt,
             state: State::default(),
-            cursor,
+            cursors,
             now,
         }
     }
@@ -123,11 +123,14 @@ impl<'s> Batches<'s> {
         if !self.writer.begin()? {
             self.state = State::default();
         }
-        let cursors: Vec<CursorCommand> = externals
+        let pairs: Vec<(&ParticipantId, CursorName)> = externals
             .iter()
-            .filter_map(|id| self.cursor_at(id, 0))
+            .flat_map(|id| self.cursors.iter().map(move |name| (id, name.clone())))
             .collect();
-        let moves: Vec<Command> = cursors.into_iter().map(Command::Cursor).collect();
+        let moves: Vec<Command> = pairs
+            .iter()
+            .map(|(id, name)| put_cursor(id, name, 0))
+            .collect();
         let all: Vec<&Command> = commands
             .iter()
             .map(|(command, _)| command)
@@ -136,13 +139,16 @@ impl<'s> Batches<'s> {
         self.load(&all, to_resolve)?;
         self.writer.lock(&mut || to_lock(&all, &self.state))?;
         self.load(&all, to_read)?;
-        let idle: Vec<&ParticipantId> = externals.iter().filter(|id| self.is_idle(id)).collect();
+        let idle: Vec<&(&ParticipantId, CursorName)> = pairs
+            .iter()
+            .filter(|(id, name)| self.is_idle(id, name))
+            .collect();
         let answers: Answers = commands
             .iter()
             .map(|(command, at)| self.decide(command, *at))
             .collect();
-        for id in idle {
-            self.move_cursor(id)?;
+        for (id, name) in idle {
+            self.move_cursor(id, name)?;
         }
         check_internal(&answers)?;
         check(&answers)?;
@@ -181,47 +187,44 @@ impl<'s> Batches<'s> {
         decide(&mut self.state, command, &mut context)
     }
 
-    fn cursor_at(&self, id: &ParticipantId, seq: Seq) -> Option<CursorCommand> {
-        Some(CursorCommand {
-            actor: Actor {
-                id: id.clone(),
-                external: true,
-                device: DeviceNo(0),
-            },
-            name: self.cursor.clone()?,
-            seq,
-            // Without messages received: nobody has said that they were delivered.
-            kinds: EventKinds::from_iter([EventKind::ChatCreated]),
-            rewind: false,
-        })
+    /// Whether nothing waits for a cursor of an external.
+    fn is_idle(&self, id: &ParticipantId, name: &CursorName) -> bool {
+        self.head_and_place(id, name)
+            .is_some_and(|(head, place)| head == place)
     }
 
-    /// Whether nothing waits for the cursor of an external.
-    fn is_idle(&self, id: &ParticipantId) -> bool {
-        let (Some(no), Some(name)) = (self.state.no(id), &self.cursor) else {
-            return false;
-        };
-        let head = self.state.heads.get(&no).map_or(0, |head| head.head);
-        let cursor = self.state.cursors.get(&(no, name.clone())).copied();
-        cursor.flatten().map_or(0, |cursor| cursor.seq) == head
+    /// Where the log of an external ends, and where its cursor stands; at the start, where it was never put.
+    fn head_and_place(&self, id: &ParticipantId, name: &CursorName) -> Option<(Seq, Seq)> {
+        let no = self.state.no(id)?;
+        let head = self.state.heads.get(&no)?.head;
+        let cursor = self.state.cursors.get(&(no, name.clone())).copied()?;
+        Some((head, cursor.map_or(0, |cursor| cursor.seq)))
     }
 
-    fn move_cursor(&mut self, id: &ParticipantId) -> Result<(), ImportError> {
-        let head = self.state.no(id).and_then(|no| self.state.heads.get(&no));
-        let Some(command) = head.and_then(|head| self.cursor_at(id, head.head)) else {
-            return Ok(());
-        };
-        let kept = self.state.no(id).and_then(|no| {
-            let key = (no, command.name.clone());
-            self.state.cursors.get(&key).copied().flatten()
-        });
-        if kept.map_or(0, |kept| kept.seq) == command.seq {
-            return Ok(());
+    fn move_cursor(&mut self, id: &ParticipantId, name: &CursorName) -> Result<(), ImportError> {
+        if let Some((head, place)) = self.head_and_place(id, name)
+            && head != place
+        {
+            self.decide(&put_cursor(id, name, head), self.now)
+                .map_err(|error| ImportError::Internal(error.detail))?;
         }
-        self.decide(&Command::Cursor(command), self.now)
-            .map_err(|error| ImportError::Internal(error.detail))?;
         Ok(())
     }
+}
+
+fn put_cursor(id: &ParticipantId, name: &CursorName, seq: Seq) -> Command {
+    Command::Cursor(CursorCommand {
+        actor: Actor {
+            id: id.clone(),
+            external: true,
+            device: DeviceNo(0),
+        },
+        name: name.clone(),
+        seq,
+        // Without messages received: nobody has said that they were delivered.
+        kinds: EventKinds::from_iter([EventKind::ChatCreated]),
+        rewind: false,
+    })
 }
 
 fn check_internal(answers: &Answers) -> Result<(), ImportError> {

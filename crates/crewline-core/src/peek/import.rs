@@ -55,9 +55,9 @@ pub enum ImportError {
 /// How to import.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// A named cursor of each external that goes along with its log where nothing waited for it: its consumer begins
+    /// Named cursors of each external that go along with its log where nothing waited for them: their consumers begin
     /// with what comes after the import.
-    pub cursor: Option<CursorName>,
+    pub cursors: Vec<CursorName>,
     /// Take a store that holds messages, none of which is of this source.
     pub add: bool,
 }
@@ -128,7 +128,7 @@ impl<'s> Import<'s> {
         let mut plan = plan(source.chats, source.members, &mut find, &mut report)?;
         plan.has_store = target.is_some();
         let batches =
-            target.map(|target| Batches::new(target.writer, target.salt, options.cursor, now));
+            target.map(|target| Batches::new(target.writer, target.salt, options.cursors, now));
         let mut import = Self {
             batches,
             plan,

@@ -91,7 +91,7 @@ impl Peek {
                 .collect(),
         };
         let options = Options {
-            cursor: "default.messages".parse().ok(),
+            cursors: vec!["default.messages".parse().unwrap()],
             add,
         };
         let mut import = Import::begin(source, target, options, NOW)?;

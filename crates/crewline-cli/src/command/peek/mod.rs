@@ -39,6 +39,9 @@ Examples:
   PGPASSWORD=… crewline import peek --from 'postgres://reader@db.example/peek?sslmode=require' --ca-file ca.pem
   crewline import peek --from postgres://reader:secret@127.0.0.1/peek --store sqlite:///var/lib/crewline/crewline.db --json";
 
+/// Those of the library in Python, and of the one in Rust.
+const CURSORS: [&str; 2] = ["default.messages", "messages:default"];
+
 /// From where, and how.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
@@ -49,9 +52,9 @@ pub(crate) struct PeekArgs {
     /// Certificates in PEM that vouch for the database's server, beside those that this machine trusts
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<std::path::PathBuf>,
-    /// The named cursor of externals that goes along: its consumer begins with what comes after the import
-    #[arg(long, value_name = "NAME", default_value = "default.messages")]
-    pub(crate) cursor: String,
+    /// A named cursor of externals that goes along: its consumer begins with what comes after the import; may be repeated
+    #[arg(long, value_name = "NAME", default_values = CURSORS)]
+    pub(crate) cursor: Vec<String>,
     /// Take a store that holds messages already, none of which is from there
     #[arg(long)]
     pub(crate) add: bool,
@@ -66,10 +69,11 @@ pub(crate) struct PeekArgs {
 /// Does it.
 pub(crate) fn run(command: &ImportCommand, context: &mut Context) -> Result<(), Failure> {
     let ImportCommand::Peek(args) = command;
-    let cursor = CursorName::new(&args.cursor)
-        .map_err(|error| Failure::usage(format!("--cursor {:?} {error}", args.cursor)))?;
+    let cursor = |name: &String| {
+        CursorName::new(name).map_err(|error| Failure::usage(format!("--cursor {name:?} {error}")))
+    };
     let options = Options {
-        cursor: Some(cursor),
+        cursors: args.cursor.iter().map(cursor).collect::<Result<_, _>>()?,
         add: args.add,
     };
     let shown = without_password(&args.from);
