@@ -2,33 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use crewline_api::{
-    CursorName, ErrorCode, MessageId, Outcome, ParticipantId, Priority, ReceiptState, Role,
-    Timestamp,
-};
+use crewline_api::{ApiError, CursorName, ErrorCode, ParticipantId, Priority, Timestamp};
 
 use super::batches::{Answers, Batches, Timed};
 use super::message::{self, Post};
-use super::plan::{Mark, Plan, STEP, plan};
+use super::people::{chat_command, make_known};
+use super::plan::{Mark, Plan, plan};
+use super::reading::{Reading, newly_read};
 use super::report::{Kind, Report};
 use super::{SourceChat, SourceMember, SourceMessage};
-use crate::DeviceNo;
-use crate::command::{
-    Actor, Answer, ChatCommand, Command, ReceiptCommand, ReceiptsCommand, Recipient,
-};
-use crate::directory::{DirectoryError, ImportRow, NewUser};
+use crate::command::Answer;
+use crate::directory::DirectoryError;
 use crate::port::{Reader, StoreError, Writer};
-use crate::state::{Payloads, Standing};
+use crate::state::Standing;
 
 /// Most rows and bytes of a batch, about.
 const BATCH_ROWS_MAX: usize = 16_384;
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Users and externals made at once.
-const PEOPLE_MAX: usize = 500;
-/// Most emergencies that one command reads.
-const EMERGENCIES_MAX: usize = 500;
-/// Rows that reading one message writes: the fact, the recipient, two events.
-const ROWS_OF_A_READ: usize = 4;
 
 /// Why an import stopped. What it had written stays, and the next run goes on from there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -100,13 +90,6 @@ struct Waiting {
     source: i64,
     post: Post,
     command: Option<Timed>,
-}
-
-/// A mark, with what it reads.
-struct Reading {
-    mark: Mark,
-    up_to: Vec<MessageId>,
-    emergencies: Vec<MessageId>,
 }
 
 impl<'s> Import<'s> {
@@ -315,7 +298,7 @@ impl<'s> Import<'s> {
         batches.run(&commands, &externals, &mut |answers| judge(answers, &with))
     }
 
-    fn count(&mut self, waiting: Waiting, answer: Option<Result<Answer, crewline_api::ApiError>>) {
+    fn count(&mut self, waiting: Waiting, answer: Option<Result<Answer, ApiError>>) {
         let Waiting { source, post, .. } = waiting;
         let payloads = post.payloads.len() as u64;
         let (new, message) = match answer {
@@ -354,23 +337,12 @@ impl<'s> Import<'s> {
             self.report.read_marks.new += 1;
             return None;
         }
-        let Some(last) = set.last else {
+        let reading = Reading::new(mark, set);
+        if reading.is_none() {
             // It is older than every message that is left: there is nothing to read.
             self.report.read_marks.known += 1;
-            return None;
-        };
-        let own = |sender: &ParticipantId| *sender == mark.who;
-        let emergencies = set.emergencies.iter().filter(|(_, sender)| !own(sender));
-        let emergencies = emergencies.map(|(message, _)| *message).collect();
-        let mut up_to = set.steps.clone();
-        if up_to.last() != Some(&last) {
-            up_to.push(last);
         }
-        Some(Reading {
-            mark,
-            up_to,
-            emergencies,
-        })
+        reading
     }
 
     fn read(&mut self, readings: &[Reading]) -> Result<(), ImportError> {
@@ -382,8 +354,7 @@ impl<'s> Import<'s> {
         let mut externals = BTreeSet::new();
         for (at, reading) in readings.iter().enumerate() {
             let set = &self.plan.sets[reading.mark.set];
-            for (command, weight) in reading.commands(set.chat, set.members.get(&reading.mark.who))
-            {
+            for (command, weight) in reading.commands(set.chat) {
                 if rows + weight > BATCH_ROWS_MAX && !commands.is_empty() {
                     let answers = batches.run(&commands, &externals, &mut |_| Ok(()))?;
                     newly.extend(newly_read(&of, &answers));
@@ -408,49 +379,6 @@ impl<'s> Import<'s> {
     }
 }
 
-impl Reading {
-    /// As commands, each with about how many rows it writes.
-    fn commands(
-        &self,
-        chat: Option<crewline_api::ChatId>,
-        external: Option<&bool>,
-    ) -> Vec<(Command, usize)> {
-        let Some(chat) = chat else {
-            return Vec::new();
-        };
-        let actor = Actor {
-            id: self.mark.who.clone(),
-            external: external.copied().unwrap_or_default(),
-            device: DeviceNo(0),
-        };
-        let command = |receipts| {
-            Command::Receipts(ReceiptsCommand {
-                actor: actor.clone(),
-                receipts,
-            })
-        };
-        let steps = self.up_to.iter().map(|message| {
-            let receipt = ReceiptCommand::UpTo {
-                given: String::new(),
-                place: Some((chat, *message)),
-                at: None,
-            };
-            (command(vec![receipt]), ROWS_OF_A_READ * STEP)
-        });
-        let emergencies = self.emergencies.chunks(EMERGENCIES_MAX).map(|messages| {
-            let receipts = messages.iter().map(|message| ReceiptCommand::Message {
-                given: String::new(),
-                message: Some(*message),
-                state: ReceiptState::Read,
-                at: None,
-            });
-            let rows = ROWS_OF_A_READ * messages.len();
-            (command(receipts.collect()), rows)
-        });
-        steps.chain(emergencies).collect()
-    }
-}
-
 /// A key that was used for something else is of another source.
 fn judge(answers: &Answers, of: &[&Waiting]) -> Result<(), ImportError> {
     let other = answers.iter().zip(of).find(
@@ -461,83 +389,7 @@ fn judge(answers: &Answers, of: &[&Waiting]) -> Result<(), ImportError> {
     })
 }
 
-/// Which readings of these commands read something that was not read before.
-fn newly_read<'a>(of: &'a [usize], answers: &'a Answers) -> impl Iterator<Item = usize> + 'a {
-    let is_new = |answer: &Result<Answer, crewline_api::ApiError>| match answer {
-        Ok(Answer::Receipts(results)) => results.iter().any(|r| r.outcome == Outcome::New),
-        _ => false,
-    };
-    of.iter()
-        .zip(answers)
-        .filter(move |(_, answer)| is_new(answer))
-        .map(|(at, _)| *at)
-}
-
 fn externals_of(set: &super::plan::Set) -> impl Iterator<Item = ParticipantId> + '_ {
     let externals = set.members.iter().filter(|(_, external)| **external);
     externals.map(|(id, _)| id.clone())
-}
-
-/// Makes a chat: an external of it does, where there is one.
-fn chat_command(members: &std::collections::BTreeMap<ParticipantId, bool>) -> Command {
-    let maker = members.iter().find(|(_, external)| **external);
-    let maker = maker.or_else(|| members.iter().next());
-    // A set without people was left when the plan was made.
-    let (id, external) = maker.expect("a chat that is taken has members");
-    let others = members.keys().filter(|other| *other != id);
-    Command::Chat(ChatCommand {
-        actor: Actor {
-            id: id.clone(),
-            external: *external,
-            device: DeviceNo(0),
-        },
-        others: others
-            .map(|id| Recipient {
-                id: id.clone(),
-                field: String::new(),
-                payloads: Payloads::default(),
-            })
-            .collect(),
-    })
-}
-
-fn make_known(
-    batches: &mut Batches<'_>,
-    users: &[ParticipantId],
-    externals: &[ParticipantId],
-    now: Timestamp,
-    report: &mut Report,
-) -> Result<(), ImportError> {
-    for ids in users.chunks(PEOPLE_MAX) {
-        let row = |id: &ParticipantId| ImportRow {
-            user: NewUser {
-                id: id.clone(),
-                name: None,
-                role: Role::default(),
-                password: None,
-            },
-            line: 0,
-        };
-        let rows: Vec<ImportRow> = ids.iter().map(row).collect();
-        let done = batches.directory().import_users(&rows, false, now)?;
-        let pairs = done.look_alikes.into_iter();
-        report
-            .look_alikes
-            .extend(pairs.map(|(id, other)| (id.into(), other.into())));
-    }
-    for ids in externals.chunks(PEOPLE_MAX) {
-        let appear = |id: &ParticipantId| {
-            let actor = Actor {
-                id: id.clone(),
-                external: true,
-                device: DeviceNo(0),
-            };
-            (Command::Appear(actor), now)
-        };
-        let commands: Vec<Timed> = ids.iter().map(appear).collect();
-        for answer in batches.run(&commands, &BTreeSet::new(), &mut |_| Ok(()))? {
-            answer.map_err(|error| ImportError::Internal(error.detail))?;
-        }
-    }
-    Ok(())
 }

@@ -10,7 +10,9 @@
 mod batches;
 mod import;
 mod message;
+mod people;
 mod plan;
+mod reading;
 mod report;
 #[cfg(test)]
 mod tests;
