@@ -301,7 +301,13 @@ fn cannot(what: &str, shown: &str, error: &tokio_postgres::Error) -> Failure {
         |error| error.message().to_owned(),
     );
     let failure = Failure::new(format!("cannot {what} {shown}: {why}"));
+    let again = "the same command again: it goes on from where it stopped";
+    if error.is_closed() {
+        return failure.remedy(again);
+    }
     match error.code().map(tokio_postgres::error::SqlState::code) {
+        // The administrator of the source ended it, or the server stopped.
+        Some("57P01" | "57P02") => failure.remedy(again),
         Some("42P01" | "3F000") => failure.remedy(
             "the database of the original: the tables ChatTuple, ChatUserTuple, MessageTuple and MessageReadPayloadTuple stand in its schema pl_chat",
         ),

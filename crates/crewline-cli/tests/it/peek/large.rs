@@ -1,10 +1,13 @@
-//! Many messages: the program is killed in the middle of them, twice, and nothing is lost or taken twice.
+//! Many messages: the program is killed in the middle of them, then the source goes away, and nothing is lost or taken twice.
+
+use std::process::Child;
+use std::time::Instant;
 
 use serde_json::json;
 
 use super::{check, counts, import, stored};
 use crate::postgres::Postgres;
-use crate::support::World;
+use crate::support::{PATIENCE, World};
 
 /// 50,000 messages in 40 chats of a system and two people each; every tenth is of a person, every hundredth an emergency.
 /// One has read all, the other nothing of the last day.
@@ -21,39 +24,32 @@ INSERT INTO pl_chat."MessageReadPayloadTuple" SELECT i, i, (1 + i % 40) * 10 + 3
 "#;
 
 #[test]
-fn fifty_thousand_messages_move_in_once_killed_in_the_middle_or_not() {
+fn fifty_thousand_messages_move_in_once_killed_and_left_in_the_middle_or_not() {
     let Some(postgres) = Postgres::start() else {
         return;
     };
     postgres.sql(LARGE);
     let (world, before, url) = (World::new(), postgres.everything(), postgres.url());
-    for part in [1, 20_000] {
-        let mut child = world
-            .command(&["import", "peek", "--from", &url])
-            .spawn()
-            .unwrap();
-        let start = std::time::Instant::now();
-        while stored(&world) < part && child.try_wait().unwrap().is_none() {
-            assert!(
-                start.elapsed() < crate::support::PATIENCE,
-                "nothing is stored"
-            );
-            std::thread::yield_now();
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let there = stored(&world);
-        assert!(
-            (part..50_000).contains(&there),
-            "it was killed in the middle: {there}"
-        );
-        let checked = check(&world);
-        assert_eq!(
-            (&checked["ok"], &checked["messages"]),
-            (&true.into(), &there.into()),
-            "{checked}"
-        );
-    }
+    let run = || {
+        let mut command = world.command(&["import", "peek", "--from", &url]);
+        command.spawn().unwrap()
+    };
+    let mut killed = run();
+    until_stored(&world, 1, &mut killed);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    is_a_part(&world, 1);
+    // Then the source goes away.
+    let mut left_alone = run();
+    until_stored(&world, 15_000, &mut left_alone);
+    postgres.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'crewline import peek'",
+    );
+    let ended = left_alone.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("it goes on from where it stopped"), "{said}");
+    is_a_part(&world, 15_000);
     let there = u64::try_from(stored(&world)).unwrap();
     let report = import(&world, &postgres, &["--json"]).ok().json();
     assert_eq!(
@@ -115,4 +111,42 @@ fn fifty_thousand_messages_move_in_once_killed_in_the_middle_or_not() {
     );
     server.stop().ok();
     assert_eq!(check(&world)["ok"], true);
+}
+
+/// Waits until so many messages are in the store.
+fn until_stored(world: &World, part: i64, child: &mut Child) {
+    let start = Instant::now();
+    let wait = || {
+        assert!(start.elapsed() < 2 * PATIENCE, "nothing is stored");
+        std::thread::yield_now();
+    };
+    while stored(world) == 0 && child.try_wait().unwrap().is_none() {
+        wait();
+    }
+    // Numbers have no gaps; to count them each time would take longer than to store them.
+    let sql = rusqlite::Connection::open(world.path("crewline.db")).unwrap();
+    let newest = || {
+        sql.query_row("SELECT max(no) FROM message", [], |row| {
+            row.get::<_, i64>(0)
+        })
+    };
+    while newest().unwrap_or(0) < part && child.try_wait().unwrap().is_none() {
+        wait();
+    }
+}
+
+/// A part is in the store, and the store is whole.
+fn is_a_part(world: &World, part: i64) {
+    let there = stored(world);
+    assert!(
+        (part..50_000).contains(&there),
+        "it ended in the middle: {there}"
+    );
+    let checked = check(world);
+    let expected = (&true.into(), &there.into());
+    assert_eq!(
+        (&checked["ok"], &checked["messages"]),
+        expected,
+        "{checked}"
+    );
 }
