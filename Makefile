@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 CARGO ?= cargo
+# The interpreter that the Python packages are tested with: 3.9 or newer.
+PYTHON ?= python3
 
 ROUNDS ?= 100
 BENCH ?=
@@ -66,6 +68,7 @@ test: tools postgres ## Run every test and the rules of the house
 	  phase 'tests' $(CARGO) test --workspace --lib --bins --tests --examples --no-fail-fast; \
 	fi; \
 	phase 'examples-in-docs' $(CARGO) test --workspace --doc; \
+	phase 'python' env CARGO=$(CARGO) PYTHON=$(PYTHON) python/test.sh; \
 	phase 'rules-of-the-house' $(CARGO) xtask tidy
 	@echo 'make test: all is well'
 

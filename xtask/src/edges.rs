@@ -40,6 +40,10 @@ const EDGES: &[(&str, &[&str])] = &[
             "crewline-store-sqlite",
         ],
     ),
+    (
+        "crewline-python",
+        &["crewline", "crewline-api", "crewline-client"],
+    ),
     ("xtask", &[]),
 ];
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crewline_api::{
-    Chat, ChatId, IdempotencyKey, MessageId, MessageView, NewChat, NewMessage, NewReceipts,
-    NewReply, ParticipantId, ReceiptsDone, SentMessage, Seq,
+    Chat, ChatId, Cursor, CursorName, EventKind, IdempotencyKey, MessageId, MessageView, NewChat,
+    NewCursor, NewMessage, NewReceipts, NewReply, ParticipantId, ReceiptsDone, SentMessage, Seq,
 };
 use percent_encoding::percent_decode_str;
 use reqwest::header::HeaderMap;
@@ -189,6 +189,34 @@ impl Client {
         }
         keep_trying(self.patience, || async {
             self.http.fetch(self.http.request(Method::GET, &path)).await
+        })
+        .await
+    }
+
+    /// Moves a named cursor forward, and says where it stands: everything up to `seq` is confirmed when this returns.
+    ///
+    /// # Errors
+    /// [`crewline_api::ErrorCode::AheadOfLog`] beyond the log; and as [`Client::send`].
+    pub async fn confirm(
+        &self,
+        participant: &ParticipantId,
+        cursor: &CursorName,
+        seq: Seq,
+        kinds: Option<&[EventKind]>,
+    ) -> Result<Cursor, Error> {
+        let path = format!(
+            "/api/v1/participants/{}/cursors/{}",
+            segment(participant.as_str()),
+            segment(cursor.as_str())
+        );
+        let body = NewCursor {
+            seq,
+            types: kinds.map(<[EventKind]>::to_vec),
+            rewind: false,
+        };
+        keep_trying(self.patience, || async {
+            let request = self.http.request(Method::PUT, &path).json(&body);
+            self.http.fetch(request).await
         })
         .await
     }

@@ -5,6 +5,7 @@
 
 mod chat_api;
 mod clock;
+mod consumer;
 mod directory;
 mod engine;
 mod flush;
@@ -16,5 +17,6 @@ mod tell;
 mod writer;
 
 pub use clock::{Clock, SystemClock};
+pub use consumer::Consumer;
 pub use engine::{Engine, Options};
 pub use page::{EncodedEvent, Follower, Page};

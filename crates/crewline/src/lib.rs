@@ -36,6 +36,7 @@ use std::sync::Arc;
 
 pub use crewline_api::*;
 use crewline_core::{Settings, StoreError, UnknownRecipients};
+pub use crewline_engine::Consumer;
 use crewline_engine::{Engine, Options, SystemClock};
 use futures_util::{Stream, StreamExt as _};
 pub use person::Person;
@@ -89,6 +90,13 @@ impl Crewline {
     /// Where the id belongs to an external, or the store does not take writes.
     pub async fn person(&self, id: &str) -> Result<Person, ApiError> {
         Person::open(self.engine.clone(), id).await
+    }
+
+    /// A consumer of the log of an external: pages of events, confirmed under the name `cursor` when they are done.
+    ///
+    /// [`ChatApi::receive_messages`] and [`ChatApi::receive_payloads`] are such consumers with names of their own.
+    pub fn consumer(&self, id: ParticipantId, cursor: CursorName, kinds: EventKinds) -> Consumer {
+        self.engine.consumer(id, cursor, kinds)
     }
 
     /// Finishes what was accepted, and closes the file.
