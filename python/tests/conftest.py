@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import pathlib
 import queue
-import threading
-from typing import Any, Callable, Iterator
+from typing import Any, Iterator
 
 import crewline
 import pytest
 from peek_plugin_chat.server.ChatApiABC import NewMessage, NewMessageUser
+from server import Server
 
 WAIT = 30.0
 """Seconds after which what should have come is missed."""
@@ -49,3 +48,10 @@ def store(tmp_path: pathlib.Path) -> pathlib.Path:
 def api(store: pathlib.Path) -> Iterator[crewline.ChatApi]:
     with crewline.open(store) as api:
         yield api
+
+
+@pytest.fixture
+def server(tmp_path: pathlib.Path) -> Iterator[Server]:
+    server = Server(tmp_path)
+    yield server
+    server.stop()

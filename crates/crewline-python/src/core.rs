@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crewline_api::{ApiError, ErrorCode, NewMessage};
@@ -48,8 +49,18 @@ impl Core {
         let shared = self.shared();
         let (backend, permit) = shared.enter().map_err(|error| exception(py, &error))?;
         let remote = matches!(backend, Backend::Remote(_));
-        let (call, done) = (call(backend), Arc::clone(&self.done));
+        let (mut call, done) = (Box::pin(call(backend)), Arc::clone(&self.done));
         let closing = shared.closing();
+        // Begun here, and not by a thread of the runtime: with the engine in this process, what one caller asks for is
+        // carried out in the order in which it was asked for.
+        let begun = {
+            let _inside = shared.runtime().enter();
+            call.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        };
+        if let Poll::Ready(outcome) = begun {
+            done.put(ticket, outcome);
+            return Ok(());
+        }
         shared.runtime().spawn(async move {
             let outcome = tokio::select! {
                 biased;

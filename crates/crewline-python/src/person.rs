@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crewline_api::{ApiError, ErrorCode, NewReply};
+use crewline_api::{ApiError, ErrorCode, NewReply, ReceivedMessage};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyList, PyTuple};
 
 use crate::backend::{Backend, Shared};
 use crate::call::wait;
@@ -69,6 +69,16 @@ impl Person {
         reply.check().map_err(|error| exception(py, &error))?;
         let sent = self.act(py, |person| async move { person.reply(chat, reply).await })?;
         value::sent(py, &sent)
+    }
+
+    /// The messages in the person's log after `after`; waits until anything is in it.
+    fn received<'py>(&self, py: Python<'py>, after: u64) -> PyResult<Bound<'py, PyList>> {
+        let events = self.act(py, move |person| async move { person.events(after).await })?;
+        let list = PyList::empty(py);
+        for message in events.iter().filter_map(ReceivedMessage::from_event) {
+            list.append(value::received(py, &message)?)?;
+        }
+        Ok(list)
     }
 
     /// A device of the person has a message.

@@ -42,6 +42,10 @@ class Person:
         """Replies into a chat, having read everything in it but emergencies."""
         return Sent._of(self._native.reply(chatId, message, priority, replyTo))
 
+    def received(self, after: int = 0) -> List[ReceivedMessage]:
+        """The messages in the person's log after the event `after`, at most 1,000; waits until there is an event."""
+        return [ReceivedMessage._of(raw) for raw in self._native.received(after)]
+
     def delivered(self, messageId: str) -> None:
         """A device of the person has the message."""
         self._native.delivered(messageId)

@@ -64,6 +64,9 @@ class ReceivedMessage(_SeedMessage):
     sentAt: datetime
     """When it was stored, in UTC."""
 
+    seq: int
+    """Its number in the log of the external: the same, if it comes again."""
+
     # The class of the seed checks its arguments; what comes from the engine was checked.
     def __init__(  # noqa: D107
         self,
@@ -75,6 +78,7 @@ class ReceivedMessage(_SeedMessage):
         chatId: str,
         fromUserName: str,
         sentAt: datetime,
+        seq: int,
     ) -> None:
         self.fromUserId = fromUserId
         self.allUserIds = allUserIds
@@ -84,10 +88,11 @@ class ReceivedMessage(_SeedMessage):
         self.chatId = chatId
         self.fromUserName = fromUserName
         self.sentAt = sentAt
+        self.seq = seq
 
     @classmethod
     def _of(cls, raw: Any) -> "ReceivedMessage":
-        return cls(raw[1], raw[2], raw[3], raw[4], raw[5], raw[6], raw[7], _time(raw[8]))
+        return cls(raw[1], raw[2], raw[3], raw[4], raw[5], raw[6], raw[7], _time(raw[8]), raw[0])
 
 
 class PayloadFired(NamedTuple):

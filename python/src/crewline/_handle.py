@@ -43,6 +43,8 @@ class Handle:
         self._parked: Deque[Parked] = deque(maxlen=PARKED_MAX)
         self._asking: Optional[threading.Thread] = None
         _handles.add(self)
+        if isinstance(externals, str):
+            raise TypeError("externals must be a list of str, not str")
         for external in externals:
             self._wants_payloads(external)
 
@@ -132,6 +134,11 @@ class Handle:
             if self._asking is not None:
                 self._asking.join(timeout)
 
+    def end_behind(self) -> None:
+        """Ends in a thread of its own: an observer that asks for it cannot be waited for."""
+        self._closing.set()
+        threading.Thread(target=self.end, name="crewline-work", daemon=True).start()
+
     def forked(self) -> None:
         """In a child by fork: no thread of the parent is here, and their locks are never let go."""
         self._lock = threading.RLock()
@@ -180,6 +187,25 @@ class Handle:
 def parked() -> List[Parked]:
     """Events that an observer could not take in three tries, of all handles of this process."""
     return [one for handle in list(_handles) for one in handle.parked()]
+
+
+def in_thread(work: Callable[[], Any], call: Callable[..., Any], answer: Callable[[bool, Any], None]) -> None:
+    """Works in a thread of its own: the pools of event loops would keep theirs. It has ended when `answer` is called, by the
+    event loop, which `call` puts it to."""
+
+    def run() -> None:
+        try:
+            well, value = True, work()
+        except BaseException as error:
+            well, value = False, error
+        call(ended, well, value)
+
+    def ended(well: bool, value: Any) -> None:
+        thread.join()
+        answer(well, value)
+
+    thread = threading.Thread(target=run, name="crewline-work", daemon=True)
+    thread.start()
 
 
 def checked_name(consumer: Any) -> str:

@@ -164,7 +164,7 @@ class ChatApiABC(ABC):
         """
 
     @abstractmethod
-    def receiveMessages(self, toExtUserId: str) -> "Subject[ReceivedMessage]":
+    def receiveMessages(self, toExtUserId: str) -> "Subject[Any]":
         """The messages that users send to an external, as an observable that fires :class:`ReceivedMessage`.
 
         :param toExtUserId: The external's id.
