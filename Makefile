@@ -106,6 +106,7 @@ fmt: tools ## Format the code
 
 docs: tools ## Write the pages that are made from the code, and the documentation of the crates
 	$(CARGO) xtask docs
+	$(PYTHON) python/reference.py --write
 	$(CARGO) doc --workspace --no-deps
 
 # The book is built by one fixed version of mdBook: its own, or the one that is installed. Nothing in it asks another host.
