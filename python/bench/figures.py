@@ -1,7 +1,7 @@
 """One turn of what `make bench` measures in Python: sends, or hears, for a while; prints one line of JSON.
 
     figures.py send   (open PATH | URL TOKEN) (one | threads | tasks) SECONDS
-    figures.py hear   (open PATH | URL TOKEN) MESSAGES
+    figures.py hear   (open PATH | URL SENDER'S,RECEIVER'S) MESSAGES
 
 CPU is that of this process, all threads; with the engine in it, the engine's too.
 """
@@ -148,8 +148,9 @@ def main() -> None:
     if where == "open":
         make, loop = (lambda: crewline.open(which)), (lambda: crewline.aio.open(which))
     else:
-        make = lambda: crewline.connect(where, token=which)  # noqa: E731
-        loop = lambda: crewline.aio.connect(where, token=which)  # noqa: E731
+        sender, _, receiver = which.partition(",")
+        make = lambda: crewline.connect(where, token=receiver or sender)  # noqa: E731
+        loop = lambda: crewline.aio.connect(where, token=sender)  # noqa: E731
     if what == "hear":
         told = hear(make, loop, int(how))
     else:

@@ -44,6 +44,15 @@ impl Consumer {
     }
 }
 
+impl Drop for Consumer {
+    /// In a child by fork nothing is dropped that might wait for the parent's threads.
+    fn drop(&mut self) {
+        if !self.shared.is_at_home() {
+            std::mem::forget(self.source.get_mut().take());
+        }
+    }
+}
+
 #[pymethods]
 impl Consumer {
     /// The next events, and the seq up to which they reach; waits. None when it was stopped. There may be no event for

@@ -12,7 +12,7 @@ from reactivex.subject import Subject
 from ._errors import _required
 from ._events import Parked, PayloadFired, ReceivedMessage, Sent
 from ._feed import Feed, Steps
-from ._handle import Handle, OnPayload, checked_name
+from ._handle import Handle, OnPayload, checked_name, opened
 from ._native import Core, Person as _NativePerson
 
 Path = Union[str, "os.PathLike[str]"]
@@ -175,4 +175,6 @@ def open(
     :param onPayload: As in :func:`connect`; for `externals`, and for each external that acts by this object.
     :param externals: As in :func:`connect`.
     """
-    return ChatApi(_Blocking(Core.open(path), checked_name(consumer), onPayload, externals))
+    handle = _Blocking(opened(path), checked_name(consumer), onPayload, externals)
+    handle.embedded = True
+    return ChatApi(handle)

@@ -30,8 +30,26 @@ OnPayload = Callable[[bytes, PayloadFired], Any]
 _handles: "weakref.WeakSet[Handle]" = weakref.WeakSet()
 
 
+_parents_engine = False
+"""Whether the process that this one was forked from had an engine open."""
+
+
+def opened(path: Any) -> Core:
+    """The engine in this process. After a fork locks of the parent's engine may be held for ever: better told than found out."""
+    if _parents_engine:
+        raise CrewlineError(
+            "forked",
+            "The process that this one was forked from had an engine open, whose threads and locks are not here. Start "
+            "processes by spawn (multiprocessing.get_context('spawn')), or open only behind the fork.",
+        )
+    return Core.open(path)
+
+
 class Handle:
     """A handle: a core, and the feeds that read from it."""
+
+    embedded = False
+    """Whether the engine is in this process."""
 
     def __init__(self, core: Core, consumer: str, onPayload: Optional[OnPayload], externals: Iterable[str]) -> None:
         self._core = core
@@ -104,6 +122,10 @@ class Handle:
 
     def park(self, parked: Parked) -> None:
         self._parked.append(parked)
+
+    def has_ended(self) -> bool:
+        """Whether it was closed."""
+        return self._closing.is_set()
 
     def parked(self) -> List[Parked]:
         """Events that an observer could not take in three tries, the oldest first; the last 1,000."""
@@ -227,7 +249,9 @@ def _at_exit() -> None:
 
 
 def _after_fork() -> None:
+    global _parents_engine
     for handle in list(_handles):
+        _parents_engine = _parents_engine or (handle.embedded and not handle.has_ended())
         handle.forked()
 
 

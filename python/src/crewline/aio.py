@@ -15,7 +15,7 @@ from ._calls import Calls
 from ._errors import CrewlineError, _required
 from ._events import Parked, PayloadFired, ReceivedMessage, Sent
 from ._feed import Feed, Steps
-from ._handle import Handle, OnPayload, checked_name, in_thread
+from ._handle import Handle, OnPayload, checked_name, in_thread, opened
 from ._native import Core
 
 _T = TypeVar("_T")
@@ -218,7 +218,9 @@ def open(
 
     async def make() -> ChatApi:
         loop, name = asyncio.get_running_loop(), checked_name(consumer)
-        core = await _in_thread(loop, lambda: Core.open(path))
-        return ChatApi(_Asyncio(loop, core, name, onPayload, externals))
+        core = await _in_thread(loop, lambda: opened(path))
+        handle = _Asyncio(loop, core, name, onPayload, externals)
+        handle.embedded = True
+        return ChatApi(handle)
 
     return _Opening(make())

@@ -19,7 +19,7 @@ from ._calls import Calls
 from ._errors import CrewlineError, _required
 from ._events import Parked, PayloadFired, ReceivedMessage, Sent
 from ._feed import Feed, Steps
-from ._handle import Handle, OnPayload, checked_name, in_thread
+from ._handle import Handle, OnPayload, checked_name, in_thread, opened
 from ._native import Core
 
 __all__ = ["ChatApi", "connect", "open"]
@@ -210,7 +210,9 @@ def open(
 
     :param reactor: The reactor; the global one, if left out.
     """
-    return ChatApi(_Reactor(_reactor(reactor), Core.open(path), checked_name(consumer), onPayload, externals))
+    handle = _Reactor(_reactor(reactor), opened(path), checked_name(consumer), onPayload, externals)
+    handle.embedded = True
+    return ChatApi(handle)
 
 
 def _reactor(given: Any) -> Any:

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The parts of a run, in the order in which they are measured.
-pub(crate) const PARTS: [&str; 7] = [
-    "engine", "http", "trip", "waiting", "fan-out", "idle", "growth",
+pub(crate) const PARTS: [&str; 8] = [
+    "engine", "http", "trip", "waiting", "fan-out", "idle", "growth", "python",
 ];
 
 /// What a run was asked for.
@@ -75,6 +75,6 @@ impl Arguments {
     }
 }
 
-fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }

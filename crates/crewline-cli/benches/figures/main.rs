@@ -12,6 +12,7 @@
 //! - **fan-out**: one call to 500 connected people.
 //! - **idle**: 5,000 sessions on which nothing happens.
 //! - **growth**: long chats beside short ones, users with many chats beside those with few.
+//! - **python**: sending and hearing from Python, with the engine in its process and with a server, beside the engine.
 //!
 //! What is compared takes turns, so that all meet the same moods of the disk; a figure is the median of the turns.
 #![expect(
@@ -31,6 +32,7 @@ mod http;
 mod idle;
 mod live;
 mod machine;
+mod python;
 mod server;
 mod sqlite;
 mod table;
@@ -98,6 +100,14 @@ fn main() {
     }
     if arguments.wants("growth") {
         growth::run(folder().path(), arguments.quick, &mut table);
+    }
+    if arguments.wants("python") {
+        python::run(
+            folder().path(),
+            time,
+            arguments.many(20_000, 500),
+            &mut table,
+        );
     }
     table.flush_after(flush());
     println!("{table}");
