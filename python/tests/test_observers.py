@@ -162,6 +162,29 @@ def test_an_observer_may_close(store: pathlib.Path) -> None:
     assert seen == ["one"]
 
 
+def test_an_observer_may_call_while_the_handle_is_being_closed(store: pathlib.Path) -> None:
+    api = crewline.open(store, onPayload=print)
+    begun, go = threading.Event(), threading.Event()
+
+    def answer(received: Any) -> None:
+        begun.set()
+        assert go.wait(WAIT)
+        api.sendMessage(message("noted", sender="another"))
+
+    replies(api, "one")
+    api.receiveMessages("scada").subscribe(answer)
+    assert begun.wait(WAIT)
+    closing = threading.Thread(target=api.close)
+    closing.start()
+    while not api._handle.has_ended():
+        closing.join(0.01)
+    go.set()
+    closing.join(WAIT)
+    assert not closing.is_alive() and api.parked() == []
+    with crewline.open(store) as again:
+        assert again.send(message("next", sender="another")).position == 2, "the observer's message is there"
+
+
 def wait_for_threads_to_end() -> None:
     for thread in threading.enumerate():
         if thread.name.startswith("crewline"):

@@ -5,8 +5,10 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 use crewline_api::{ApiError, SentMessage};
 use pyo3::prelude::*;
@@ -29,22 +31,48 @@ where
 {
     let (backend, _permit) = shared.enter().map_err(|error| exception(py, &error))?;
     let remote = matches!(backend, Backend::Remote(_));
-    let mut call = pin!(call(backend));
+    let (call, closing) = (call(backend), shared.closing());
+    let mut call = pin!(async move {
+        tokio::select! {
+            biased;
+            done = call => done,
+            () = closing, if remote => Err(closed()),
+        }
+    });
+    let _inside = shared.runtime().enter();
+    let waker = Waker::from(Arc::new(Caller(std::thread::current())));
     loop {
         let done = py.detach(|| {
-            shared.runtime().block_on(async {
-                tokio::select! {
-                    biased;
-                    done = &mut call => Some(done),
-                    () = shared.closing(), if remote => Some(Err(closed())),
-                    () = tokio::time::sleep(SIGNALS_EVERY) => None,
+            let mut context = Context::from_waker(&waker);
+            let until = Instant::now() + SIGNALS_EVERY;
+            loop {
+                if let Poll::Ready(done) = call.as_mut().poll(&mut context) {
+                    return Some(done);
                 }
-            })
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return None;
+                }
+                std::thread::park_timeout(left);
+            }
         });
         match done {
             Some(done) => return done.map_err(|error| exception(py, &error)),
             None => py.check_signals()?,
         }
+    }
+}
+
+/// The thread that waits. A timer of the runtime for each call would cost more than the call's own wait.
+struct Caller(Thread);
+
+impl Wake for Caller {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.unpark();
     }
 }
 

@@ -84,7 +84,8 @@ class Handle:
 
     @property
     def core(self) -> Core:
-        self.check()
+        """The core, which checks by itself whether it can be used: an observer's calls go through while the handle is being
+        closed."""
         return self._core
 
     def check(self) -> None:
@@ -111,7 +112,7 @@ class Handle:
 
     def acts_as(self, external: Any) -> None:
         """An external acts: what comes back to it is for the handler."""
-        if self.onPayload is not None and (external, True) not in self._feeds:
+        if self.onPayload is not None and (external, True) not in self._feeds and not self._closing.is_set():
             self._wants_payloads(external)
 
     def ask_who(self) -> None:
