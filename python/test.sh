@@ -10,7 +10,7 @@ python=${PYTHON:-python3}
 out=$PWD/target/python
 
 install_python() {
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+  if [ "$python" = python3 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "python: $1; installing python3 and python3-venv"
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3 python3-venv >/dev/null && return 0
   fi

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crewline_client::Client;
-use crewline_client::api::{ChatApi, ErrorCode, NewChat, NewMessage};
+use crewline_client::api::{ChatApi, ErrorCode, EventKind, NewChat, NewMessage};
 
 use crate::fake::{Fake, SENT, message, problem};
 
@@ -55,6 +55,28 @@ async fn a_key_of_the_caller_is_kept() {
     );
     sent.unwrap();
     assert_eq!(request.header("idempotency-key"), Some("ticket-17"));
+}
+
+#[tokio::test]
+async fn a_cursor_is_confirmed_when_the_server_has_said_so() {
+    let fake = Fake::http().await;
+    let client = client(&fake);
+    let (participant, cursor) = ("a/b".parse().unwrap(), "desk.messages".parse().unwrap());
+    let kinds = [EventKind::MessageReceived];
+    let serve = async {
+        let busy = problem(ErrorCode::Busy, "Full.");
+        fake.answer("503 Service Unavailable", "", &busy).await;
+        fake.answer("200 OK", "", r#"{"seq":9}"#).await
+    };
+    let (confirmed, request) = tokio::join!(
+        client.confirm(&participant, &cursor, 7, Some(&kinds)),
+        serve
+    );
+    assert_eq!(confirmed.unwrap().seq, 9, "it never goes back");
+    let line = "PUT /api/v1/participants/a%2Fb/cursors/desk%2Emessages HTTP/1.1";
+    assert!(request.head.starts_with(line), "{}", request.head);
+    let wanted = r#"{"seq":7,"types":["message.received"],"rewind":false}"#;
+    assert_eq!(request.body, wanted);
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! One process, one file.
 
 use crewline::{
-    ChatApi, Crewline, EventData, NewMessage, NewMessageUser, NewReply, PayloadKind, next,
+    ChatApi, Crewline, Event, EventData, EventKind, EventKinds, NewMessage, NewMessageUser,
+    NewReply, PayloadKind, ReceivedMessage, next,
 };
 use tempfile::TempDir;
 
@@ -83,6 +84,38 @@ async fn better_6_a_message_for_an_external_that_nobody_observes_waits() {
         assert_eq!(next(&mut stream).await.unwrap().unwrap().message, expected);
     }
     drop(stream);
+    crewline.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_begins_behind_what_was_confirmed_under_its_name() {
+    let folder = TempDir::new().unwrap();
+    let crewline = open(&folder).await;
+    let sent = crewline.send_message(message("one")).await.unwrap();
+    let alice = crewline.person("alice").await.unwrap();
+    for text in ["first", "second", "third"] {
+        alice.reply(sent.chat_id, text).await.unwrap();
+    }
+    let texts = |events: Vec<Event>| -> Vec<String> {
+        let messages = events.iter().filter_map(ReceivedMessage::from_event);
+        messages.map(|received| received.message).collect()
+    };
+    let consumer = |crewline: &Crewline, name: &str| {
+        let kinds = EventKinds::from_iter([EventKind::MessageReceived]);
+        crewline.consumer("scada".parse().unwrap(), name.parse().unwrap(), kinds)
+    };
+    let mut desk = consumer(&crewline, "desk");
+    let page = desk.next(2).await.unwrap();
+    desk.confirm(page[0].seq).await.unwrap();
+    assert_eq!(texts(page), ["first", "second"]);
+    drop((desk, alice));
+    crewline.close().await;
+
+    let crewline = open(&folder).await;
+    let page = consumer(&crewline, "desk").next(10).await.unwrap();
+    assert_eq!(texts(page), ["second", "third"]);
+    let page = consumer(&crewline, "another").next(10).await.unwrap();
+    assert_eq!(texts(page), ["first", "second", "third"]);
     crewline.close().await;
 }
 
