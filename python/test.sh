@@ -48,4 +48,4 @@ rm -rf "$out/env"
 pip "$out/env" install "$out"/wheels/*.whl twisted pytest pytest-xdist mypy || offline
 
 cd python
-CREWLINE_BIN=${CREWLINE_BIN:-$PWD/../target/debug/crewline} "$out/env/bin/python" -m pytest -n 4 -p no:cacheprovider "$@"
+TESTED_CREWLINE=${TESTED_CREWLINE:-$PWD/../target/debug/crewline} "$out/env/bin/python" -m pytest -n 4 -p no:cacheprovider "$@"

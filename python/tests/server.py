@@ -12,7 +12,7 @@ import urllib.request
 from typing import Any, Optional
 from urllib.parse import quote
 
-BINARY = os.environ.get("CREWLINE_BIN", "")
+BINARY = os.environ.get("TESTED_CREWLINE", "")
 PASSWORD = "correct horse"
 
 
@@ -20,7 +20,7 @@ class Server:
     """A server on a store, that can be killed and started again on the same port."""
 
     def __init__(self, folder: pathlib.Path) -> None:
-        assert BINARY, "CREWLINE_BIN names the server's program: run python/test.sh"
+        assert BINARY, "TESTED_CREWLINE names the server's program: run python/test.sh"
         self.folder = folder
         self.process: Optional["subprocess.Popen[str]"] = None
         self.port = 0

@@ -122,16 +122,21 @@ impl Remote {
     fn ended(&mut self, error: &Error) {
         self.session = None;
         self.truncated = error.code == ErrorCode::LogTruncated;
+        if error.code == ErrorCode::EpochChanged {
+            // A restored log counts on from an older number: what was handled of the other one says nothing of this.
+            self.handled = 0;
+        }
     }
 
     fn session(&mut self) -> &mut Session {
-        let (client, after) = (&self.client, self.after);
+        let (client, begin) = (&self.client, &mut self.after);
         self.session.get_or_insert_with(|| {
             let session = client.session().participant(self.external.clone());
             let mut session = session
                 .cursor(self.cursor.clone())
                 .types(self.kinds.iter().copied());
-            if let Some(after) = after {
+            // Once: a later session begins behind the cursor, which has moved.
+            if let Some(after) = begin.take() {
                 session = session.after(after);
             }
             session.start()
