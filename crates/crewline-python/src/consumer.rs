@@ -13,7 +13,7 @@ use crate::source::Source;
 use crate::value;
 
 const MESSAGES: &[EventKind] = &[EventKind::MessageReceived];
-const PAYLOADS: &[EventKind] = &[EventKind::MessageDelivered, EventKind::MessageRead];
+pub(crate) const PAYLOADS: &[EventKind] = &[EventKind::MessageDelivered, EventKind::MessageRead];
 
 /// A consumer of one external, for messages or for payloads.
 #[pyclass(frozen, module = "crewline._native")]

@@ -218,6 +218,21 @@ impl Core {
         })
     }
 
+    /// The externals that have something for a consumer of payloads of this name, where the engine is in this process.
+    fn waiting(&self, py: Python<'_>, name: &str) -> PyResult<Vec<String>> {
+        let cursor = value::cursor(py, name)?;
+        let kinds = crate::consumer::PAYLOADS.iter().copied().collect();
+        wait(py, self.shared(), |backend| async move {
+            match backend {
+                Backend::Embedded(crewline) => {
+                    let found = crewline.waiting(cursor, kinds).await?;
+                    Ok(found.into_iter().map(String::from).collect())
+                }
+                Backend::Remote(_) => Ok(Vec::new()),
+            }
+        })
+    }
+
     /// A person to act as, with the engine in this process.
     fn person(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<Person> {
         let id = value::text(id, "userId")?;

@@ -35,7 +35,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use crewline_api::*;
-use crewline_core::{Settings, StoreError, UnknownRecipients};
+use crewline_core::{Reader, Settings, StoreError, UnknownRecipients};
 pub use crewline_engine::Consumer;
 use crewline_engine::{Engine, Options, SystemClock};
 use futures_util::{Stream, StreamExt as _};
@@ -99,9 +99,50 @@ impl Crewline {
         self.engine.consumer(id, cursor, kinds)
     }
 
+    /// The externals that have events of these kinds which were not confirmed under this name: whom a consumer that starts
+    /// has something for.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn waiting(
+        &self,
+        cursor: CursorName,
+        kinds: EventKinds,
+    ) -> Result<Vec<ParticipantId>, ApiError> {
+        let read = move |reader: &dyn Reader| waiting(reader, &cursor, kinds);
+        self.engine.read(read).await
+    }
+
     /// Finishes what was accepted, and closes the file.
     pub async fn close(self) {
         self.engine.stop().await;
+    }
+}
+
+fn waiting(
+    reader: &dyn Reader,
+    cursor: &CursorName,
+    kinds: EventKinds,
+) -> Result<Vec<ParticipantId>, StoreError> {
+    let (mut found, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let page = reader.people("", after.as_deref(), limits::PAGE_MAX)?;
+        let externals = page.people.into_iter();
+        for external in externals.filter(|person| person.kind == ParticipantKind::External) {
+            let Some(row) = reader.participant(&external.user_id)? else {
+                continue;
+            };
+            let behind = reader.cursor(row.no, cursor)?.map_or(0, |row| row.seq);
+            let page = reader.log(row.no, behind, kinds, 1)?;
+            // One reading looks at so many rows; where it has not come to the end, there may be something.
+            if !page.events.is_empty() || page.next < page.head {
+                found.push(external.user_id);
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(found);
+        }
     }
 }
 

@@ -172,7 +172,8 @@ def open(
 
     :param path: The store; it is made where there is none.
     :param consumer: As in :func:`connect`.
-    :param onPayload: As in :func:`connect`; for `externals`, and for each external that acts by this object.
+    :param onPayload: As in :func:`connect`; for each external that has payloads waiting, for each that acts by this object, and
+        for `externals`.
     :param externals: As in :func:`connect`.
     """
     handle = _Blocking(opened(path), checked_name(consumer), onPayload, externals)

@@ -65,6 +65,9 @@ class Handle:
             raise TypeError("externals must be a list of str, not str")
         for external in externals:
             self._wants_payloads(external)
+        if onPayload is not None:
+            for external in core.waiting(self._name(payloads=True)):
+                self._wants_payloads(external)
 
     # What the faces say differently.
 
@@ -173,12 +176,15 @@ class Handle:
             self.check()
             feed = self._feeds.get((external, payloads))
             if feed is None:
-                name = f"{self._consumer}.{'payloads' if payloads else 'messages'}"
-                consumer = self._core.consumer(external, name, payloads)
+                consumer = self._core.consumer(external, self._name(payloads), payloads)
                 handler = self.handle_payload if payloads and self.onPayload is not None else None
                 feed = Feed(self, external, consumer, read, handler)
                 self._feeds[(external, payloads)] = feed
             return feed
+
+    def _name(self, payloads: bool) -> str:
+        """The name of the cursors."""
+        return f"{self._consumer}.{'payloads' if payloads else 'messages'}"
 
     def handle_payload(self, fired: PayloadFired) -> Any:
         if self.onPayload is not None:

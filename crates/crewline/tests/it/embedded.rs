@@ -112,8 +112,21 @@ async fn a_consumer_begins_behind_what_was_confirmed_under_its_name() {
     crewline.close().await;
 
     let crewline = open(&folder).await;
-    let page = consumer(&crewline, "desk").next(10).await.unwrap();
+    let kinds = EventKinds::from_iter([EventKind::MessageReceived]);
+    let waiting = async |crewline: &Crewline| {
+        let found = crewline.waiting("desk".parse().unwrap(), kinds).await;
+        found
+            .unwrap()
+            .into_iter()
+            .map(String::from)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(waiting(&crewline).await, ["scada"]);
+    let mut desk = consumer(&crewline, "desk");
+    let page = desk.next(10).await.unwrap();
+    desk.confirm(page[1].seq).await.unwrap();
     assert_eq!(texts(page), ["second", "third"]);
+    assert!(waiting(&crewline).await.is_empty());
     let page = consumer(&crewline, "another").next(10).await.unwrap();
     assert_eq!(texts(page), ["first", "second", "third"]);
     crewline.close().await;
