@@ -115,8 +115,12 @@ class Handle:
 
     def acts_as(self, external: Any) -> None:
         """An external acts: what comes back to it is for the handler."""
-        if self.onPayload is not None and (external, True) not in self._feeds and not self._closing.is_set():
-            self._wants_payloads(external)
+        if self.onPayload is not None and (external, True) not in self._feeds:
+            try:
+                self._wants_payloads(external)
+            except CrewlineError as error:
+                # What was asked for is done, whatever comes back: a handle that is being closed gets it another time.
+                _log.debug("%r: payloads are not read: %s", external, error)
 
     def ask_who(self) -> None:
         """Finds out whose payloads are for the handler, where the token names one external."""
