@@ -19,6 +19,10 @@ const EDGES: &[(&str, &[&str])] = &[
         &["crewline-api", "crewline-core", "crewline-engine"],
     ),
     (
+        "crewline-webhook",
+        &["crewline-api", "crewline-core", "crewline-engine"],
+    ),
+    (
         "crewline",
         &[
             "crewline-api",
@@ -38,6 +42,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "crewline-engine",
             "crewline-http",
             "crewline-store-sqlite",
+            "crewline-webhook",
         ],
     ),
     (

@@ -36,6 +36,7 @@ mod receipt;
 #[cfg(feature = "openapi")]
 mod schema;
 mod time;
+mod webhook;
 
 pub use chat::{Chat, ChatSummary, ChatsPage, NewChat};
 pub use chat_api::{BoxFuture, BoxStream, ChatApi, PayloadFired, PayloadKind, ReceivedMessage};
@@ -59,3 +60,7 @@ pub use people::{
 };
 pub use receipt::{NewReceipts, Outcome, ReceiptResult, ReceiptSaid, ReceiptState, ReceiptsDone};
 pub use time::Timestamp;
+pub use webhook::{
+    NewWebhook, UrlError, Webhook, WebhookChanges, WebhookFailure, WebhookFailures, WebhookReplay,
+    WebhookState, WebhookTested, WebhookUrl, Webhooks,
+};

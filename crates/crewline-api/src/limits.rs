@@ -26,3 +26,11 @@ pub const HISTORY_DEFAULT: usize = 50;
 pub const WAIT_S_MAX: u64 = 60;
 /// Most bytes in a password. Argon2 would take more; nobody types more, and hashing costs time.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
+/// Most bytes in the URL of a webhook.
+pub const WEBHOOK_URL_BYTES_MAX: usize = 2_048;
+/// Most webhooks of a store.
+pub const WEBHOOKS_MAX: usize = 1_000;
+/// Most parked events that are listed of a webhook; older ones are counted.
+pub const WEBHOOK_PARKED_MAX: usize = 1_000;
+/// Most bytes of an answer to a webhook that are kept.
+pub const WEBHOOK_ANSWER_BYTES_MAX: usize = 1_024;

@@ -6,7 +6,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
     ChatEvent, ChatId, CursorName, Event, EventKind, MessageEvent, MessageId, ParticipantId,
-    Payload, Priority, ReceiptEvent, SelfEvent, Timestamp,
+    Payload, Priority, ReceiptEvent, SelfEvent, Timestamp, WebhookUrl,
 };
 
 fn text(description: &str, example: &str) -> ObjectBuilder {
@@ -37,6 +37,8 @@ value_schemas! {
         .content_encoding("base64");
     Timestamp => text("RFC 3339 in UTC, to the millisecond.", "2026-11-23T03:47:29.120Z")
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    WebhookUrl => text("http or https, without a user, a password or a fragment.", "https://outage.example.org/crewline")
+        .max_length(Some(2048));
     EventKind => ObjectBuilder::new().schema_type(Type::String)
         .description(Some("A kind of event. A consumer skips kinds that it does not know."))
         .enum_values(Some(EventKind::ALL.iter().map(|kind| kind.as_str())));

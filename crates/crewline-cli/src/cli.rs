@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::command::listen::ListenArgs;
 use crate::command::peek::ImportCommand;
 use crate::command::send::SendArgs;
-use crate::command::{completions, config_show, db, doctor, man, serve, token, user};
+use crate::command::{completions, config_show, db, doctor, man, serve, token, user, webhook};
 use crate::config::LogFormat;
 use crate::style::Color;
 
@@ -95,6 +95,9 @@ pub(crate) enum Command {
     /// Keep the tokens by which systems and scripts act
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Keep the webhooks: URLs to which the events of a participant are posted
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     /// Send a message, and watch what becomes of it
     Send(SendArgs),
     /// Print the events of the token's participant as they come

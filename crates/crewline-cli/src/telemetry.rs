@@ -65,6 +65,7 @@ fn describe() {
         "Size of the write-ahead log beside the store"
     );
     describe_retention();
+    crewline_webhook::describe_metrics();
 }
 
 fn describe_retention() {

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use crewline_api::{ParticipantId, Role, Timestamp};
+use crewline_api::{ParticipantId, Role, Seq, Timestamp, WebhookFailure};
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::credential::{ExternalPattern, SecretHash};
 use crate::port::StoreError;
-use crate::{DeviceNo, ParticipantNo, SessionNo, TokenNo};
+use crate::webhook::{NewWebhookRow, WebhookAct};
+use crate::{DeviceNo, ParticipantNo, SessionNo, TokenNo, WebhookNo};
 
 /// An id with differences removed that people do not see: NFC, then lower case, then NFC.
 /// Adding an id that equals another in this form warns.
@@ -237,6 +238,26 @@ pub enum DirectoryError {
         /// What is wrong.
         detail: String,
     },
+    /// There is no such webhook.
+    #[error("there is no webhook {}", .0.0)]
+    NoWebhook(WebhookNo),
+    /// That event is not parked.
+    #[error("event {0} is not parked; the list of failures says which are")]
+    NotParked(Seq),
+    /// A webhook would begin behind the end of the log.
+    #[error("the log ends at {head}; {seq} lies beyond")]
+    BeyondLog {
+        /// What was asked for.
+        seq: Seq,
+        /// The last event of the log.
+        head: Seq,
+    },
+    /// The store holds as many webhooks as it may.
+    #[error(
+        "there are {} webhooks, and no more are allowed; remove one",
+        crewline_api::limits::WEBHOOKS_MAX
+    )]
+    TooManyWebhooks,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -304,6 +325,35 @@ pub trait Directory {
         user: &ParticipantId,
         participant: &ParticipantId,
     ) -> Result<bool, DirectoryError>;
+
+    /// Adds a webhook, and puts its cursor. Returns its number. Whose log it reads is known from now on; who is not in the
+    /// directory acts as an external.
+    fn add_webhook(
+        &mut self,
+        webhook: &NewWebhookRow,
+        now: Timestamp,
+    ) -> Result<WebhookNo, DirectoryError>;
+
+    /// Does something to a webhook; its revision grows.
+    fn act_on_webhook(&mut self, no: WebhookNo, act: &WebhookAct) -> Result<(), DirectoryError>;
+
+    /// Removes a webhook, its cursor and what it failed at; returns whether there was one.
+    fn remove_webhook(&mut self, no: WebhookNo) -> Result<bool, DirectoryError>;
+
+    /// Notes that the cursor of a webhook went back to where it was to. This and what follows is noted by who posts: it moves
+    /// neither the directory's version nor the webhook's revision, and is nothing where the webhook was removed.
+    fn webhook_rewound(&mut self, no: WebhookNo, to: Seq) -> Result<(), DirectoryError>;
+
+    /// Notes what became of an event that was not taken. Of those that are parked the oldest go, and are counted, where there
+    /// are more than [`crewline_api::limits::WEBHOOK_PARKED_MAX`].
+    fn note_webhook_failure(
+        &mut self,
+        no: WebhookNo,
+        failure: &WebhookFailure,
+    ) -> Result<(), DirectoryError>;
+
+    /// Forgets that an event was not taken.
+    fn forget_webhook_failure(&mut self, no: WebhookNo, seq: Seq) -> Result<(), DirectoryError>;
 
     /// Notes when devices and tokens were last used. Does not move the directory's version.
     fn note_seen(&mut self, seen: &[Seen]) -> Result<(), DirectoryError>;

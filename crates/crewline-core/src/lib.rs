@@ -23,6 +23,7 @@ pub mod peek;
 mod port;
 mod set;
 mod state;
+pub mod webhook;
 
 pub use changes::{Changes, CursorRow, LogRow, NewChatRow, NewMessageRow, PayloadRow, ReceiptFact};
 pub use command::{
@@ -40,7 +41,7 @@ pub use directory::{
 pub use event::{EventSource, MessageBodies, MessageWords, PAGE_BYTES_MAX, about_bytes, assemble};
 pub use keep::{CursorBehind, Cut, Pass, Removed, Retention};
 pub use memory::MemoryStore;
-pub use no::{ChatNo, DeviceNo, MessageNo, ParticipantNo, SessionNo, TokenNo};
+pub use no::{ChatNo, DeviceNo, MessageNo, ParticipantNo, SessionNo, TokenNo, WebhookNo};
 pub use port::{
     BatchId, ChatsBefore, Flush, LogPage, MeRows, Opened, Reader, StoreError, StoreErrorKind,
     StoreInfo, Writer,
@@ -50,3 +51,4 @@ pub use state::{
     MessageRow, Numbers, ParticipantRow, Payloads, RecipientRow, Settings, Standing, State,
     UnknownRecipients, Window, WindowRow,
 };
+pub use webhook::{NewWebhookRow, WebhookAct, WebhookRow, WebhookSecret};

@@ -7,6 +7,7 @@ mod directory;
 mod keep;
 mod reader;
 mod watcher;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +27,7 @@ use crate::state::{
     ChatHead, ChatRow, KeyRow, LogHead, MemberRow, MembersKey, Numbers, ParticipantRow, Payloads,
     RecipientRow, State, Window, WindowRow,
 };
-use crate::{ChatNo, DeviceNo, MessageNo, ParticipantNo, SessionNo, TokenNo};
+use crate::{ChatNo, DeviceNo, MessageNo, ParticipantNo, SessionNo, TokenNo, WebhookNo};
 
 /// What the directory knows of a user.
 #[derive(Debug, Clone)]
@@ -82,8 +83,10 @@ struct Data {
     tokens: BTreeMap<TokenNo, TokenData>,
     /// Since when a user watches a participant.
     watchers: BTreeMap<(ParticipantNo, ParticipantNo), Timestamp>,
+    webhooks: BTreeMap<WebhookNo, webhook::WebhookData>,
     last_session: SessionNo,
     last_token: TokenNo,
+    last_webhook: WebhookNo,
     directory_version: u64,
     epoch: String,
 }

@@ -28,4 +28,6 @@ numbers! {
     SessionNo;
     /// A token.
     TokenNo;
+    /// A webhook.
+    WebhookNo;
 }

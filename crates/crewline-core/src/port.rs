@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crewline_api::{
     ChatId, ChatsPage, CursorName, Event, EventKinds, MessageId, MessageView, MessagesPage,
-    ParticipantId, PeoplePage, Role, Seq, Timestamp,
+    ParticipantId, PeoplePage, Role, Seq, Timestamp, WebhookFailure,
 };
 
 use crate::changes::{Changes, CursorRow};
@@ -17,7 +17,8 @@ use crate::directory::{Directory, PasswordRow, TokenRow, UserRow, WatcherRow};
 use crate::keep::{CursorBehind, Pass};
 use crate::needs::{Locks, Wanted};
 use crate::state::{ChatRow, ParticipantRow, State};
-use crate::{ChatNo, ParticipantNo, SessionNo};
+use crate::webhook::WebhookRow;
+use crate::{ChatNo, ParticipantNo, SessionNo, WebhookNo};
 
 /// What kind of trouble a store is in; it decides what the engine does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -290,7 +291,18 @@ pub trait Reader: Send + Sync {
     /// Every token, oldest first.
     fn tokens(&self) -> Result<Vec<TokenRow>, StoreError>;
 
-    /// A number that grows whenever a user, a token or a watcher changed, or a session was closed, also by another
+    /// Every webhook, oldest first.
+    fn webhooks(&self) -> Result<Vec<WebhookRow>, StoreError>;
+
+    /// Events after `after` that a webhook's receiver did not take, oldest event first; at most `limit` of them.
+    fn webhook_failures(
+        &self,
+        no: WebhookNo,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<WebhookFailure>, StoreError>;
+
+    /// A number that grows whenever a user, a token, a watcher or a webhook changed, or a session was closed, also by another
     /// process: what was read of the directory before may not hold any more. It stays when a session is opened.
     fn directory_version(&self) -> Result<u64, StoreError>;
 

@@ -1,6 +1,6 @@
 //! What all calls share: the engine, the settings, and what is known of those who call.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crewline_engine::Engine;
@@ -13,6 +13,7 @@ use crate::proxy::Network;
 use crate::request::RequestIds;
 use crate::seen::Sightings;
 use crate::session::SignIn;
+use crate::webhook::WebhookTrial;
 
 /// Gives the metrics of this process in the text format of Prometheus.
 pub type MetricsRenderer = Arc<dyn Fn() -> String + Send + Sync>;
@@ -75,10 +76,18 @@ impl App {
             stopping,
             live: Live::default(),
             upgraded: TaskTracker::new(),
+            webhook_trial: OnceLock::new(),
         };
         let shared = Arc::new(shared);
         live::sweep(Arc::downgrade(&shared), changes);
         Self { edge: Edge(shared) }
+    }
+
+    /// Says how a test event is posted to a webhook. Without it that call is a fault of the server. Only the first one counts.
+    #[must_use]
+    pub fn try_webhooks_with(self, trial: WebhookTrial) -> Self {
+        let _ = self.edge.webhook_trial.set(trial);
+        self
     }
 }
 
@@ -100,6 +109,8 @@ pub(crate) struct Shared {
     pub(crate) live: Live,
     /// Connections that became sockets.
     pub(crate) upgraded: TaskTracker,
+    /// Posts a test event to a webhook.
+    pub(crate) webhook_trial: OnceLock<WebhookTrial>,
 }
 
 impl std::ops::Deref for Edge {

@@ -1,5 +1,6 @@
 //! What the directory refuses, as callers are told. Whoever acts on it has been let in before.
 
+use crewline_api::limits::WEBHOOKS_MAX;
 use crewline_api::{ApiError, ErrorCode, FieldCode};
 use crewline_core::{DirectoryError, StoreError, StoreErrorKind};
 
@@ -19,6 +20,21 @@ pub(crate) fn refused(error: DirectoryError) -> ApiError {
             let id = quoted(id.as_str());
             let detail = format!("is {id} itself; everybody reads their own log anyway");
             ApiError::field("userId", FieldCode::Conflict, detail)
+        }
+        DirectoryError::NoWebhook(no) => not_there(&format!("webhook {}", no.0)),
+        DirectoryError::NotParked(seq) => ApiError::field(
+            "parked",
+            FieldCode::OutOfRange,
+            format!("is {seq}, and that event is not parked; the list of failures says which are"),
+        ),
+        error @ DirectoryError::BeyondLog { .. } => ApiError::new(
+            ErrorCode::AheadOfLog,
+            format!("{error}.").replacen('t', "T", 1),
+        ),
+        DirectoryError::TooManyWebhooks => {
+            let detail =
+                format!("There are {WEBHOOKS_MAX} webhooks, and no more are allowed. Remove one.");
+            ApiError::field("url", FieldCode::TooMany, detail)
         }
         // No call of this edge adds users.
         DirectoryError::Exists { .. } | DirectoryError::Line { .. } => internal(),

@@ -51,6 +51,7 @@ mod throttle;
 pub mod tls;
 mod viewers;
 mod watcher;
+mod webhook;
 
 pub use app::{App, MetricsRenderer, Settings};
 pub use asyncapi::asyncapi;
@@ -58,3 +59,4 @@ pub use openapi::openapi;
 pub use proxy::{Network, NotANetwork};
 pub use router::router;
 pub use serve::{serve, serve_tls};
+pub use webhook::WebhookTrial;

@@ -32,6 +32,7 @@ stored, and go on from there.";
         (name = "chats", description = "Sets of people, and what they wrote"),
         (name = "events", description = "Logs of events, and cursors on them"),
         (name = "watchers", description = "Users who may read another participant's log; for administrators"),
+        (name = "webhooks", description = "URLs to which the events of a log are posted; for administrators, and for externals of their own"),
         (name = "receipts", description = "Delivered, read, acknowledged"),
         (name = "session", description = "Sign in and out"),
         (name = "me", description = "The caller"),
@@ -57,7 +58,7 @@ pub fn openapi() -> OpenApi {
 }
 
 /// Bodies of requests, and parts of them. A field that they do not name is refused.
-const REQUESTS: [&str; 8] = [
+const REQUESTS: [&str; 11] = [
     "NewMessage",
     "NewMessageUser",
     "NewReply",
@@ -66,6 +67,9 @@ const REQUESTS: [&str; 8] = [
     "ReceiptSaid",
     "NewSession",
     "NewCursor",
+    "NewWebhook",
+    "WebhookChanges",
+    "WebhookReplay",
 ];
 
 fn refuse_unknown_fields(schema: &mut RefOr<Schema>) {

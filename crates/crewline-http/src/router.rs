@@ -11,7 +11,7 @@ use crate::app::Edge;
 use crate::problem::Refusal;
 use crate::{
     App, chat, cursor, docs, event, me, message, openapi, ops, people, receipt, request, session,
-    socket, watcher,
+    socket, watcher, webhook,
 };
 
 /// The calls, with their descriptions.
@@ -26,6 +26,17 @@ pub(crate) fn calls() -> OpenApiRouter<Edge> {
         .routes(routes!(cursor::get_cursor, cursor::put_cursor))
         .routes(routes!(watcher::get_watchers))
         .routes(routes!(watcher::put_watcher, watcher::delete_watcher))
+        .routes(routes!(webhook::get_webhooks, webhook::post_webhook))
+        .routes(routes!(
+            webhook::get_webhook,
+            webhook::put_webhook,
+            webhook::delete_webhook
+        ))
+        .routes(routes!(webhook::pause_webhook))
+        .routes(routes!(webhook::resume_webhook))
+        .routes(routes!(webhook::test_webhook))
+        .routes(routes!(webhook::get_failures))
+        .routes(routes!(webhook::replay_webhook))
         .routes(routes!(receipt::post_receipts))
         .routes(routes!(session::post_session, session::delete_session))
         .routes(routes!(me::get_me))

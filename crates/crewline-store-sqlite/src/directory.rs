@@ -4,12 +4,13 @@ mod session;
 mod token;
 mod user;
 mod watcher;
+mod webhook;
 
-use crewline_api::{ParticipantId, Timestamp};
+use crewline_api::{ParticipantId, Seq, Timestamp, WebhookFailure};
 use crewline_core::{
     Directory, DirectoryError, ImportReport, ImportRow, NewSessionRow, NewToken, NewUser,
-    OpenedSession, ParticipantNo, SecretHash, Seen, SessionNo, Standing, TokenNo, TokenOwner,
-    TokenRow, UserAdded, UserChange, fold,
+    NewWebhookRow, OpenedSession, ParticipantNo, SecretHash, Seen, SessionNo, Standing, TokenNo,
+    TokenOwner, TokenRow, UserAdded, UserChange, WebhookAct, WebhookNo, fold,
 };
 use rusqlite::Connection;
 
@@ -157,6 +158,48 @@ impl Directory for WriteConnection {
     ) -> Result<bool, DirectoryError> {
         self.act("ending a watcher", |sql| {
             watcher::unwatch(sql, user, participant)
+        })
+    }
+
+    fn add_webhook(
+        &mut self,
+        webhook: &NewWebhookRow,
+        now: Timestamp,
+    ) -> Result<WebhookNo, DirectoryError> {
+        // Who reads by it is known from now on.
+        self.note_participants_changed();
+        self.act("adding a webhook", |sql| webhook::add(sql, webhook, now))
+    }
+
+    fn act_on_webhook(&mut self, no: WebhookNo, act: &WebhookAct) -> Result<(), DirectoryError> {
+        self.act("changing a webhook", |sql| webhook::act(sql, no, act))
+    }
+
+    fn remove_webhook(&mut self, no: WebhookNo) -> Result<bool, DirectoryError> {
+        // Its cursor may be among the rows that the engine holds.
+        self.note_participants_changed();
+        self.act("removing a webhook", |sql| Ok(webhook::remove(sql, no)?))
+    }
+
+    fn webhook_rewound(&mut self, no: WebhookNo, to: Seq) -> Result<(), DirectoryError> {
+        self.act("noting where a webhook went back to", |sql| {
+            Ok(webhook::rewound(sql, no, to)?)
+        })
+    }
+
+    fn note_webhook_failure(
+        &mut self,
+        no: WebhookNo,
+        failure: &WebhookFailure,
+    ) -> Result<(), DirectoryError> {
+        self.act("noting what a webhook failed at", |sql| {
+            Ok(webhook::note(sql, no, failure)?)
+        })
+    }
+
+    fn forget_webhook_failure(&mut self, no: WebhookNo, seq: Seq) -> Result<(), DirectoryError> {
+        self.act("forgetting what a webhook failed at", |sql| {
+            Ok(webhook::forget(sql, no, seq)?)
         })
     }
 

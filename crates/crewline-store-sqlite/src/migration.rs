@@ -11,10 +11,11 @@ use crate::error::{Fault, Place};
 use crate::file::{APPLICATION_ID, foreign, refuse_newer};
 
 /// What each migration does; the first has the number 1.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/0001_start.sql"),
     include_str!("../migrations/0002_watcher.sql"),
     include_str!("../migrations/0003_retention.sql"),
+    include_str!("../migrations/0004_webhook.sql"),
 ];
 
 /// The number of the newest migration: the schema that this version writes.

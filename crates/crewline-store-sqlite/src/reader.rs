@@ -6,6 +6,7 @@ mod event;
 mod message;
 mod people;
 mod watcher;
+mod webhook;
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,12 +14,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crewline_api::{
     ChatId, ChatsPage, CursorName, EventKinds, MessageId, MessageView, MessagesPage, ParticipantId,
-    PeoplePage, Seq, Timestamp,
+    PeoplePage, Seq, Timestamp, WebhookFailure,
 };
 use crewline_core::{
     ChatRow, ChatsBefore, Credential, CursorBehind, CursorRow, LogPage, MeRows, MessageBodies,
     MessageNo, ParticipantNo, ParticipantRow, PasswordRow, Reader, SecretHash, StoreError,
-    StoreInfo, TokenRow, UserRow, WatcherRow,
+    StoreInfo, TokenRow, UserRow, WatcherRow, WebhookNo, WebhookRow,
 };
 use rusqlite::Connection;
 
@@ -326,6 +327,21 @@ impl Reader for SqliteReader {
     fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
         self.read("reading the tokens", |reading| {
             credential::tokens(&reading.sql)
+        })
+    }
+
+    fn webhooks(&self) -> Result<Vec<WebhookRow>, StoreError> {
+        self.read("reading the webhooks", |reading| webhook::all(&reading.sql))
+    }
+
+    fn webhook_failures(
+        &self,
+        no: WebhookNo,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<WebhookFailure>, StoreError> {
+        self.read("reading what a webhook failed at", |reading| {
+            webhook::failures(&reading.sql, no, after, limit)
         })
     }
 

@@ -7,6 +7,7 @@ mod directory;
 mod keep;
 mod same;
 mod watcher;
+mod webhook;
 
 use crate::{Desk, Fixture};
 
@@ -78,6 +79,10 @@ cases! {
     watcher::the_version_moves_with_watchers_roles_and_signing_out;
     watcher::a_role_is_changed_and_nobody_is_signed_out_by_it;
     watcher::signing_out_everywhere_ends_sessions_and_where_asked_for_tokens;
+    webhook::webhooks_are_added_changed_and_removed_and_their_cursor_with_them;
+    webhook::a_webhook_of_nobody_or_beyond_the_log_is_refused;
+    webhook::a_webhook_is_paused_resumed_and_sent_back;
+    webhook::parked_events_are_listed_asked_for_again_and_bounded;
     same::random_operations_say_the_same_as_the_store_in_memory;
     same::batches_say_the_same_as_the_store_in_memory;
 }

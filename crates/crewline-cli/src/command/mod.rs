@@ -21,6 +21,7 @@ pub(crate) mod token;
 pub(crate) mod user;
 mod user_file;
 mod watch;
+pub(crate) mod webhook;
 
 use std::time::Duration;
 

@@ -13,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{demo, tls};
+use super::{demo, tls, webhook};
 use crate::config::Config;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -84,6 +84,8 @@ async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
         settings(&context.config),
         telemetry::renderer(metrics),
     );
+    let hooks = context.config.webhooks.settings()?;
+    let app = app.try_webhooks_with(webhook::trial_of(engine.clone(), hooks.clone()));
     let demo = if args.demo {
         Some(demo::prepare(&engine).await?)
     } else {
@@ -103,12 +105,14 @@ async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
         crate::output::complain(&demo::text(&demo, &url, context.store_path()));
     }
 
+    let posting = crewline_webhook::run(engine.clone(), hooks, stop.clone());
+    let posting = tokio::spawn(posting);
     let until = stop.clone().cancelled_owned();
     let serving = match tls {
         None => tokio::spawn(crewline_http::serve(listener, app, until)),
         Some(tls) => tokio::spawn(crewline_http::serve_tls(listener, tls, app, until)),
     };
-    let outcome = serve_until(serving, &engine, stop).await;
+    let outcome = serve_until(serving, posting, &engine, stop).await;
     upkeep.abort();
     signals.abort();
     reloads.abort();
@@ -118,11 +122,15 @@ async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
 /// Serves until the token is cancelled or the store is lost, then finishes what was accepted.
 async fn serve_until(
     mut serving: JoinHandle<std::io::Result<()>>,
+    posting: JoinHandle<()>,
     engine: &Engine,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
     tokio::select! {
-        ended = &mut serving => return finish(ended, engine).await,
+        ended = &mut serving => {
+            stop.cancel();
+            return finish(ended, posting, engine).await;
+        }
         () = stop.cancelled() => {}
         () = engine.lost() => {
             tracing::error!("the store is lost: a flush to the disk failed, and nobody can say what is on it");
@@ -133,8 +141,10 @@ async fn serve_until(
         }
     }
     tracing::info!("stopping: no more work is taken, what was accepted is finished");
-    let finished =
-        tokio::time::timeout(STOP_MAX, async { finish(serving.await, engine).await }).await;
+    let finished = tokio::time::timeout(STOP_MAX, async {
+        finish(serving.await, posting, engine).await
+    })
+    .await;
     finished.unwrap_or_else(|_| {
         Err(Failure::new(format!(
             "not everything was finished within {} s",
@@ -146,8 +156,11 @@ async fn serve_until(
 /// The edge has ended: the engine finishes what it has accepted, and closes the store.
 async fn finish(
     ended: Result<std::io::Result<()>, tokio::task::JoinError>,
+    posting: JoinHandle<()>,
     engine: &Engine,
 ) -> Result<(), Failure> {
+    // What receivers have taken is confirmed before the engine takes no more work.
+    let _ = posting.await;
     engine.stop().await;
     match ended {
         Ok(Ok(())) => {

@@ -14,6 +14,7 @@ mod retention;
 mod secret;
 mod sqlite;
 mod store;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,7 @@ pub(crate) use retention::Retention;
 pub(crate) use secret::{HIDDEN, without_password, without_secret};
 pub(crate) use sqlite::Sqlite;
 pub(crate) use store::Store;
+pub(crate) use webhooks::Webhooks;
 
 use crate::failure::Failure;
 
@@ -50,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) retention: Retention,
     /// `[sqlite]`
     pub(crate) sqlite: Sqlite,
+    /// `[webhooks]`
+    pub(crate) webhooks: Webhooks,
     /// `[client]`
     pub(crate) client: Client,
     /// Where each value came from.
@@ -85,6 +89,7 @@ impl Config {
             log: Log::read(&layers)?,
             retention: Retention::read(&layers)?,
             sqlite: Sqlite::read(&layers)?,
+            webhooks: Webhooks::read(&layers)?,
             client: Client::read(&layers)?,
             layers,
         })

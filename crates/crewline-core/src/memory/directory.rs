@@ -1,6 +1,6 @@
 //! The directory in memory.
 
-use crewline_api::{ParticipantId, Timestamp};
+use crewline_api::{ParticipantId, Seq, Timestamp, WebhookFailure};
 
 use super::{Data, DeviceData, MemoryStore, SessionData, TokenData, UserData};
 use crate::credential::{ExternalPattern, SecretHash};
@@ -9,7 +9,8 @@ use crate::directory::{
     OpenedSession, Seen, TokenOwner, TokenRow, UserAdded, UserChange, fold,
 };
 use crate::state::{ParticipantRow, Standing};
-use crate::{DeviceNo, ParticipantNo, SessionNo, TokenNo};
+use crate::webhook::{NewWebhookRow, WebhookAct};
+use crate::{DeviceNo, ParticipantNo, SessionNo, TokenNo, WebhookNo};
 
 impl Data {
     pub(super) fn make_participant(
@@ -36,7 +37,7 @@ impl Data {
         no
     }
 
-    fn make_device(
+    pub(super) fn make_device(
         &mut self,
         participant: Option<ParticipantNo>,
         id: String,
@@ -377,6 +378,50 @@ impl Directory for MemoryStore {
         let ended = data.unwatch(user, participant)?;
         data.directory_version += u64::from(ended);
         Ok(ended)
+    }
+
+    fn add_webhook(
+        &mut self,
+        webhook: &NewWebhookRow,
+        now: Timestamp,
+    ) -> Result<WebhookNo, DirectoryError> {
+        let mut data = self.lock();
+        let no = data.add_webhook(webhook, now)?;
+        data.directory_version += 1;
+        Ok(no)
+    }
+
+    fn act_on_webhook(&mut self, no: WebhookNo, act: &WebhookAct) -> Result<(), DirectoryError> {
+        let mut data = self.lock();
+        data.act_on_webhook(no, act)?;
+        data.directory_version += 1;
+        Ok(())
+    }
+
+    fn remove_webhook(&mut self, no: WebhookNo) -> Result<bool, DirectoryError> {
+        let mut data = self.lock();
+        let removed = data.remove_webhook(no);
+        data.directory_version += u64::from(removed);
+        Ok(removed)
+    }
+
+    fn webhook_rewound(&mut self, no: WebhookNo, to: Seq) -> Result<(), DirectoryError> {
+        self.lock().webhook_rewound(no, to);
+        Ok(())
+    }
+
+    fn note_webhook_failure(
+        &mut self,
+        no: WebhookNo,
+        failure: &WebhookFailure,
+    ) -> Result<(), DirectoryError> {
+        self.lock().note_webhook_failure(no, failure);
+        Ok(())
+    }
+
+    fn forget_webhook_failure(&mut self, no: WebhookNo, seq: Seq) -> Result<(), DirectoryError> {
+        self.lock().forget_webhook_failure(no, seq);
+        Ok(())
     }
 
     fn note_seen(&mut self, seen: &[Seen]) -> Result<(), DirectoryError> {

@@ -3,7 +3,7 @@
 use crewline_api::{
     ChatId, ChatSummary, ChatsPage, CursorName, DeviceView, Event, EventKinds, MessageId,
     MessageView, MessagesPage, ParticipantId, ParticipantKind, Payload, PeoplePage, Person,
-    ReceiptState, RecipientView, Seq, SessionView, Timestamp,
+    ReceiptState, RecipientView, Seq, SessionView, Timestamp, WebhookFailure,
 };
 
 use super::{Data, MemoryStore, keep};
@@ -16,7 +16,8 @@ use crate::event::{
 use crate::keep::CursorBehind;
 use crate::port::{ChatsBefore, LogPage, MeRows, Reader, StoreError, StoreErrorKind, StoreInfo};
 use crate::state::{ChatRow, MessageRow, ParticipantRow, RecipientRow, Standing};
-use crate::{ChatNo, MessageNo, ParticipantNo};
+use crate::webhook::WebhookRow;
+use crate::{ChatNo, MessageNo, ParticipantNo, WebhookNo};
 
 /// Most rows that one page of a log looks at.
 const SCAN_MAX: usize = 10_000;
@@ -479,6 +480,19 @@ impl Reader for MemoryStore {
             .values()
             .map(|token| token.row.clone())
             .collect())
+    }
+
+    fn webhooks(&self) -> Result<Vec<WebhookRow>, StoreError> {
+        Ok(self.lock().webhook_rows())
+    }
+
+    fn webhook_failures(
+        &self,
+        no: WebhookNo,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<WebhookFailure>, StoreError> {
+        Ok(self.lock().webhook_failures(no, after, limit))
     }
 
     fn directory_version(&self) -> Result<u64, StoreError> {

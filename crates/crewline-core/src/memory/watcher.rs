@@ -10,7 +10,10 @@ use crate::state::Standing;
 
 impl Data {
     /// Who is watched. One that a prefix covers is expected from now on.
-    fn watched_no(&mut self, id: &ParticipantId) -> Result<ParticipantNo, DirectoryError> {
+    pub(super) fn watched_no(
+        &mut self,
+        id: &ParticipantId,
+    ) -> Result<ParticipantNo, DirectoryError> {
         if let Some(no) = self.ids.get(id) {
             return Ok(*no);
         }

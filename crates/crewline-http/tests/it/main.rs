@@ -29,4 +29,5 @@ mod socket;
 mod stream;
 mod tls;
 mod watcher;
+mod webhook;
 mod wire;

@@ -63,7 +63,7 @@ fn unknown(participant: &ParticipantId) -> Refusal {
 }
 
 /// Whether a token covers an id by a prefix: then it may act at any moment.
-fn is_covered(sql: &Connection, id: &ParticipantId) -> Result<bool, Fault> {
+pub(super) fn is_covered(sql: &Connection, id: &ParticipantId) -> Result<bool, Fault> {
     let mut statement = sql.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM token_external WHERE is_prefix = 1 AND substr(?1, 1, length(text)) = text)",
     )?;

@@ -1,0 +1,459 @@
+//! `/api/v1/webhooks`: the list, one, and what is done to it. For administrators, and for externals of their own.
+//!
+//! Posting is not done here: who put the server together says how (see [`crate::App::try_webhooks_with`]).
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
+use crewline_api::limits::PAGE_DEFAULT;
+use crewline_api::{
+    ApiError, BoxFuture, EventKinds, FieldCode, NewWebhook, ParticipantId, UrlError, Webhook,
+    WebhookChanges, WebhookFailures, WebhookReplay, WebhookTested, WebhookUrl, Webhooks,
+};
+use crewline_core::webhook::never_called;
+use crewline_core::{
+    ExternalPattern, NewWebhookRow, Scope, WebhookAct, WebhookNo, WebhookRow, WebhookSecret,
+};
+
+use crate::answer::json;
+use crate::app::Edge;
+use crate::auth::Caller;
+use crate::body::JsonBody;
+use crate::directory::refused;
+use crate::fault::Faults;
+use crate::fields::Fields;
+use crate::message::read_id;
+use crate::path::PathIds;
+use crate::problem::{Answered, internal};
+use crate::query::{NoQuery, Query, clamp_seq, read_kind};
+use crate::refusals::{BODY, CALLER, READ, WRITE, refusals};
+
+refusals!(ReadRefusals: READ, [NotAllowed, NotFound]);
+refusals!(ActRefusals: CALLER, WRITE, [NotAllowed, NotFound]);
+refusals!(ChangeRefusals: BODY, CALLER, WRITE, [NotAllowed, NotFound]);
+refusals!(PlaceRefusals: BODY, CALLER, WRITE, [NotAllowed, NotFound, AheadOfLog]);
+
+/// Posts a test event to a webhook now.
+pub type WebhookTrial =
+    std::sync::Arc<dyn Fn(WebhookRow) -> BoxFuture<'static, WebhookTested> + Send + Sync>;
+
+/// See the webhooks.
+///
+/// Administrators see all, an external those of its own.
+#[utoipa::path(
+    get, path = "/api/v1/webhooks", tag = "webhooks",
+    params(
+        ("participant" = Option<ParticipantId>, Query, description = "Those that read this participant's log; all if left out"),
+        ("after" = Option<String>, Query, description = "The `next` of the page before", example = "3"),
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "How many; 100 if left out"),
+    ),
+    responses((status = 200, description = "A page of webhooks, oldest first", body = Webhooks), ReadRefusals)
+)]
+pub(crate) async fn get_webhooks(
+    State(edge): State<Edge>,
+    caller: Caller,
+    request: Request,
+) -> Answered {
+    let (parts, _) = request.into_parts();
+    let mut query = Query::read(&parts, &["participant", "after", "limit"]);
+    let participant = query.parsed("participant", |text| {
+        read_id::<ParticipantId>(caller.named(text))
+    });
+    let after = query.seq("after").unwrap_or(0) as i64;
+    let limit = query.limit(PAGE_DEFAULT);
+    query.finish()?;
+    caller.must_keep_webhooks()?;
+    let rows = edge.engine.read(|reader| reader.webhooks()).await?;
+    let mut shown: Vec<Webhook> = rows
+        .iter()
+        .filter(|row| row.no.0 > after && caller.keeps(row))
+        .filter(|row| participant.as_ref().is_none_or(|id| *id == row.id))
+        .take(limit + 1)
+        .map(WebhookRow::shown)
+        .collect();
+    let more = shown.len() > limit;
+    shown.truncate(limit);
+    let next = shown.last().filter(|_| more);
+    let next = next.map(|webhook| webhook.webhook_id.clone());
+    let page = Webhooks {
+        webhooks: shown,
+        next,
+    };
+    Ok(json(StatusCode::OK, &page))
+}
+
+/// Add a webhook.
+///
+/// Events of the participant's log are posted to the URL from now on, or from behind `after`: one after the other, each at
+/// least once, signed as Standard Webhooks says. The secret is in this answer, and never shown again. Saying it again adds
+/// another one.
+#[utoipa::path(
+    post, path = "/api/v1/webhooks", tag = "webhooks",
+    request_body(content = NewWebhook, example = json!({"participant": "scada:dms", "url": "https://outage.example.org/crewline", "types": ["message.acknowledged"]})),
+    responses((status = 201, description = "The webhook, with its secret", body = Webhook), PlaceRefusals)
+)]
+pub(crate) async fn post_webhook(
+    State(edge): State<Edge>,
+    caller: Caller,
+    _: NoQuery,
+    body: JsonBody,
+) -> Answered {
+    caller.must_keep_webhooks()?;
+    let (participant, url, kinds, after) = read_new(&caller, &body)?;
+    if let Scope::Externals(_) = caller.credential().scope {
+        caller.external(&edge, &participant).await?;
+    }
+    let secret = WebhookSecret::from_random(edge.engine.random());
+    let new = NewWebhookRow {
+        participant,
+        url,
+        kinds,
+        secret: secret.clone(),
+        after,
+    };
+    let added = edge
+        .engine
+        .directory(move |directory, now| directory.add_webhook(&new, now))
+        .await?;
+    let row = find(&edge, &caller, added.map_err(refused)?).await?;
+    told(&caller, &row, "a webhook is added");
+    let secret = Some(secret.reveal().to_owned());
+    let shown = Webhook {
+        secret,
+        ..row.shown()
+    };
+    Ok(json(StatusCode::CREATED, &shown))
+}
+
+/// See a webhook.
+#[utoipa::path(
+    get, path = "/api/v1/webhooks/{webhookId}", tag = "webhooks",
+    params(("webhookId" = String, Path, description = "Its id")),
+    responses((status = 200, description = "The webhook", body = Webhook), ReadRefusals)
+)]
+pub(crate) async fn get_webhook(
+    State(edge): State<Edge>,
+    caller: Caller,
+    PathIds(id): PathIds<String>,
+    _: NoQuery,
+) -> Answered {
+    let row = named(&edge, &caller, &id).await?;
+    Ok(json(StatusCode::OK, &row.shown()))
+}
+
+/// Give a webhook another URL and other kinds of events.
+///
+/// Both are replaced: without `types` it gets all kinds. Secret and place in the log stay.
+#[utoipa::path(
+    put, path = "/api/v1/webhooks/{webhookId}", tag = "webhooks",
+    params(("webhookId" = String, Path, description = "Its id")),
+    request_body(content = WebhookChanges, example = json!({"url": "https://outage.example.org/crewline"})),
+    responses((status = 200, description = "The webhook as it is now", body = Webhook), ChangeRefusals)
+)]
+pub(crate) async fn put_webhook(
+    State(edge): State<Edge>,
+    caller: Caller,
+    PathIds(id): PathIds<String>,
+    _: NoQuery,
+    body: JsonBody,
+) -> Answered {
+    let row = named(&edge, &caller, &id).await?;
+    let act = read_change(&body)?;
+    done(&edge, &caller, &row, act, "a webhook is changed").await
+}
+
+/// Remove a webhook.
+///
+/// Its cursor goes with it, and what it failed at. A post that is under way may still arrive.
+#[utoipa::path(
+    delete, path = "/api/v1/webhooks/{webhookId}", tag = "webhooks",
+    params(("webhookId" = String, Path, description = "Its id")),
+    responses((status = 204, description = "It is gone"), ActRefusals)
+)]
+pub(crate) async fn delete_webhook(
+    State(edge): State<Edge>,
+    caller: Caller,
+    PathIds(id): PathIds<String>,
+    _: NoQuery,
+) -> Answered {
+    let row = named(&edge, &caller, &id).await?;
+    let no = row.no;
+    let removed = edge
+        .engine
+        .directory(move |directory, _| directory.remove_webhook(no))
+        .await?;
+    if !removed.map_err(refused)? {
+        return Err(ApiError::not_found().into());
+    }
+    told(&caller, &row, "a webhook is removed");
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Pause a webhook.
+///
+/// Nothing is posted until it is resumed; its cursor waits, and nothing is lost that the log keeps.
+#[utoipa::path(
+    post, path = "/api/v1/webhooks/{webhookId}/pause", tag = "webhooks",
+    params(("webhookId" = String, Path, description = "Its id")),
+    responses((status = 200, description = "The webhook as it is now", body = Webhook), ActRefusals)
+)]
+pub(crate) async fn pause_webhook(
+    State(edge): State<Edge>,
+    caller: Caller,
+    PathIds(id): PathIds<String>,
+    _: NoQuery,
+) -> Answered {
+    let row = named(&edge, &caller, &id).await?;
+    let act = WebhookAct::Pause(format!("paused by {}", caller.actor_name()));
+    done(&edge, &caller, &row, act, "a webhook is paused").await
+}
+
+/// Resume a webhook.
+///
+/// It goes on from where its cursor stands, at once: also one that is not paused, and waits to try an event again.
+#[utoipa::path(
+    post, path = "/api/v1/webhooks/{webhookId}/resume", tag = "webhooks",
+    params(("webhookId" = String, Path, description = "Its id")),
+    responses((status = 200, description = "The webhook as it is now", body = Webhook), ActRefusals)
+)]
+pub(crate) async fn resume_webhook(
+    State(edge): State<Edge>,
+    caller: Caller,
+    PathIds(id): PathIds<String>,
+    _: NoQuery,
+) -> Answered {
+    let row = named(&edge, &caller, &id).await?;
+    done(
+        &edge,
+        &caller,
+        &row,
+        WebhookAct::Resume,
+        "a webhook is resumed",
+    )
+    .await
+}
+
+/// Post a test event now, and see what is answered.
+///
+/// An event of the type `webhook.test`, which stands in no log, signed like every other; also where the webhook is paused.
+#[utoipa::path(
+    post, path = "/api/v1/webhooks/{webhookId}/test", tag = "webhooks",
+    params(("webhookId" = String, Path, description = "Its id")),
+    responses((status = 200, description = "What was answered, within 15 seconds", body = WebhookTested), ActRefusals)
+)]
+pub(crate) async fn test_webhook(
+    State(edge): State<Edge>,
+    caller: Caller,
+    PathIds(id): PathIds<String>,
+    _: NoQuery,
+) -> Answered {
+    let row = named(&edge, &caller, &id).await?;
+    let trial = edge.webhook_trial.get().ok_or_else(internal)?;
+    Ok(json(StatusCode::OK, &trial(row).await))
+}
+
+/// See what a webhook's receiver did not take.
+///
+/// The event that is tried again now, and those that were parked, with the last answer to each.
+#[utoipa::path(
+    get, path = "/api/v1/webhooks/{webhookId}/failures", tag = "webhooks",
+    params(
+        ("webhookId" = String, Path, description = "Its id"),
+        ("after" = Option<u64>, Query, description = "The `next` of the page before"),
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "How many; 100 if left out"),
+    ),
+    responses((status = 200, description = "A page of events, oldest first", body = WebhookFailures), ReadRefusals)
+)]
+pub(crate) async fn get_failures(
+    State(edge): State<Edge>,
+    caller: Caller,
+    PathIds(id): PathIds<String>,
+    request: Request,
+) -> Answered {
+    let (parts, _) = request.into_parts();
+    let mut query = Query::read(&parts, &["after", "limit"]);
+    let after = query.seq("after").unwrap_or(0);
+    let limit = query.limit(PAGE_DEFAULT);
+    query.finish()?;
+    let row = named(&edge, &caller, &id).await?;
+    let no = row.no;
+    let mut failures = edge
+        .engine
+        .read(move |reader| reader.webhook_failures(no, after, limit + 1))
+        .await?;
+    let more = failures.len() > limit;
+    failures.truncate(limit);
+    let next = failures.last().filter(|_| more).map(|failure| failure.seq);
+    let page = WebhookFailures {
+        failures,
+        dropped: row.dropped,
+        next,
+    };
+    Ok(json(StatusCode::OK, &page))
+}
+
+/// Post events again.
+///
+/// Either everything `from` an event on, in order, or one `parked` event by itself. Each has the id that it had before.
+#[utoipa::path(
+    post, path = "/api/v1/webhooks/{webhookId}/replay", tag = "webhooks",
+    params(("webhookId" = String, Path, description = "Its id")),
+    request_body(content = WebhookReplay, example = json!({"from": 118})),
+    responses((status = 200, description = "The webhook as it is now", body = Webhook), PlaceRefusals)
+)]
+pub(crate) async fn replay_webhook(
+    State(edge): State<Edge>,
+    caller: Caller,
+    PathIds(id): PathIds<String>,
+    _: NoQuery,
+    body: JsonBody,
+) -> Answered {
+    let row = named(&edge, &caller, &id).await?;
+    let act = read_replay(&body)?;
+    done(&edge, &caller, &row, act, "a webhook posts again").await
+}
+
+/// Carries an act out, and shows what the webhook is then.
+async fn done(
+    edge: &Edge,
+    caller: &Caller,
+    row: &WebhookRow,
+    act: WebhookAct,
+    what: &'static str,
+) -> Answered {
+    let no = row.no;
+    let acted = edge
+        .engine
+        .directory(move |directory, _| directory.act_on_webhook(no, &act))
+        .await?;
+    acted.map_err(refused)?;
+    told(caller, row, what);
+    let row = find(edge, caller, no).await?;
+    Ok(json(StatusCode::OK, &row.shown()))
+}
+
+/// Says in the log who did what. The URL may hold a secret: only its host is told.
+fn told(caller: &Caller, row: &WebhookRow, what: &'static str) {
+    let actor = caller.actor_name();
+    tracing::info!(%actor, webhook = row.no.0, participant = %row.id, host = row.url.host(), "{what}");
+}
+
+/// A webhook of a path. What the caller may not see does not exist.
+async fn named(edge: &Edge, caller: &Caller, id: &str) -> Result<WebhookRow, ApiError> {
+    caller.must_keep_webhooks()?;
+    // As it is shown: no sign, and no zero at the beginning.
+    let no = id.parse().ok().filter(|no: &i64| no.to_string() == id);
+    find(edge, caller, WebhookNo(no.ok_or_else(ApiError::not_found)?)).await
+}
+
+async fn find(edge: &Edge, caller: &Caller, no: WebhookNo) -> Result<WebhookRow, ApiError> {
+    let rows = edge.engine.read(|reader| reader.webhooks()).await?;
+    rows.into_iter()
+        .find(|row| row.no == no && caller.keeps(row))
+        .ok_or_else(ApiError::not_found)
+}
+
+type New = (ParticipantId, WebhookUrl, EventKinds, Option<u64>);
+
+fn read_new(caller: &Caller, body: &JsonBody) -> Result<New, ApiError> {
+    let faults = Faults::default();
+    let mut fields = body.fields(&faults)?;
+    let given = fields.has("participant");
+    let named = fields.optional_parsed("participant", |text| read_id(caller.named(text)));
+    let participant = named.or_else(|| caller.me().filter(|_| !given).cloned());
+    if participant.is_none() && !given {
+        let detail = "is needed: whose events are to be posted";
+        faults.add("participant", FieldCode::Required, detail);
+    }
+    let (url, kinds) = read_what(&mut fields, &faults);
+    let after = fields.optional_whole("after").map(clamp_seq);
+    fields.end();
+    let (participant, url) = faults.finish(|| participant.zip(url).ok_or_else(internal))?;
+    Ok((participant, url, kinds, after))
+}
+
+fn read_change(body: &JsonBody) -> Result<WebhookAct, ApiError> {
+    let faults = Faults::default();
+    let mut fields = body.fields(&faults)?;
+    let (url, kinds) = read_what(&mut fields, &faults);
+    fields.end();
+    faults.finish(|| {
+        let kinds = Some(kinds);
+        url.map(|url| WebhookAct::Change {
+            url: Some(url),
+            kinds,
+        })
+        .ok_or_else(internal)
+    })
+}
+
+fn read_replay(body: &JsonBody) -> Result<WebhookAct, ApiError> {
+    let faults = Faults::default();
+    let mut fields = body.fields(&faults)?;
+    let given = (fields.has("from"), fields.has("parked"));
+    let from = fields.optional_whole("from").map(clamp_seq);
+    let parked = fields.optional_whole("parked").map(clamp_seq);
+    match given {
+        (true, true) => fields.conflict("parked", "cannot stand beside `from`"),
+        (false, false) => faults.add("from", FieldCode::Required, "is needed, or `parked`"),
+        _ => {}
+    }
+    fields.end();
+    let act = from
+        .map(WebhookAct::Replay)
+        .or(parked.map(WebhookAct::ReplayParked));
+    faults.finish(|| act.ok_or_else(internal))
+}
+
+/// URL and kinds of events.
+fn read_what(fields: &mut Fields<'_, '_>, faults: &Faults) -> (Option<WebhookUrl>, EventKinds) {
+    let given = fields.has("url");
+    let url = fields.optional_parsed("url", read_url);
+    if !given {
+        faults.add("url", FieldCode::Required, "is needed, and was left out");
+    }
+    let types = fields.optional_texts("types", read_kind);
+    if types.as_ref().is_some_and(Vec::is_empty) {
+        let detail = "names no kind of event; leave it out for all";
+        faults.add("types", FieldCode::Empty, detail);
+    }
+    (url, types.map_or(EventKinds::ALL, EventKinds::from_iter))
+}
+
+/// A URL. An address that is never called is refused here already; what a name stands for is looked at with each connection.
+fn read_url(text: &str) -> Result<WebhookUrl, (FieldCode, String)> {
+    let url = WebhookUrl::new(text).map_err(|error| {
+        let code = match error {
+            UrlError::TooLong(_) => FieldCode::TooLong,
+            _ => FieldCode::Malformed,
+        };
+        (code, error.to_string())
+    })?;
+    match url.host().parse().ok().and_then(never_called) {
+        Some(why) => {
+            let detail = format!("names an address that is never called: {why}");
+            Err((FieldCode::OutOfRange, detail))
+        }
+        None => Ok(url),
+    }
+}
+
+impl Caller {
+    /// Refuses callers who have nothing to do with webhooks, before anything is looked at.
+    fn must_keep_webhooks(&self) -> Result<(), ApiError> {
+        match &self.credential().scope {
+            Scope::Externals(_) => Ok(()),
+            Scope::User { .. } | Scope::Administration => self.must_administer(),
+        }
+    }
+
+    /// Whether a webhook is the caller's to see and to change.
+    fn keeps(&self, row: &WebhookRow) -> bool {
+        let covers = |pattern: &ExternalPattern| pattern.covers(&row.id);
+        match &self.credential().scope {
+            // A prefix covers no user.
+            Scope::Externals(patterns) => row.external && patterns.iter().any(covers),
+            Scope::User { .. } | Scope::Administration => true,
+        }
+    }
+}

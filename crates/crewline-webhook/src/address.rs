@@ -1,0 +1,193 @@
+//! Which addresses are called. Names are looked up first, and what is connected to is what was checked: there is no second
+//! lookup whose answer could be another.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use crewline_core::webhook::{is_public, never_called, plain_address};
+
+/// A network: an address, and how many of its first bits count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+/// A text that is no network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotANetwork;
+
+impl fmt::Display for NotANetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("is no address or network, such as 10.0.0.5 or 10.0.0.0/8")
+    }
+}
+
+impl std::error::Error for NotANetwork {}
+
+impl FromStr for Network {
+    type Err = NotANetwork;
+    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| NotANetwork)?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(most), |bits| bits.parse().map_err(|_| NotANetwork))?;
+        (bits <= most)
+            .then_some(Self { address, bits })
+            .ok_or(NotANetwork)
+    }
+}
+
+impl Network {
+    fn holds(self, address: IpAddr) -> bool {
+        let same = |own: u128, other: u128, width: u8| {
+            let rest = u32::from(width - self.bits);
+            own.checked_shr(rest).unwrap_or(0) == other.checked_shr(rest).unwrap_or(0)
+        };
+        match (self.address, address) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                same(own.to_bits().into(), other.to_bits().into(), 32)
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => same(own.to_bits(), other.to_bits(), 128),
+            _ => false,
+        }
+    }
+}
+
+/// Why an address is not called; `None` where it is.
+pub(crate) fn refusal(allowed: &[Network], address: IpAddr) -> Option<String> {
+    let plain = plain_address(address);
+    if let Some(why) = never_called(address) {
+        return Some(format!("the address {address} is never called: {why}"));
+    }
+    let named = allowed.iter().any(|network| network.holds(plain));
+    (!named && !is_public(address)).then(|| {
+        format!(
+            "the address {address} is none of the internet, and webhooks.allowNetworks does not name its network"
+        )
+    })
+}
+
+/// Looks a host up, and keeps the addresses that may be called.
+///
+/// # Errors
+/// Why there is none.
+pub(crate) async fn resolve(
+    allowed: &[Network],
+    host: &str,
+    port: u16,
+) -> Result<Vec<SocketAddr>, String> {
+    let found: Vec<SocketAddr> = match host.parse::<IpAddr>() {
+        Ok(address) => vec![SocketAddr::new(address, port)],
+        Err(_) => tokio::net::lookup_host((host, port))
+            .await
+            .map_err(|error| format!("the host is not found: {error}"))?
+            .collect(),
+    };
+    let mut refused = None;
+    let mut good = Vec::new();
+    for address in found {
+        match refusal(allowed, address.ip()) {
+            None => good.push(address),
+            Some(why) => refused = refused.or(Some(why)),
+        }
+    }
+    if good.is_empty() {
+        return Err(refused.unwrap_or_else(|| "the host has no address".to_owned()));
+    }
+    Ok(good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn networks(texts: &[&str]) -> Vec<Network> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_network_holds_what_begins_like_it() {
+        let cases = [
+            ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("10.0.0.5", "10.0.0.5", true),
+            ("10.0.0.5", "10.0.0.4", false),
+            ("0.0.0.0/0", "1.2.3.4", true),
+            ("0.0.0.0/0", "::1", false),
+            ("fc00::/7", "fd12::1", true),
+            ("fc00::/7", "fe00::1", false),
+            ("::/0", "1::", true),
+        ];
+        for (network, address, holds) in cases {
+            let network: Network = network.parse().unwrap();
+            assert_eq!(
+                network.holds(address.parse().unwrap()),
+                holds,
+                "{network:?} {address}"
+            );
+        }
+        for wrong in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0.0/",
+            "::/129",
+            "a/8",
+            "10.0.0.0/-1",
+        ] {
+            assert_eq!(wrong.parse::<Network>(), Err(NotANetwork), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn no_setting_opens_what_is_never_called() {
+        let all = networks(&["0.0.0.0/0", "::/0"]);
+        for address in [
+            "169.254.169.254",
+            "fe80::1",
+            "::ffff:169.254.169.254",
+            "fd00:ec2::254",
+            "0.0.0.0",
+        ] {
+            assert!(
+                refusal(&all, address.parse().unwrap()).is_some(),
+                "{address}"
+            );
+        }
+        assert_eq!(refusal(&all, "127.0.0.1".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn what_is_not_of_the_internet_must_be_named_however_it_is_written() {
+        let some = networks(&["10.0.0.0/8"]);
+        for (address, called) in [
+            ("10.1.2.3", true),
+            ("::ffff:10.1.2.3", true),
+            ("127.0.0.1", false),
+            ("::ffff:127.0.0.1", false),
+            ("::1", false),
+            ("192.168.0.1", false),
+            ("8.8.8.8", true),
+        ] {
+            assert_eq!(
+                refusal(&some, address.parse().unwrap()).is_none(),
+                called,
+                "{address}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_is_as_good_as_the_addresses_that_it_stands_for() {
+        let refused = resolve(&[], "localhost", 80).await.unwrap_err();
+        assert!(refused.contains("webhooks.allowNetworks"), "{refused}");
+        let found = resolve(&networks(&["127.0.0.0/8", "::1"]), "localhost", 80)
+            .await
+            .unwrap();
+        assert!(found.iter().all(|address| address.ip().is_loopback()));
+    }
+}

@@ -1,0 +1,35 @@
+//! How webhooks are posted.
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+
+use crate::address::Network;
+use crate::pace::Pace;
+use crate::tls;
+
+/// How webhooks are posted. Clones share what is large.
+#[derive(Clone)]
+pub struct Settings {
+    pub(crate) allowed: Arc<[Network]>,
+    pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) pace: Pace,
+}
+
+impl Settings {
+    /// Networks beside the internet that may be called, and certificates (PEM) that are trusted beside the machine's own.
+    ///
+    /// # Errors
+    /// Where the certificates cannot be read.
+    pub fn new(
+        allowed: Vec<Network>,
+        authorities: Option<&[u8]>,
+        pace: Pace,
+    ) -> Result<Self, String> {
+        Ok(Self {
+            allowed: allowed.into(),
+            tls: Arc::new(tls::config(authorities)?),
+            pace,
+        })
+    }
+}
