@@ -31,6 +31,7 @@ use crate::wal::Wal;
 use crate::{load, meta};
 
 use chat::ChatCache;
+pub(crate) use webhook::all as webhooks;
 
 /// A number of the contract as SQLite has it. What is beyond its range is beyond everything stored, too.
 pub(crate) fn as_integer(number: u64) -> i64 {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crewline_api::WebhookUrl;
 use rustls::ClientConfig;
 
-use crate::address::Network;
+use crate::address::{Network, refusal};
 use crate::pace::Pace;
 use crate::tls;
 
@@ -17,6 +18,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Why a URL that names an address is not called; `None` where it is, or names a host that must be looked up.
+    pub fn refuses(&self, url: &WebhookUrl) -> Option<String> {
+        let address = url.host().parse().ok()?;
+        refusal(&self.allowed, address)
+    }
+
     /// Networks beside the internet that may be called, and certificates (PEM) that are trusted beside the machine's own.
     ///
     /// # Errors

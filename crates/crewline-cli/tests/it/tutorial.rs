@@ -59,6 +59,16 @@ fn the_way_over_the_socket_does_what_it_says() {
 }
 
 #[test]
+fn the_way_by_webhooks_does_what_it_says() {
+    let serve = "mkdir crewline-tutorial && cd crewline-tutorial\n";
+    // What the page says of the configuration, before the server reads it.
+    let allowed = format!(
+        "{serve}printf '[webhooks]\\nallowNetworks = [\"127.0.0.0/8\"]\\n' > crewline.toml\n"
+    );
+    follow(&[&BEFORE.replace(serve, &allowed), page!("howto-webhooks.md")]);
+}
+
+#[test]
 fn the_way_to_import_users_does_what_it_says() {
     follow(&[BEFORE, page!("howto-import.md")]);
 }
@@ -159,6 +169,7 @@ impl Tutorial {
             return false;
         }
         let mut printed: Option<String> = None;
+        let mut typed_into = "2";
         for block in blocks.iter().filter(|block| !block.is("norun")) {
             let terminal = block.says("terminal").unwrap_or("2");
             if let Some(name) = block.says("file") {
@@ -172,8 +183,12 @@ impl Tutorial {
                     block.text
                 );
                 printed = self.command(terminal, block);
+                typed_into = terminal;
             } else if block.is("text") {
-                match printed.take() {
+                // What another terminal shows is not what this one has printed.
+                match printed
+                    .take_if(|_| block.says("terminal").is_none_or(|name| name == typed_into))
+                {
                     Some(printed) => self.whole(block.text, &printed),
                     None => self.part(terminal, block.text),
                 }

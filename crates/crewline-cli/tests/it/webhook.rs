@@ -310,6 +310,22 @@ fn without_the_setting_this_machine_is_not_called() {
         refused.err.contains("webhooks.allowNetworks"),
         "{refused:?}"
     );
+    let env = [("CREWLINE_HTTP_LISTEN", "127.0.0.1:0")];
+    let checks = world.run_env(&["doctor", "--json"], &env).ok().json();
+    let found = checks["checks"].as_array().unwrap().iter();
+    let found: Vec<&Value> = found.filter(|found| found["check"] == "webhooks").collect();
+    assert_eq!(
+        (found.len(), &found[0]["status"]),
+        (1, &json!("warn")),
+        "{checks}"
+    );
+    assert!(
+        found[0]["what"]
+            .as_str()
+            .unwrap()
+            .contains("of desk is not called"),
+        "{checks}"
+    );
     let never = ["webhook", "add", "desk", "http://169.254.169.254/latest"];
     let never = world.run(&never).failed(2);
     assert!(never.err.contains("is never called"), "{never:?}");

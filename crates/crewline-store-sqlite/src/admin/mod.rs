@@ -13,7 +13,7 @@ pub use shell::{Shell, Table, open_shell};
 use std::path::Path;
 
 use crewline_api::Timestamp;
-use crewline_core::{CursorBehind, StoreError, StoreErrorKind};
+use crewline_core::{CursorBehind, StoreError, StoreErrorKind, WebhookRow};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::connection::poll_for_locks;
@@ -35,6 +35,23 @@ pub fn cursors_behind(path: &Path, before: Timestamp) -> Result<Vec<CursorBehind
             return Ok(Vec::new());
         }
         keep::cursors_behind(&sql, before)
+    };
+    read().map_err(|fault| place.error(doing, fault))
+}
+
+/// The webhooks of the store in `path`. None are found in a store of another schema.
+///
+/// # Errors
+/// Where there is no store, or it cannot be read.
+pub fn webhooks(path: &Path) -> Result<Vec<WebhookRow>, StoreError> {
+    let doing = "reading the webhooks";
+    let (place, sql) = open_existing(path, doing)?;
+    let read = || -> Result<Vec<WebhookRow>, Fault> {
+        sql.pragma_update(None, "query_only", true)?;
+        if migration::version(&sql)? != migration::NEWEST {
+            return Ok(Vec::new());
+        }
+        crate::reader::webhooks(&sql)
     };
     read().map_err(|fault| place.error(doing, fault))
 }

@@ -11,7 +11,7 @@ use crate::row;
 type Result<T> = std::result::Result<T, Fault>;
 
 /// Every webhook, oldest first. There are at most [`crewline_api::limits::WEBHOOKS_MAX`].
-pub(super) fn all(sql: &Connection) -> Result<Vec<WebhookRow>> {
+pub(crate) fn all(sql: &Connection) -> Result<Vec<WebhookRow>> {
     let mut statement = sql.prepare_cached(
         "SELECT w.no, w.participant, p.id, p.standing, p.disabled, w.device, w.url, w.kinds, w.secret, w.paused,
                 w.created_at, w.revision, w.rewind_to, w.dropped, coalesce(c.seq, 0),

@@ -10,6 +10,7 @@ mod limits;
 mod port;
 mod store;
 mod tls;
+mod webhooks;
 
 use clap::Args;
 use serde_json::json;
@@ -37,6 +38,7 @@ pub(crate) fn run(args: &DoctorArgs, context: &mut Context) -> Result<(), Failur
     let mut findings = configuration(context);
     findings.extend(store::look(context));
     findings.extend(cursors::look(context));
+    findings.extend(webhooks::look(context));
     findings.extend(disk::look(context.store_path()));
     findings.extend(files::look(context));
     findings.extend(limits::look());
