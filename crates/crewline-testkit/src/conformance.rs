@@ -83,6 +83,7 @@ cases! {
     webhook::a_webhook_of_nobody_or_beyond_the_log_is_refused;
     webhook::a_webhook_is_paused_resumed_and_sent_back;
     webhook::parked_events_are_listed_asked_for_again_and_bounded;
+    webhook::a_webhook_holds_its_log_like_every_cursor_until_it_is_removed;
     same::random_operations_say_the_same_as_the_store_in_memory;
     same::batches_say_the_same_as_the_store_in_memory;
 }

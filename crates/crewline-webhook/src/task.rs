@@ -21,8 +21,10 @@ use crate::sign;
 
 /// How many events are read at once, and how many are looked at behind one that fails.
 const PAGE: usize = 100;
-/// How many events of kinds that are not asked for are passed before the cursor is moved for them alone.
+/// How many events of kinds that are not asked for are passed before the cursor is moved for them alone; where nothing
+/// follows them, after how long.
 const SKIPPED_MAX: u64 = 100;
+const SKIPPED_LONG: Duration = Duration::from_secs(1);
 /// How long to wait where the store cannot be read or written.
 const REST: Duration = Duration::from_secs(1);
 /// How long to look for an event behind the one that fails.
@@ -61,7 +63,7 @@ pub(crate) async fn run(
             asked: None,
             pending: VecDeque::new(),
             passed: sender,
-            skipped: 0,
+            passed_to: from,
             engine,
             settings,
             row,
@@ -160,8 +162,8 @@ struct Task {
     /// How long its receiver asked to be left alone.
     asked: Option<Duration>,
     passed: mpsc::Sender<Passed>,
-    /// Events of other kinds since the last one that was passed on.
-    skipped: u64,
+    /// Up to where everything was passed on.
+    passed_to: Seq,
 }
 
 impl Task {
@@ -187,29 +189,33 @@ impl Task {
         }
     }
 
-    /// Reads on in the log until there is something to post.
+    /// Reads on in the log until there is something to post. What is of no kind that is asked for is passed on by and by.
     async fn read(&mut self) -> Ended<()> {
-        let before = self.follower.position();
-        match self.follower.next(PAGE).await {
-            Ok(page) => self.keep(before, page.events).await,
+        let position = self.follower.position();
+        let page = if position > self.passed_to {
+            match tokio::time::timeout(SKIPPED_LONG, self.follower.next(PAGE)).await {
+                Ok(page) => page,
+                Err(_) => return self.pass(position, None).await,
+            }
+        } else {
+            self.follower.next(PAGE).await
+        };
+        match page {
+            Ok(page) => self.keep(page.events).await,
             Err(error) if error.code == ErrorCode::LogTruncated => self.pause(&error.detail).await,
             Err(error) => rest(&self.row, &error).await,
         }
     }
 
-    /// Keeps what is of a kind that is asked for, and passes the rest.
-    async fn keep(&mut self, before: Seq, events: Vec<EncodedEvent>) -> Ended<()> {
+    async fn keep(&mut self, events: Vec<EncodedEvent>) -> Ended<()> {
         let kinds = self.row.kinds;
-        self.pending.extend(
-            events
-                .into_iter()
-                .filter(|event| kinds.contains(event.kind())),
-        );
-        if self.pending.is_empty() {
-            self.skipped += self.follower.position() - before;
-            if self.skipped >= SKIPPED_MAX {
-                self.pass(self.follower.position(), None).await?;
-            }
+        let wanted = events
+            .into_iter()
+            .filter(|event| kinds.contains(event.kind()));
+        self.pending.extend(wanted);
+        let position = self.follower.position();
+        if self.pending.is_empty() && position - self.passed_to >= SKIPPED_MAX {
+            self.pass(position, None).await?;
         }
         Ok(())
     }
@@ -227,7 +233,7 @@ impl Task {
     }
 
     async fn pass(&mut self, seq: Seq, message: Option<MessageId>) -> Ended<()> {
-        self.skipped = 0;
+        self.passed_to = seq;
         let passed = Passed { seq, message };
         self.passed.send(passed).await.map_err(|_| End::Stopped)
     }

@@ -1,11 +1,11 @@
 //! Webhooks: added, acted on, removed, and what their receivers did not take.
 
 use crewline_api::limits::WEBHOOK_PARKED_MAX;
-use crewline_api::{EventKind, EventKinds, Seq, WebhookFailure, WebhookUrl};
+use crewline_api::{EventKind, EventKinds, Seq, Timestamp, WebhookFailure, WebhookUrl};
 use crewline_core::webhook::cursor_of;
 use crewline_core::{
-    DirectoryError, ExternalPattern, NewWebhookRow, TokenOwner, WebhookAct, WebhookNo, WebhookRow,
-    WebhookSecret,
+    Cut, DirectoryError, ExternalPattern, NewWebhookRow, TokenOwner, WebhookAct, WebhookNo,
+    WebhookRow, WebhookSecret,
 };
 
 use super::directory::{NOW, add, id, token};
@@ -228,4 +228,22 @@ pub(super) fn parked_events_are_listed_asked_for_again_and_bounded(make: Make<'_
     desk.directory(|directory| directory.forget_webhook_failure(no, 4))
         .unwrap();
     assert_eq!(desk.reader.webhook_failures(no, 3, 1).unwrap()[0].seq, 5);
+}
+
+pub(super) fn a_webhook_holds_its_log_like_every_cursor_until_it_is_removed(make: Make<'_>) {
+    let (mut desk, _guard) = desk(make);
+    four(&mut desk);
+    let no = put(&mut desk, &new("desk", Some(1))).unwrap();
+    let cut = Cut {
+        before: desk.now.plus_millis(1),
+        release: Timestamp::from_millis(0),
+    };
+    let seqs =
+        |desk: &Desk| -> Vec<Seq> { desk.log("desk").iter().map(|event| event.seq).collect() };
+    desk.prune(cut, 1_000);
+    assert_eq!(seqs(&desk), [2, 3, 4], "what it has not passed stays");
+    desk.directory(|directory| directory.remove_webhook(no))
+        .unwrap();
+    desk.prune(cut, 1_000);
+    assert_eq!(seqs(&desk), [4]);
 }

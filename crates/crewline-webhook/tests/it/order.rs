@@ -102,13 +102,12 @@ async fn a_message_that_was_not_asked_for_is_not_delivered() {
         .filter(|kind| *kind != EventKind::MessageReceived)
         .collect();
     let no = world.add_of(&receiver.url, kinds).await;
-    let mut message = None;
-    // As many as make the cursor move for them alone.
-    for number in 0..101 {
-        message = Some(world.send(&format!("{number}")).await);
-    }
-    world.until(no, |row| row.seq >= 100).await;
-    assert_eq!(world.state(message.unwrap()).await, ReceiptState::Accepted);
+    let message = world.send("hello").await;
+    // The cursor moves all the same, or its log would wait for it for ever.
+    world
+        .until(no, |row| row.head > 0 && row.seq == row.head)
+        .await;
+    assert_eq!(world.state(message).await, ReceiptState::Accepted);
     assert!(
         receiver
             .waiting()
@@ -191,8 +190,7 @@ async fn an_emergency_behind_a_refused_event_lets_nobody_wait_for_minutes() {
     // In real time: the first wait of a message that is none is at least four seconds, the second twelve.
     let world = World::with(settings(1)).await;
     let mut receiver = Receiver::start(|post| {
-        let first = post.headers["webhook-timestamp"].parse::<i64>().unwrap() > 0;
-        if first && post.text() == "refused" {
+        if post.text() == "refused" {
             Reply::Status(503, "")
         } else {
             TAKEN

@@ -1,11 +1,16 @@
 //! Pausing, changing, removing.
 
-use crewline_api::WebhookUrl;
-use crewline_core::WebhookAct;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use crewline_api::{Timestamp, WebhookUrl};
 use crewline_core::webhook::cursor_of;
+use crewline_core::{Retention, WebhookAct};
+use crewline_engine::{Clock, SystemClock};
 
 use crate::receiver::Receiver;
-use crate::world::World;
+use crate::world::{World, settings};
 
 #[tokio::test]
 async fn a_paused_webhook_posts_nothing_and_resumed_it_loses_nothing() {
@@ -71,4 +76,62 @@ async fn removed_it_posts_no_more_and_holds_no_log() {
         .engine
         .read(move |reader| reader.cursor(row.participant, &cursor_of(no)));
     assert_eq!(cursor.await.unwrap(), None);
+}
+
+/// A clock that jumps where the test says so.
+struct Jumping(AtomicI64);
+
+impl Clock for Jumping {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+
+    fn random(&self) -> u64 {
+        SystemClock.random()
+    }
+}
+
+#[tokio::test]
+async fn where_the_log_was_cut_before_it_was_posted_that_is_told_and_nothing_skipped() {
+    let day = Duration::from_hours(24);
+    let retention = Retention {
+        messages: day,
+        cursors: day,
+        every: Duration::from_millis(1),
+    };
+    let clock = Arc::new(Jumping(AtomicI64::new(1_800_000_000_000)));
+    let time = Arc::clone(&clock) as Arc<dyn Clock>;
+    let mut world = World::keeping(settings(1_000), Some(retention), time).await;
+    let mut receiver = Receiver::good().await;
+    world.stop().await;
+    let no = world.add(&receiver.url).await;
+    for text in ["a", "b", "c"] {
+        world.send(text).await;
+    }
+    clock.0.fetch_add(9 * 24 * 3_600_000, Ordering::SeqCst);
+    // The log is cut when the cursor was released.
+    let row = world.row(no).await;
+    let oldest = loop {
+        let (participant, head) = (row.participant, row.head);
+        let page = world
+            .engine
+            .read(move |reader| reader.log(participant, 0, crewline_api::EventKinds::ALL, 9));
+        let page = page.await.unwrap();
+        assert!(page.head >= head);
+        if page.oldest > 1 {
+            break page.oldest;
+        }
+        tokio::task::yield_now().await;
+    };
+    world.start();
+    let row = world.until(no, |row| row.paused.is_some()).await;
+    let reason = row.paused.unwrap();
+    assert!(
+        reason.contains(&format!("The log begins at {oldest}")),
+        "{reason}"
+    );
+    assert_eq!(receiver.waiting().len(), 0, "nothing is skipped silently");
+    world.act(no, WebhookAct::Replay(oldest)).await;
+    world.act(no, WebhookAct::Resume).await;
+    assert_eq!(receiver.next().await.seq(), oldest);
 }

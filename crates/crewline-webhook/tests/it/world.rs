@@ -7,11 +7,11 @@ use crewline_api::{
     EventKinds, MessageId, NewMessage, Priority, ReceiptState, Seq, WebhookFailure, WebhookUrl,
 };
 use crewline_core::{
-    Answer, Command, DeviceNo, ExternalPattern, MemoryStore, NewToken, NewWebhookRow, SecretHash,
-    SendCommand, Settings as Decisions, TokenOwner, UnknownRecipients, WebhookAct, WebhookNo,
-    WebhookRow, WebhookSecret,
+    Answer, Command, DeviceNo, ExternalPattern, MemoryStore, NewToken, NewWebhookRow, Retention,
+    SecretHash, SendCommand, Settings as Decisions, TokenOwner, UnknownRecipients, WebhookAct,
+    WebhookNo, WebhookRow, WebhookSecret,
 };
-use crewline_engine::{Engine, Options, SystemClock};
+use crewline_engine::{Clock, Engine, Options, SystemClock};
 use crewline_webhook::{Network, Pace, Settings};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -45,14 +45,23 @@ impl World {
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
+        Self::keeping(settings, None, Arc::new(SystemClock)).await
+    }
+
+    /// With retention, on a clock of the test.
+    pub(crate) async fn keeping(
+        settings: Settings,
+        retention: Option<Retention>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let options = Options {
             settings: Decisions {
                 unknown_recipients: UnknownRecipients::Accept,
             },
-            ..Options::default()
+            retention,
         };
         let opened = MemoryStore::new("epoch").open();
-        let engine = Engine::start(opened, options, Arc::new(SystemClock)).unwrap();
+        let engine = Engine::start(opened, options, clock).unwrap();
         let token = NewToken {
             hash: SecretHash::of("desk's"),
             owner: TokenOwner::Externals(vec![ExternalPattern::Exact(DESK.parse().unwrap())]),
