@@ -413,4 +413,24 @@ mod tests {
         let long = format!("http://a/{}", "x".repeat(2_048));
         assert_eq!(WebhookUrl::new(&long), Err(UrlError::TooLong(2_057)));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_given_is_refused_or_taken_apart_without_a_rest(
+            text in "https?://[a-z0-9.\\[\\]:@\\\\-]{0,12}[/?#a-z%\\PC]{0,8}"
+        ) {
+            if let Ok(url) = WebhookUrl::new(&text) {
+                let scheme = if url.is_https() { "https" } else { "http" };
+                let target = url.target();
+                let whole = format!("{scheme}://{}{target}", url.authority());
+                // A slash is put before what has none.
+                let bare = format!("{scheme}://{}{}", url.authority(), &target[1..]);
+                proptest::prop_assert!(text == whole || text == bare, "{text} became {whole}");
+                proptest::prop_assert!(!url.host().is_empty() && url.port() > 0);
+                proptest::prop_assert!(target.starts_with('/') && target.is_ascii());
+                proptest::prop_assert!(!url.authority().contains('@'));
+                proptest::prop_assert_eq!(WebhookUrl::new(url.as_str()), Ok(url.clone()));
+            }
+        }
+    }
 }

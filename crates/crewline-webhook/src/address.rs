@@ -4,8 +4,11 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crewline_core::webhook::{is_public, never_called, plain_address};
+
+use crate::settings::Settings;
 
 /// A network: an address, and how many of its first bits count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,21 +80,18 @@ pub(crate) fn refusal(allowed: &[Network], address: IpAddr) -> Option<String> {
 /// # Errors
 /// Why there is none.
 pub(crate) async fn resolve(
-    allowed: &[Network],
+    settings: &Settings,
     host: &str,
     port: u16,
 ) -> Result<Vec<SocketAddr>, String> {
     let found: Vec<SocketAddr> = match host.parse::<IpAddr>() {
         Ok(address) => vec![SocketAddr::new(address, port)],
-        Err(_) => tokio::net::lookup_host((host, port))
-            .await
-            .map_err(|error| format!("the host is not found: {error}"))?
-            .collect(),
+        Err(_) => look_up(settings, host.to_owned(), port).await?,
     };
     let mut refused = None;
     let mut good = Vec::new();
     for address in found {
-        match refusal(allowed, address.ip()) {
+        match refusal(&settings.allowed, address.ip()) {
             None => good.push(address),
             Some(why) => refused = refused.or(Some(why)),
         }
@@ -102,9 +102,24 @@ pub(crate) async fn resolve(
     Ok(good)
 }
 
+/// Asks the system. A lookup that was begun keeps its place until it ends, whether somebody waits for it or not.
+async fn look_up(settings: &Settings, host: String, port: u16) -> Result<Vec<SocketAddr>, String> {
+    let lookups = Arc::clone(&settings.lookups);
+    let ended = "the lookup was ended";
+    let place = lookups.acquire_owned().await.map_err(|_| ended)?;
+    let lookup = tokio::spawn(async move {
+        let _place = place;
+        let found = tokio::net::lookup_host((host.as_str(), port)).await?;
+        Ok::<Vec<SocketAddr>, std::io::Error>(found.collect())
+    });
+    let found = lookup.await.map_err(|_| ended)?;
+    found.map_err(|error| format!("the host is not found: {error}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pace::Pace;
 
     fn networks(texts: &[&str]) -> Vec<Network> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -183,11 +198,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_is_as_good_as_the_addresses_that_it_stands_for() {
-        let refused = resolve(&[], "localhost", 80).await.unwrap_err();
-        assert!(refused.contains("webhooks.allowNetworks"), "{refused}");
-        let found = resolve(&networks(&["127.0.0.0/8", "::1"]), "localhost", 80)
+        let settings = |allowed| Settings::new(allowed, None, Pace::default()).unwrap();
+        let refused = resolve(&settings(Vec::new()), "localhost", 80)
             .await
-            .unwrap();
+            .unwrap_err();
+        assert!(refused.contains("webhooks.allowNetworks"), "{refused}");
+        let found = resolve(
+            &settings(networks(&["127.0.0.0/8", "::1"])),
+            "localhost",
+            80,
+        )
+        .await
+        .unwrap();
         assert!(found.iter().all(|address| address.ip().is_loopback()));
     }
 }

@@ -130,7 +130,8 @@ impl Poster {
     ) -> Result<Option<Line>, String> {
         let request = || self.request(id, now, body.clone());
         // A receiver may close a connection that rests at any moment. Then it is asked anew, at once.
-        if let Some(mut line) = line.filter(|line| line.sender.is_ready())
+        if let Some(mut line) = line
+            && line.sender.ready().await.is_ok()
             && let Ok(response) = line.sender.send_request(request()?).await
         {
             return Ok(heard.listen(response).await?.then_some(line));
@@ -163,7 +164,7 @@ impl Poster {
     }
 
     async fn connect(&self) -> Result<Line, String> {
-        let addresses = resolve(&self.settings.allowed, self.url.host(), self.url.port()).await?;
+        let addresses = resolve(&self.settings, self.url.host(), self.url.port()).await?;
         let stream = connect_to(&addresses).await?;
         if !self.url.is_https() {
             return line(stream).await;

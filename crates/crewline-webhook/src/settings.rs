@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crewline_api::WebhookUrl;
 use rustls::ClientConfig;
+use tokio::sync::Semaphore;
 
 use crate::address::{Network, refusal};
 use crate::pace::Pace;
@@ -15,7 +16,13 @@ pub struct Settings {
     pub(crate) allowed: Arc<[Network]>,
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) pace: Pace,
+    /// Names that are looked up: the rest waits.
+    pub(crate) lookups: Arc<Semaphore>,
 }
+
+/// Names that are looked up at once. Each takes a thread for as long as the system pleases, also when nobody waits for it any
+/// more: without a bound, names that nobody answers for would take the threads from everybody else.
+const LOOKUPS_MAX: usize = 32;
 
 impl Settings {
     /// Why a URL that names an address is not called; `None` where it is, or names a host that must be looked up.
@@ -37,6 +44,7 @@ impl Settings {
             allowed: allowed.into(),
             tls: Arc::new(tls::config(authorities)?),
             pace,
+            lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)),
         })
     }
 }

@@ -27,6 +27,8 @@ const SKIPPED_MAX: u64 = 100;
 const SKIPPED_LONG: Duration = Duration::from_secs(1);
 /// How long to wait where the store cannot be read or written.
 const REST: Duration = Duration::from_secs(1);
+/// How long to confirm after a task was stopped.
+const CONFIRM_MAX: Duration = Duration::from_secs(3);
 /// How long to look for an event behind the one that fails.
 const LOOK_MAX: Duration = Duration::from_secs(1);
 
@@ -75,9 +77,13 @@ pub(crate) async fn run(
         () = stop.cancelled() => {}
         () = work => {}
     }
-    // The sender is gone with the work: what was taken until now is confirmed, and no more comes.
-    if let Err(error) = confirming.await {
-        error!(%error, "confirming ended by a fault");
+    // The sender is gone with the work: what was taken until now is confirmed, and no more comes. Where the store takes no
+    // writes nobody waits for that: it comes again.
+    let abort = confirming.abort_handle();
+    match tokio::time::timeout(CONFIRM_MAX, confirming).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => error!(%error, "confirming ended by a fault"),
+        Err(_) => abort.abort(),
     }
 }
 
