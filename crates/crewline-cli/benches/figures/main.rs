@@ -9,6 +9,7 @@
 //! - **http**: the server as its own process, 64 connections kept alive, one request each at a time.
 //! - **trip**: from a send to its receipt over sockets and HTTP, beside a bare relay on SQLite.
 //! - **waiting**: 1,000 messages for one who connects.
+//! - **webhook**: posts to one local receiver: how many a second, and how soon.
 //! - **fan-out**: one call to 500 connected people.
 //! - **idle**: 5,000 sessions on which nothing happens.
 //! - **growth**: long chats beside short ones, users with many chats beside those with few.
@@ -38,6 +39,7 @@ mod sqlite;
 mod table;
 mod trip;
 mod waiting;
+mod webhook;
 
 use arguments::Arguments;
 use table::Table;
@@ -86,6 +88,10 @@ fn main() {
     }
     if arguments.wants("waiting") {
         waiting::run(folder().path(), arguments.many(11, 3), &mut table);
+    }
+    if arguments.wants("webhook") {
+        let waiting = arguments.many(20_000, 2_000);
+        webhook::run(folder().path(), waiting, time, &mut table);
     }
     if arguments.wants("fan-out") {
         fan_out::run(folder().path(), time * 5, &mut table);
