@@ -37,6 +37,7 @@ mod receipt;
 mod schema;
 mod time;
 mod webhook;
+mod webhook_url;
 
 pub use chat::{Chat, ChatSummary, ChatsPage, NewChat};
 pub use chat_api::{BoxFuture, BoxStream, ChatApi, PayloadFired, PayloadKind, ReceivedMessage};
@@ -61,6 +62,7 @@ pub use people::{
 pub use receipt::{NewReceipts, Outcome, ReceiptResult, ReceiptSaid, ReceiptState, ReceiptsDone};
 pub use time::Timestamp;
 pub use webhook::{
-    NewWebhook, UrlError, Webhook, WebhookChanges, WebhookFailure, WebhookFailures, WebhookReplay,
-    WebhookState, WebhookTested, WebhookUrl, Webhooks,
+    NewWebhook, Webhook, WebhookChanges, WebhookFailure, WebhookFailures, WebhookReplay,
+    WebhookState, WebhookTested, Webhooks,
 };
+pub use webhook_url::{UrlError, WebhookUrl};

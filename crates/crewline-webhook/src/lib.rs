@@ -7,9 +7,12 @@
 //! request goes to an address that was not checked. A secret and the path of a URL, which may hold one, are never logged.
 
 mod address;
+mod again;
 mod confirm;
+mod event;
 mod pace;
 mod post;
+mod refusal;
 mod settings;
 mod sign;
 mod supervisor;

@@ -3,21 +3,20 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::Bytes;
-use crewline_api::{
-    ApiError, ErrorCode, EventData, EventKinds, MessageId, Priority, Seq, WebhookFailure,
-};
-use crewline_core::{Command, ReceiptsCommand, WebhookAct, WebhookRow};
+use crewline_api::{ErrorCode, EventKinds, MessageId, Seq, WebhookFailure};
+use crewline_core::{WebhookAct, WebhookRow};
 use crewline_engine::{EncodedEvent, Engine, Follower};
 use metrics::{counter, histogram};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
+use crate::again::Again;
 use crate::confirm::{self, Passed, TOGETHER_MAX, move_to};
+use crate::event::{is_emergency, post, received};
 use crate::post::{Answer, Poster};
+use crate::refusal::{End, Ended, failed, forget, note, refusal, rest};
 use crate::settings::Settings;
-use crate::sign;
 
 /// How many events are read at once, and how many are looked at behind one that fails.
 const PAGE: usize = 100;
@@ -25,20 +24,10 @@ const PAGE: usize = 100;
 /// follows them, after how long.
 const SKIPPED_MAX: u64 = 100;
 const SKIPPED_LONG: Duration = Duration::from_secs(1);
-/// How long to wait where the store cannot be read or written.
-const REST: Duration = Duration::from_secs(1);
 /// How long to confirm after a task was stopped.
 const CONFIRM_MAX: Duration = Duration::from_secs(3);
 /// How long to look for an event behind the one that fails.
 const LOOK_MAX: Duration = Duration::from_secs(1);
-
-/// Why a task ends before it is stopped.
-enum End {
-    /// The server is stopping, or the webhook's state changes: the supervisor sees to it.
-    Stopped,
-}
-
-type Ended<T> = Result<T, End>;
 
 /// Works until it is stopped; what was taken is confirmed then.
 pub(crate) async fn run(
@@ -118,43 +107,6 @@ async fn begin(engine: &Engine, row: &WebhookRow) -> Ended<Seq> {
     }
 }
 
-/// Waits where the store does not work; ends where the server stops.
-async fn rest(row: &WebhookRow, error: &ApiError) -> Ended<()> {
-    if error.code == ErrorCode::Stopping {
-        return Err(End::Stopped);
-    }
-    // The store has said in the log what is wrong, once for all.
-    debug!(webhook = row.no.0, %error, "a webhook waits for the store");
-    tokio::time::sleep(REST).await;
-    Ok(())
-}
-
-fn failed(error: &crewline_core::DirectoryError) -> ApiError {
-    error!(%error, "the directory could not be written");
-    ApiError::new(
-        ErrorCode::StorageUnavailable,
-        "The store does not take writes now.",
-    )
-}
-
-/// The message of an event that was received.
-fn received(event: &EncodedEvent) -> Option<MessageId> {
-    match &event.event().data {
-        EventData::MessageReceived(message) => Some(message.message_id),
-        _ => None,
-    }
-}
-
-/// Whether an event must be told faster than others.
-fn is_emergency(event: &EncodedEvent) -> bool {
-    match &event.event().data {
-        EventData::MessageReceived(message) | EventData::MessageSent(message) => {
-            message.priority == Priority::Emergency
-        }
-        _ => false,
-    }
-}
-
 struct Task {
     engine: Engine,
     settings: Settings,
@@ -227,15 +179,7 @@ impl Task {
     }
 
     async fn post(&mut self, event: &EncodedEvent) -> Answer {
-        let mut body = Vec::with_capacity(512);
-        event.write_json(&mut body);
-        let id = sign::id(self.engine.epoch(), self.row.no, event.seq());
-        let answer = self
-            .poster
-            .post(&id, self.engine.now(), Bytes::from(body))
-            .await;
-        count(&answer);
-        answer
+        post(&mut self.poster, &self.engine, &self.row, event).await
     }
 
     async fn pass(&mut self, seq: Seq, message: Option<MessageId>) -> Ended<()> {
@@ -401,164 +345,5 @@ impl Task {
 
     async fn forget(&mut self, seq: Seq) {
         forget(&self.engine, &self.row, seq).await;
-    }
-}
-
-fn count(answer: &Answer) {
-    let outcome = match (answer.is_taken(), answer.status) {
-        (true, _) => "taken",
-        (false, Some(_)) => "refused",
-        (false, None) => "no_answer",
-    };
-    counter!("crewline_webhook_posts_total", "outcome" => outcome).increment(1);
-    histogram!("crewline_webhook_post_seconds").record(answer.took.as_secs_f64());
-}
-
-/// What is kept of a refusal, behind those before it.
-fn refusal(
-    before: Option<WebhookFailure>,
-    seq: Seq,
-    answer: &Answer,
-    now: crewline_api::Timestamp,
-) -> WebhookFailure {
-    WebhookFailure {
-        seq,
-        parked: before.as_ref().is_some_and(|before| before.parked),
-        first_at: before.as_ref().map_or(now, |before| before.first_at),
-        last_at: now,
-        attempts: before.map_or(0, |before| before.attempts) + 1,
-        status: answer.status,
-        error: answer.refused.clone().unwrap_or_default(),
-        answer: answer.text.clone(),
-        again: false,
-    }
-}
-
-/// Notes a refusal, as often as it takes: what is parked must be listed before it is passed.
-async fn note(engine: &Engine, row: &WebhookRow, failure: WebhookFailure) -> Ended<()> {
-    let no = row.no;
-    loop {
-        let failure = failure.clone();
-        let noted =
-            engine.directory(move |directory, _| directory.note_webhook_failure(no, &failure));
-        match noted
-            .await
-            .and_then(|noted| noted.map_err(|error| failed(&error)))
-        {
-            Ok(()) => return Ok(()),
-            Err(error) => rest(row, &error).await?,
-        }
-    }
-}
-
-/// Forgets a refusal. Where that fails it is listed until the next one is forgotten or noted: no harm is done.
-async fn forget(engine: &Engine, row: &WebhookRow, seq: Seq) {
-    let no = row.no;
-    let forgotten = engine.directory(move |directory, _| directory.forget_webhook_failure(no, seq));
-    if let Ok(Err(error)) = forgotten.await {
-        failed(&error);
-    }
-}
-
-/// Parked events that are to be tried once more: beside the others, which do not wait for them.
-struct Again {
-    engine: Engine,
-    poster: Poster,
-    row: WebhookRow,
-}
-
-impl Again {
-    async fn run(mut self) {
-        let mut after = 0;
-        while self.row.again {
-            let (no, from) = (self.row.no, after);
-            let page = self
-                .engine
-                .read(move |reader| reader.webhook_failures(no, from, PAGE))
-                .await;
-            let failures = match page {
-                Ok(failures) => failures,
-                Err(error) => match rest(&self.row, &error).await {
-                    Ok(()) => continue,
-                    Err(End::Stopped) => return,
-                },
-            };
-            let Some(last) = failures.last() else { return };
-            after = last.seq;
-            for failure in failures
-                .into_iter()
-                .filter(|failure| failure.parked && failure.again)
-            {
-                if self.try_once(failure).await.is_err() {
-                    return;
-                }
-            }
-        }
-    }
-
-    async fn try_once(&mut self, failure: WebhookFailure) -> Ended<()> {
-        let seq = failure.seq;
-        let page = self
-            .engine
-            .page(self.row.participant, Some(seq - 1), EventKinds::ALL, 1)
-            .await;
-        let event = match page {
-            Ok(page) => page.events.into_iter().find(|event| event.seq() == seq),
-            Err(error) if error.code == ErrorCode::LogTruncated => None,
-            Err(error) => return rest(&self.row, &error).await,
-        };
-        let answer = match &event {
-            Some(event) => self.post(event).await,
-            None => Answer {
-                refused: Some("the log does not hold it any more".to_owned()),
-                ..Answer::default()
-            },
-        };
-        if let (Some(event), true) = (&event, answer.is_taken()) {
-            info!(webhook = self.row.no.0, seq, "a parked event was taken");
-            self.deliver(event).await?;
-            forget(&self.engine, &self.row, seq).await;
-            return Ok(());
-        }
-        warn!(
-            webhook = self.row.no.0,
-            seq,
-            error = answer.refused,
-            "a parked event was refused again"
-        );
-        let failure = refusal(Some(failure), seq, &answer, self.engine.now());
-        note(&self.engine, &self.row, failure).await
-    }
-
-    async fn post(&mut self, event: &EncodedEvent) -> Answer {
-        let mut body = Vec::with_capacity(512);
-        event.write_json(&mut body);
-        let id = sign::id(self.engine.epoch(), self.row.no, event.seq());
-        let answer = self
-            .poster
-            .post(&id, self.engine.now(), Bytes::from(body))
-            .await;
-        count(&answer);
-        answer
-    }
-
-    /// Says of a message that an external has taken that it is delivered.
-    async fn deliver(&self, event: &EncodedEvent) -> Ended<()> {
-        let Some(message) = received(event).filter(|_| self.row.external) else {
-            return Ok(());
-        };
-        let said = crewline_api::ReceiptSaid::Message {
-            message_id: message.to_string(),
-            state: crewline_api::ReceiptState::Delivered,
-            at: None,
-        };
-        loop {
-            let command = ReceiptsCommand::new(confirm::actor(&self.row), vec![said.clone()]);
-            let Ok(command) = command else { return Ok(()) };
-            match self.engine.submit(Command::Receipts(command)).await {
-                Ok(_) => return Ok(()),
-                Err(error) => rest(&self.row, &error).await?,
-            }
-        }
     }
 }
