@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use crewline_api::{ApiError, ErrorCode, Seq, Timestamp, WebhookFailure};
-use crewline_core::WebhookRow;
+use crewline_core::{Directory, WebhookRow};
 use crewline_engine::Engine;
+use tokio::sync::Semaphore;
 use tracing::{debug, error};
 
 use crate::post::Answer;
 
+/// One note at a time: each is a transaction that the writer waits for, and a thousand receivers that are down at once must
+/// not put as many before the next message.
+static NOTES: Semaphore = Semaphore::const_new(1);
 /// How long to wait where the store cannot be read or written.
 const REST: Duration = Duration::from_secs(1);
 
@@ -64,12 +68,15 @@ pub(crate) async fn note(engine: &Engine, row: &WebhookRow, failure: WebhookFail
     let no = row.no;
     loop {
         let failure = failure.clone();
-        let noted =
-            engine.directory(move |directory, _| directory.note_webhook_failure(no, &failure));
-        match noted
-            .await
-            .and_then(|noted| noted.map_err(|error| failed(&error)))
-        {
+        let noted = {
+            // It is never closed.
+            let _turn = NOTES.acquire().await;
+            let act = move |directory: &mut dyn Directory, _| {
+                directory.note_webhook_failure(no, &failure)
+            };
+            engine.directory(act).await
+        };
+        match noted.and_then(|noted| noted.map_err(|error| failed(&error))) {
             Ok(()) => return Ok(()),
             Err(error) => rest(row, &error).await?,
         }
@@ -79,6 +86,7 @@ pub(crate) async fn note(engine: &Engine, row: &WebhookRow, failure: WebhookFail
 /// Forgets a refusal. Where that fails it is listed until the next one is forgotten or noted: no harm is done.
 pub(crate) async fn forget(engine: &Engine, row: &WebhookRow, seq: Seq) {
     let no = row.no;
+    let _turn = NOTES.acquire().await;
     let forgotten = engine.directory(move |directory, _| directory.forget_webhook_failure(no, seq));
     if let Ok(Err(error)) = forgotten.await {
         failed(&error);
