@@ -77,6 +77,8 @@ struct Consumer {
     page: VecDeque<RawEvent>,
     /// The last event given out.
     given: Seq,
+    /// Whether it was told that what follows the cursor was removed: then it goes on with the oldest event that is kept.
+    truncated: bool,
     confirmed_at: Instant,
     backoff: Backoff,
 }
@@ -93,7 +95,7 @@ impl Consumer {
                     None => continue,
                 }
             }
-            match self.session()?.next().await {
+            match self.session().await?.next().await {
                 Ok(events) => {
                     self.page = events.into();
                     self.backoff.reset();
@@ -101,6 +103,7 @@ impl Consumer {
                 Err(error) => {
                     // The next one who asks begins another session, behind the cursor.
                     self.session = None;
+                    self.truncated = error.code == ErrorCode::LogTruncated;
                     return Err(error);
                 }
             }
@@ -119,7 +122,7 @@ impl Consumer {
         Ok(())
     }
 
-    fn session(&mut self) -> Result<&mut Session, Error> {
+    async fn session(&mut self) -> Result<&mut Session, Error> {
         if self.session.is_none() {
             let name = CursorName::new(self.cursor).map_err(|error| {
                 let detail = format!("the cursor {} {error}", self.cursor);
@@ -127,7 +130,11 @@ impl Consumer {
             })?;
             self.given = 0;
             let session = self.client.session().participant(self.participant.clone());
-            let session = session.cursor(name).types(self.kinds.iter().copied());
+            let mut session = session.cursor(name).types(self.kinds.iter().copied());
+            if self.truncated {
+                session = session.after(self.client.before_oldest(&self.participant).await?);
+                self.truncated = false;
+            }
             let patience = self.client.patience();
             self.session = Some(session.give_up_after(patience).start());
         }
@@ -152,6 +159,7 @@ fn consume<'a, T: Send + 'a>(
         session: None,
         page: VecDeque::new(),
         given: 0,
+        truncated: false,
         confirmed_at: Instant::now(),
         backoff: Backoff::default(),
     };

@@ -248,6 +248,31 @@ impl Client {
         })
         .await
     }
+
+    /// Behind what the oldest event comes that a participant's log still holds: where one begins who was told
+    /// [`LogTruncated`](crewline_api::ErrorCode::LogTruncated) and wants all that is left.
+    ///
+    /// # Errors
+    /// As [`Client::head`].
+    pub async fn before_oldest(&self, participant: &ParticipantId) -> Result<Seq, Error> {
+        #[derive(Deserialize)]
+        struct Page {
+            events: Vec<Numbered>,
+            head: Seq,
+        }
+        #[derive(Deserialize)]
+        struct Numbered {
+            seq: Seq,
+        }
+        let whose = segment(participant.as_str());
+        let path = format!("/api/v1/participants/{whose}/events?limit=1");
+        let page: Page = keep_trying(self.patience, || async {
+            self.http.fetch(self.http.request(Method::GET, &path)).await
+        })
+        .await?;
+        let oldest = page.events.first().map(|event| event.seq);
+        Ok(oldest.map_or(page.head, |seq| seq.saturating_sub(1)))
+    }
 }
 
 /// Whom the server names as the participant of the call.

@@ -93,7 +93,7 @@ impl Remote {
     async fn next(&mut self, limit: usize) -> Result<Vec<Event>, Error> {
         loop {
             if self.truncated {
-                self.after = Some(self.oldest().await?);
+                self.after = Some(self.client.before_oldest(&self.external).await?);
                 self.truncated = false;
             }
             if self.page.is_empty() {
@@ -141,16 +141,6 @@ impl Remote {
             }
             session.start()
         })
-    }
-
-    /// Behind what the oldest event that is kept comes: a session without a cursor begins there.
-    async fn oldest(&self) -> Result<Seq, Error> {
-        let session = self.client.session().participant(self.external.clone());
-        let mut session = session.types(self.kinds.iter().copied()).start();
-        let first = session.next().await?;
-        let first = first.first().map_or(1, RawEvent::seq);
-        session.close().await;
-        Ok(first - 1)
     }
 
     fn confirm(&mut self, seq: Seq) {

@@ -99,3 +99,42 @@ async fn after_an_error_a_stream_goes_on_where_the_cursor_stands() {
     };
     tokio::join!(serve, listen);
 }
+
+#[tokio::test]
+async fn who_was_away_for_too_long_is_told_once_and_goes_on_with_what_is_kept() {
+    let fake = Fake::http().await;
+    let client = Client::builder(&fake.url, "t").build().unwrap();
+    let serve = async {
+        let (_, mut socket) = fake.request().await.socket().await;
+        let detail = "The log begins at 5; what followed 2 was removed.";
+        let refused: Value =
+            serde_json::from_str(&problem(ErrorCode::LogTruncated, detail)).unwrap();
+        socket.say(json!({ "error": refused })).await;
+        drop(socket);
+        let page = json!({ "events": [received(5)], "next": 5, "head": 9, "epoch": "e" });
+        let asked = fake.answer("200 OK", "", &page.to_string()).await;
+        let line = "GET /api/v1/participants/scada/events?limit=1 HTTP/1.1";
+        assert_eq!(asked.head.lines().next(), Some(line));
+        let (hello, mut socket) = fake.request().await.socket().await;
+        assert_eq!(
+            (&hello["hello"]["after"], &hello["hello"]["cursor"]),
+            (&json!(4), &json!("messages:default"))
+        );
+        socket.welcome().await;
+        socket.say(json!({ "events": [received(5)] })).await;
+        assert_eq!(socket.read().await, json!({ "ack": 5 }));
+    };
+    let listen = async {
+        let mut messages = client.receive_messages("scada".parse().unwrap());
+        let error = messages.next().await.unwrap().unwrap_err();
+        assert_eq!(error.code, ErrorCode::LogTruncated);
+        assert_eq!(messages.next().await.unwrap().unwrap().seq, 5);
+        // Asking for more confirms it; nothing more comes.
+        let more = tokio::time::timeout(std::time::Duration::from_secs(5), messages.next());
+        let _ = more.await;
+    };
+    tokio::select! {
+        () = serve => {}
+        () = async { listen.await; std::future::pending::<()>().await } => {}
+    }
+}
