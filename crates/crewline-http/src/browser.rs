@@ -19,6 +19,11 @@ const PAGE: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
+/// The app has its scripts and styles in files of its own, and nothing in the page itself.
+const APP: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; media-src 'self'; \
+     connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
 /// The page needs nothing of the device.
 const NO_DEVICES: HeaderValue = HeaderValue::from_static(
     "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), \
@@ -48,4 +53,10 @@ pub(crate) fn protect_page(headers: &mut HeaderMap) {
     headers.insert(PERMISSIONS_POLICY, NO_DEVICES);
     // For browsers that do not know frame-ancestors.
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+}
+
+/// What the app for people says.
+pub(crate) fn protect_app(headers: &mut HeaderMap) {
+    protect_page(headers);
+    headers.insert(CONTENT_SECURITY_POLICY, APP);
 }

@@ -51,6 +51,7 @@ mod throttle;
 pub mod tls;
 mod viewers;
 mod watcher;
+mod web;
 mod webhook;
 
 pub use app::{App, MetricsRenderer, Settings};

@@ -11,7 +11,7 @@ use crate::app::Edge;
 use crate::problem::Refusal;
 use crate::{
     App, chat, cursor, docs, event, me, message, openapi, ops, people, receipt, request, session,
-    socket, watcher, webhook,
+    socket, watcher, web, webhook,
 };
 
 /// The calls, with their descriptions.
@@ -57,6 +57,12 @@ pub fn router(app: App) -> Router {
         .route("/api/docs/{file}", get(docs::get_docs_file))
         // What the page loads stands relative to its path, so that it works behind a proxy with a prefix.
         .route("/api/docs/", get(docs::get_docs_elsewhere))
+        .route("/", get(web::get_page))
+        .route("/chats/{chatId}", get(web::get_page))
+        .route("/assets/{file}", get(web::get_asset))
+        .route("/sw.js", get(web::get_worker))
+        .route("/manifest.webmanifest", get(web::get_manifest))
+        .route("/icon.svg", get(web::get_icon))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state(app.edge.clone(), request::handle))

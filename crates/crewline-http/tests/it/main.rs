@@ -29,5 +29,6 @@ mod socket;
 mod stream;
 mod tls;
 mod watcher;
+mod web;
 mod webhook;
 mod wire;

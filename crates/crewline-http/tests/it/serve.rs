@@ -46,7 +46,9 @@ async fn a_request_id_is_taken_where_it_is_well_formed_and_made_where_not() {
 async fn unknown_paths_and_methods_are_problems_too() {
     let rig = Rig::start().await;
     for path in [
-        "/",
+        "/nowhere",
+        "/chats/",
+        "/assets/secret.js",
         "/api/v1",
         "/api/v1/messages/",
         "/api/v2/messages",
