@@ -1,0 +1,167 @@
+// IndexedDB with promises, one transaction at a time. It knows the names of what is kept, and no rule.
+
+import type { Act, Chat, Message, NewAct } from "./model.ts";
+import type { Me, Person } from "./wire.ts";
+
+/** Kept under a name of its own. */
+export interface Notes {
+  me: Me;
+  /** Up to where the log is stored here. Written in the transaction of the events themselves. */
+  log: { epoch: string; seq: number };
+  /** When the server was last heard, by this device's clock. */
+  contact: number;
+}
+
+interface Tables {
+  chats: Chat;
+  messages: Message;
+  people: Person;
+  outbox: Act;
+}
+
+const NAMES = ["chats", "messages", "people", "outbox", "notes"] as const;
+
+function answer<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+/** What can be done inside of one transaction. Wait for nothing else in it: IndexedDB would end it. */
+export class Tx {
+  private readonly tx: IDBTransaction;
+
+  constructor(tx: IDBTransaction) {
+    this.tx = tx;
+  }
+
+  get<N extends keyof Tables>(table: N, key: IDBValidKey): Promise<Tables[N] | undefined> {
+    return answer(this.tx.objectStore(table).get(key));
+  }
+
+  all<N extends keyof Tables>(table: N): Promise<Tables[N][]> {
+    return answer(this.tx.objectStore(table).getAll());
+  }
+
+  async put<N extends keyof Tables>(table: N, row: Tables[N]): Promise<void> {
+    await answer(this.tx.objectStore(table).put(row));
+  }
+
+  async remove(table: keyof Tables, key: IDBValidKey): Promise<void> {
+    await answer(this.tx.objectStore(table).delete(key));
+  }
+
+  async clear(table: (typeof NAMES)[number]): Promise<void> {
+    await answer(this.tx.objectStore(table).clear());
+  }
+
+  /** Puts an act behind all others. */
+  async queue(act: NewAct): Promise<void> {
+    await answer(this.tx.objectStore("outbox").add(act));
+  }
+
+  count(table: keyof Tables): Promise<number> {
+    return answer(this.tx.objectStore(table).count());
+  }
+
+  /** Messages of a chat with positions from `low` to `high`, the newest first, at most `limit`. */
+  async messages(chatId: string, low: number, high: number, limit: number): Promise<Message[]> {
+    if (high < low) return [];
+    const range = IDBKeyRange.bound([chatId, low], [chatId, high]);
+    const index = this.tx.objectStore("messages").index("place");
+    if (limit === Number.MAX_SAFE_INTEGER) {
+      // All at once is many times faster than one by one.
+      const all = await answer<Message[]>(index.getAll(range));
+      return all.reverse();
+    }
+    const request = index.openCursor(range, "prev");
+    const found: Message[] = [];
+    return new Promise((resolve, reject) => {
+      request.onerror = () => reject(request.error);
+      request.onsuccess = () => {
+        const cursor = request.result;
+        if (cursor === null || found.length === limit) return resolve(found);
+        found.push(cursor.value as Message);
+        cursor.continue();
+      };
+    });
+  }
+
+  marked(mark: "open" | "banner"): Promise<Message[]> {
+    return answer(this.tx.objectStore("messages").index(mark).getAll());
+  }
+
+  note<N extends keyof Notes>(name: N): Promise<Notes[N] | undefined> {
+    return answer(this.tx.objectStore("notes").get(name));
+  }
+
+  async setNote<N extends keyof Notes>(name: N, value: Notes[N]): Promise<void> {
+    await answer(this.tx.objectStore("notes").put(value, name));
+  }
+
+  async dropNote(name: keyof Notes): Promise<void> {
+    await answer(this.tx.objectStore("notes").delete(name));
+  }
+}
+
+export class Database {
+  private readonly idb: IDBDatabase;
+
+  private constructor(idb: IDBDatabase) {
+    this.idb = idb;
+  }
+
+  static async open(name: string, factory: IDBFactory): Promise<Database> {
+    const request = factory.open(name, 1);
+    request.onupgradeneeded = () => {
+      const idb = request.result;
+      idb.createObjectStore("chats", { keyPath: "chatId" });
+      const messages = idb.createObjectStore("messages", { keyPath: "messageId" });
+      messages.createIndex("place", ["chatId", "position"], { unique: false });
+      messages.createIndex("open", "open");
+      messages.createIndex("banner", "banner");
+      idb.createObjectStore("people", { keyPath: "userId" });
+      idb.createObjectStore("outbox", { keyPath: "n", autoIncrement: true });
+      idb.createObjectStore("notes");
+    };
+    return new Database(await answer(request));
+  }
+
+  close(): void {
+    this.idb.close();
+  }
+
+  read<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.run("readonly", work);
+  }
+
+  /** All of it, or nothing. When this has resolved, it is kept. */
+  write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.run("readwrite", work);
+  }
+
+  private run<T>(mode: IDBTransactionMode, work: (tx: Tx) => Promise<T>): Promise<T> {
+    // "strict": what was said to be delivered must be on the disk before it is said.
+    const tx = this.idb.transaction([...NAMES], mode, { durability: mode === "readwrite" ? "strict" : "default" });
+    return new Promise((resolve, reject) => {
+      let outcome: { value: T } | undefined;
+      tx.oncomplete = () =>
+        outcome ? resolve(outcome.value) : reject(new Error("a transaction ended before its work"));
+      tx.onabort = () => reject(tx.error ?? new Error("a transaction was given up"));
+      work(new Tx(tx)).then(
+        (value) => {
+          outcome = { value };
+        },
+        (error) => {
+          reject(error);
+          try {
+            tx.abort();
+          } catch {
+            // It has ended already.
+          }
+        },
+      );
+    });
+  }
+}

@@ -1,0 +1,350 @@
+// What this device keeps, and what a person does with it. Every act is written together with what it changes here, in one
+// transaction: what is shown as done waits to be told, and what waits to be told is shown.
+
+import type { Applied } from "./apply.ts";
+import { applyEvents, applyHistory, applySent, applySummary, putMessage } from "./apply.ts";
+import type { Tx } from "./database.ts";
+import { Database } from "./database.ts";
+import type { Act, Chat, Message, ReplyAct } from "./model.ts";
+import { advanced, isAtLeast } from "./model.ts";
+import type {
+  ChatData,
+  ChatsPage,
+  Me,
+  MessagesPage,
+  Person,
+  Priority,
+  ReceiptSaid,
+  SentMessage,
+  WireEvent,
+} from "./wire.ts";
+
+/** Who wants to know that chats changed; "all" where it may be anything. */
+export type Listener = (chats: Set<string> | "all", isElsewhere: boolean) => void;
+
+export interface NewReply {
+  chatId: string;
+  text: string;
+  key: string;
+  at: string;
+  priority?: Priority;
+  replyTo?: string | undefined;
+  readUpTo?: string | undefined;
+}
+
+/** A reading of the server, to begin from: all chats, and every message that nobody here may have seen. */
+export interface Snapshot {
+  epoch: string;
+  chats: ChatsPage[];
+  unread: MessagesPage[];
+}
+
+export interface Conversation {
+  /** Oldest first. */
+  messages: Message[];
+  waiting: (Act & ReplyAct)[];
+}
+
+/** More than any position that a chat reaches. */
+export const END = Number.MAX_SAFE_INTEGER;
+
+export class Local {
+  private readonly database: Database;
+  private readonly listeners = new Set<Listener>();
+
+  private constructor(database: Database) {
+    this.database = database;
+  }
+
+  static async open(name: string, factory: IDBFactory): Promise<Local> {
+    return new Local(await Database.open(name, factory));
+  }
+
+  close(): void {
+    this.database.close();
+  }
+
+  listen(listener: Listener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Another page on this device changed something. */
+  hearElsewhere(chats: Set<string> | "all"): void {
+    for (const listener of this.listeners) listener(chats, true);
+  }
+
+  private changed(chats: Set<string> | "all"): void {
+    for (const listener of this.listeners) listener(chats, false);
+  }
+
+  me(): Promise<Me | undefined> {
+    return this.database.read((tx) => tx.note("me"));
+  }
+
+  log(): Promise<{ epoch: string; seq: number } | undefined> {
+    return this.database.read((tx) => tx.note("log"));
+  }
+
+  lastContact(): Promise<number | undefined> {
+    return this.database.read((tx) => tx.note("contact"));
+  }
+
+  setContact(now: number): Promise<void> {
+    return this.database.write((tx) => tx.setNote("contact", now));
+  }
+
+  /** The chats, the newest activity first. */
+  async chats(): Promise<Chat[]> {
+    const chats = await this.database.read((tx) => tx.all("chats"));
+    return chats.sort((a, b) =>
+      a.activity < b.activity ? 1 : a.activity > b.activity ? -1 : a.chatId < b.chatId ? -1 : 1,
+    );
+  }
+
+  chat(chatId: string): Promise<Chat | undefined> {
+    return this.database.read((tx) => tx.get("chats", chatId));
+  }
+
+  people(): Promise<Person[]> {
+    return this.database.read((tx) => tx.all("people"));
+  }
+
+  /** What waits, in the order in which it will go out. */
+  outbox(): Promise<Act[]> {
+    return this.database.read((tx) => tx.all("outbox"));
+  }
+
+  message(messageId: string): Promise<Message | undefined> {
+    return this.database.read((tx) => tx.get("messages", messageId));
+  }
+
+  /** Messages from `low` to below `before`, oldest first: the `limit` newest of them. */
+  async messages(chatId: string, low: number, before: number, limit: number): Promise<Message[]> {
+    const found = await this.database.read((tx) => tx.messages(chatId, low, before - 1, limit));
+    return found.reverse();
+  }
+
+  /**
+   * A piece of a conversation, and what was written into it and waits: in one reading, so that nothing is seen twice or
+   * not at all while the answer to it comes.
+   */
+  async conversation(chatId: string, low: number, before: number, limit: number): Promise<Conversation> {
+    return this.database.read(async (tx) => {
+      const messages = await tx.messages(chatId, low, before - 1, limit);
+      const waiting = (await tx.all("outbox")).filter(
+        (act) => act.kind === "reply" && act.chatId === chatId && act.sentAs === undefined,
+      );
+      return { messages: messages.reverse(), waiting: waiting as Conversation["waiting"] };
+    });
+  }
+
+  /** Emergencies that wait for this person, the oldest first: a newer one never hides them. */
+  async emergencies(): Promise<Message[]> {
+    return byTime(await this.database.read((tx) => tx.marked("open")));
+  }
+
+  async banners(): Promise<Message[]> {
+    return byTime(await this.database.read((tx) => tx.marked("banner")));
+  }
+
+  /** Begins for a person. What another person left on this device goes. */
+  signIn(me: Me): Promise<void> {
+    return this.write("all", async (tx) => {
+      const before = await tx.note("me");
+      if (before !== undefined && before.userId !== me.userId) await wipe(tx);
+      await tx.setNote("me", me);
+    });
+  }
+
+  /** Leaves nothing of the person on this device, what waits included. */
+  clear(): Promise<void> {
+    return this.write("all", wipe);
+  }
+
+  keepPeople(people: Person[]): Promise<void> {
+    return this.write("all", async (tx) => {
+      for (const person of people) await tx.put("people", person);
+    });
+  }
+
+  /** A chat that this person made: the log tells of it too, maybe later. */
+  keepChat(chat: ChatData, at: string): Promise<void> {
+    return this.write(new Set([chat.chatId]), async (tx) => {
+      if ((await tx.get("chats", chat.chatId)) !== undefined) return;
+      await tx.put("chats", { ...chat, activity: at, lastPosition: 0, unread: 0, asOf: 0, readTo: 0 });
+    });
+  }
+
+  /** Stores events and moves the place in the log, in one transaction. */
+  async takeEvents(events: WireEvent[]): Promise<Applied> {
+    const applied = await this.database.write(async (tx) => {
+      const me = await tx.note("me");
+      if (me === undefined) throw new Error("events came for nobody");
+      return applyEvents(tx, me.userId, events);
+    });
+    if (applied.chats.size > 0) this.changed(applied.chats);
+    return applied;
+  }
+
+  /** Begins anew from a reading of the server: another log has other numbers. What waits to be told stays. */
+  takeSnapshot(snapshot: Snapshot, fresh: boolean): Promise<void> {
+    return this.write("all", async (tx) => {
+      const me = await tx.note("me");
+      if (me === undefined) throw new Error("a snapshot came for nobody");
+      if (fresh) {
+        await tx.clear("chats");
+        await tx.clear("messages");
+        for (const act of await tx.all("outbox")) {
+          if (act.kind === "reply" && act.sentAs !== undefined) await tx.put("outbox", untied(act));
+        }
+      }
+      for (const page of snapshot.chats) {
+        for (const summary of page.chats) await applySummary(tx, me.userId, summary, page.asOf);
+      }
+      for (const page of snapshot.unread) await applyHistory(tx, me.userId, page);
+      await tx.setNote("log", { epoch: snapshot.epoch, seq: snapshot.chats[0]?.asOf ?? 0 });
+    });
+  }
+
+  takeHistory(chatId: string, page: MessagesPage): Promise<void> {
+    return this.write(new Set([chatId]), async (tx) => {
+      const me = await tx.note("me");
+      if (me !== undefined) await applyHistory(tx, me.userId, page);
+    });
+  }
+
+  /** A message that the person wrote: it waits here until the server has it. */
+  reply(reply: NewReply): Promise<void> {
+    return this.write(new Set([reply.chatId]), (tx) =>
+      tx.queue({
+        kind: "reply",
+        key: reply.key,
+        chatId: reply.chatId,
+        text: reply.text,
+        priority: reply.priority ?? 2,
+        at: reply.at,
+        tried: false,
+        ...(reply.replyTo ? { replyTo: reply.replyTo } : {}),
+        ...(reply.readUpTo ? { readUpTo: reply.readUpTo } : {}),
+      }),
+    );
+  }
+
+  /**
+   * The person has read the chat up to a position that was on the screen, and the emergencies that were on it: each of
+   * those is read by itself. Resolves to whether anything was newly read.
+   */
+  async read(chatId: string, upTo: number, emergencies: string[], at: string): Promise<boolean> {
+    const chat = await this.chat(chatId);
+    if (chat === undefined || (upTo <= chat.readTo && emergencies.length === 0)) return false;
+    const isNew = await this.database.write((tx) => readIn(tx, chatId, upTo, emergencies, at));
+    if (isNew) this.changed(new Set([chatId]));
+    return isNew;
+  }
+
+  /** The person pressed the button. */
+  async acknowledge(messageId: string, at: string): Promise<void> {
+    const chatId = await this.database.write(async (tx) => {
+      const message = await tx.get("messages", messageId);
+      if (message === undefined || message.mine || isAtLeast(message.state, "acknowledged")) return undefined;
+      await countRead(tx, message.chatId, isAtLeast(message.state, "read") ? 0 : 1);
+      await putMessage(tx, advanced(message, "acknowledged"));
+      await tx.queue({ kind: "receipts", receipts: [{ messageId, state: "acknowledged", at }], at });
+      return message.chatId;
+    });
+    if (chatId !== undefined) this.changed(new Set([chatId]));
+  }
+
+  /** The person closed the banner of a chat: on this device alone, and it says nothing about reading. */
+  async closeBanner(chatId: string): Promise<void> {
+    await this.write("all", async (tx) => {
+      for (const message of await tx.marked("banner")) {
+        const { banner: _, ...rest } = message;
+        if (message.chatId === chatId) await putMessage(tx, rest);
+      }
+    });
+  }
+
+  /** Notes that a reply is about to be sent: from now on the log may tell of it. */
+  markTried(n: number): Promise<void> {
+    return this.database.write(async (tx) => {
+      const act = await tx.get("outbox", n);
+      if (act?.kind === "reply" && !act.tried) await tx.put("outbox", { ...act, tried: true });
+    });
+  }
+
+  async takeSent(n: number, sent: SentMessage): Promise<void> {
+    await this.write(new Set([sent.chatId]), async (tx) => {
+      const me = await tx.note("me");
+      if (me !== undefined) await applySent(tx, { fromUserId: me.userId, fromUserName: me.name }, n, sent);
+    });
+  }
+
+  dropActs(numbers: number[]): Promise<void> {
+    return this.write("all", async (tx) => {
+      for (const n of numbers) await tx.remove("outbox", n);
+    });
+  }
+
+  /** The server will never take this one: it is shown with the reason, and holds nothing up. */
+  refuseAct(n: number, reason: string): Promise<void> {
+    return this.write("all", async (tx) => {
+      const act = await tx.get("outbox", n);
+      if (act !== undefined) await tx.put("outbox", { ...act, refused: reason });
+    });
+  }
+
+  private async write(chats: Set<string> | "all", work: (tx: Tx) => Promise<void>): Promise<void> {
+    await this.database.write(work);
+    this.changed(chats);
+  }
+}
+
+function byTime(messages: Message[]): Message[] {
+  return messages.sort((a, b) =>
+    a.sentAt < b.sentAt ? -1 : a.sentAt > b.sentAt ? 1 : a.messageId < b.messageId ? -1 : 1,
+  );
+}
+
+function untied(act: Act & ReplyAct): Act {
+  const { sentAs: _, ...rest } = act;
+  return rest;
+}
+
+async function wipe(tx: Tx): Promise<void> {
+  for (const table of ["chats", "messages", "people", "outbox", "notes"] as const) await tx.clear(table);
+}
+
+async function readIn(tx: Tx, chatId: string, upTo: number, emergencies: string[], at: string): Promise<boolean> {
+  const chat = await tx.get("chats", chatId);
+  if (chat === undefined) return false;
+  const receipts: ReceiptSaid[] = [];
+  let count = 0;
+  const rows = await tx.messages(chatId, chat.readTo + 1, upTo, END);
+  const unread = rows.filter((row) => !row.mine && !isAtLeast(row.state, "read"));
+  for (const row of unread.filter((row) => row.priority !== 1)) {
+    await putMessage(tx, advanced(row, "read"));
+    count += 1;
+  }
+  // "Up to" needs the newest one that was on the screen, whoever sent it.
+  const newest = rows[0];
+  if (count > 0 && newest !== undefined) receipts.push({ chatId, readUpTo: newest.messageId, at });
+  for (const messageId of emergencies) {
+    const row = await tx.get("messages", messageId);
+    if (row === undefined || row.mine || isAtLeast(row.state, "read")) continue;
+    await putMessage(tx, advanced(row, "read"));
+    receipts.push({ messageId, state: "read", at });
+    count += 1;
+  }
+  const after = await tx.get("chats", chatId);
+  if (after !== undefined) await tx.put("chats", { ...after, readTo: Math.max(after.readTo, upTo) });
+  await countRead(tx, chatId, count);
+  if (receipts.length > 0) await tx.queue({ kind: "receipts", receipts, at });
+  return receipts.length > 0;
+}
+
+async function countRead(tx: Tx, chatId: string, count: number): Promise<void> {
+  const chat = await tx.get("chats", chatId);
+  if (chat !== undefined && count > 0) await tx.put("chats", { ...chat, unread: Math.max(0, chat.unread - count) });
+}

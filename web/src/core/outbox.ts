@@ -1,0 +1,60 @@
+// Sends what waits: in order, one after the other, each with the key that it had the first time. What the server refuses
+// for good is shown with the reason and holds nothing up; anything else is tried again.
+
+import type { Local } from "./local.ts";
+import type { Act } from "./model.ts";
+import { CallError } from "./net.ts";
+import type { Session } from "./session.ts";
+import type { ReceiptSaid, SentMessage, SocketReply } from "./wire.ts";
+
+/** Most receipts of one call. */
+const RECEIPTS_MAX = 1000;
+
+/** Sends everything that waits. Rejects with what stopped it; what was sent by then is gone from the outbox. */
+export async function drain(local: Local, session: Session): Promise<void> {
+  for (;;) {
+    const acts = (await local.outbox()).filter((act) => act.refused === undefined);
+    const first = acts[0];
+    if (first === undefined || !session.isLive) return;
+    try {
+      if (first.kind === "reply") {
+        await local.markTried(first.n);
+        await local.takeSent(first.n, await session.command<SentMessage>({ reply: replyOf(first) }));
+      } else {
+        const together = receiptsTogether(acts);
+        await session.command({ receipts: together.receipts });
+        await local.dropActs(together.numbers);
+      }
+    } catch (error) {
+      if (!isForGood(error)) throw error;
+      await local.refuseAct(first.n, error.message);
+    }
+  }
+}
+
+/** Whether asking again cannot help: the request itself is at fault. */
+function isForGood(error: unknown): error is CallError {
+  return (
+    error instanceof CallError && error.status >= 400 && error.status < 500 && ![401, 408, 429].includes(error.status)
+  );
+}
+
+function replyOf(act: Act & { kind: "reply" }): SocketReply {
+  const reply: SocketReply = { chatId: act.chatId, message: act.text, priority: act.priority, idempotencyKey: act.key };
+  if (act.replyTo !== undefined) reply.replyTo = act.replyTo;
+  if (act.readUpTo !== undefined) reply.readUpTo = act.readUpTo;
+  return reply;
+}
+
+/** The receipts at the head of what waits, as far as one call takes them. */
+function receiptsTogether(acts: Act[]): { numbers: number[]; receipts: ReceiptSaid[] } {
+  const numbers: number[] = [];
+  const receipts: ReceiptSaid[] = [];
+  for (const act of acts) {
+    if (act.kind !== "receipts") break;
+    if (numbers.length > 0 && receipts.length + act.receipts.length > RECEIPTS_MAX) break;
+    numbers.push(act.n);
+    receipts.push(...act.receipts);
+  }
+  return { numbers, receipts };
+}

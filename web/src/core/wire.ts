@@ -1,0 +1,129 @@
+// What the server says and hears, as far as this app needs it. The contract is docs/reference-http.md and
+// docs/reference-socket.md; nothing here decides anything.
+
+export type State = "accepted" | "delivered" | "read" | "acknowledged";
+/** 1 emergency, 2 an alert that passes, 3 an alert that stays. */
+export type Priority = 1 | 2 | 3;
+
+export interface MessageData {
+  messageId: string;
+  chatId: string;
+  position: number;
+  fromUserId: string;
+  fromUserName: string;
+  allUserIds: string[];
+  message: string;
+  priority: Priority;
+  sentAt: string;
+  replyTo?: string | null;
+}
+
+export interface ReceiptData {
+  messageId: string;
+  chatId: string;
+  userId: string;
+  at: string;
+}
+
+export interface SelfData {
+  chatId: string;
+  messageIds: string[];
+  unread: number;
+}
+
+export interface ChatData {
+  chatId: string;
+  userIds: string[];
+}
+
+/** An event of the log. Kinds that are not known here are skipped. */
+export interface WireEvent {
+  seq: number;
+  type: string;
+  timestamp: string;
+  data: unknown;
+}
+
+export interface RecipientView {
+  userId: string;
+  state: State;
+  deliveredAt?: string | null;
+  readAt?: string | null;
+  acknowledgedAt?: string | null;
+}
+
+export interface MessageView extends Omit<MessageData, "allUserIds"> {
+  recipients: RecipientView[];
+}
+
+export interface ChatSummary {
+  chatId: string;
+  userIds: string[];
+  lastActivityAt: string;
+  lastMessage?: MessageView | null;
+  unread: number;
+}
+
+export interface ChatsPage {
+  chats: ChatSummary[];
+  asOf: number;
+  next?: string | null;
+}
+
+export interface MessagesPage {
+  messages: MessageView[];
+  asOf: number;
+  next?: string | null;
+}
+
+export interface Person {
+  userId: string;
+  name: string;
+  kind: "user" | "external";
+}
+
+export interface PeoplePage {
+  people: Person[];
+  next?: string | null;
+}
+
+export interface Me {
+  userId: string;
+  name: string;
+  role: string;
+}
+
+export interface SentMessage {
+  messageId: string;
+  chatId: string;
+  position: number;
+  sentAt: string;
+  recipients: { userId: string; state: State }[];
+}
+
+export interface Problem {
+  status: number;
+  code: string;
+  detail: string;
+}
+
+export type ReceiptSaid =
+  | { messageId: string; state: State; at?: string }
+  | { chatId: string; readUpTo: string; at?: string };
+
+export interface SocketReply {
+  chatId: string;
+  message: string;
+  priority?: Priority;
+  replyTo?: string;
+  readUpTo?: string;
+  idempotencyKey: string;
+}
+
+export type Command = { reply: SocketReply } | { receipts: ReceiptSaid[] };
+
+export type ServerFrame =
+  | { welcome: { epoch: string; head: number; heartbeatS: number } }
+  | { events: WireEvent[] }
+  | { done: { id: number; ok: unknown } | { id: number; error: Problem } }
+  | { error: Problem };

@@ -1,0 +1,134 @@
+// Every text that the app says. Names that tests and screen readers hold on to stand here once.
+
+import type { Tally, Word } from "../core/model.ts";
+
+const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
+
+export const lang = "en";
+
+const words: Record<Word | "silent", string> = {
+  waiting: "Waiting",
+  atServer: "At server",
+  delivered: "Delivered",
+  read: "Read",
+  acknowledged: "Acknowledged",
+  silent: "Silent",
+};
+
+export const t = {
+  app: "Crewline",
+  words,
+  signIn: {
+    title: "Sign in",
+    user: "User ID",
+    password: "Password",
+    button: "Sign in",
+    busy: "Signing in",
+    noContact: "No contact with the server. Try again when there is a connection.",
+    ended: "You were signed out on this device. What you wrote is kept here and goes out when you sign in again.",
+  },
+  signOut: {
+    button: "Sign out",
+    title: "Sign out of this device?",
+    text: "All messages are removed from this device. They stay on the server.",
+    loses: (n: number) =>
+      `${count(n, "thing waits here and has", "things wait here and have")} not been sent. Signing out discards ${n === 1 ? "it" : "them"}.`,
+    stay: "Stay signed in",
+  },
+  chats: {
+    title: "Chats",
+    none: "No chats yet",
+    noneMore: "Messages to you appear here. Start with New chat.",
+    new: "New chat",
+    unread: (n: number) => `${n} unread`,
+    you: "You",
+    andMore: (first: string, n: number) => `${first} and ${n} more`,
+    alone: "Nobody else",
+    emergency: "Emergency, not acknowledged",
+    important: "Important",
+  },
+  contact: { live: "in contact", connecting: "connecting", lost: "no contact", stopped: "stopped" },
+  newChat: {
+    title: "New chat",
+    search: "Search by name or ID",
+    people: "People",
+    chosen: "Chosen",
+    start: (n: number) => (n === 0 ? "Choose people" : `Start chat with ${n}`),
+    none: "Nobody found",
+    remove: (name: string) => `Remove ${name}`,
+    noContact: "A new chat needs contact with the server. Chats that are on this device can be opened.",
+  },
+  conversation: {
+    log: "Messages",
+    back: "Back to chats",
+    new: "New",
+    gap: "Messages in between are not on this device",
+    earlier: "Loading earlier messages",
+    field: "Message",
+    send: "Send",
+    reply: "Reply",
+    replyTo: (name: string) => `Reply to ${name}`,
+    replying: (name: string, text: string) => `${name}: ${text}`,
+    cancelReply: "Cancel reply",
+    earlierMessage: "An earlier message",
+    quick: "Quick replies",
+    quickReplies: ["Understood", "On site", "Need help"],
+    none: "No messages yet",
+    unknown: "This chat is not on this device.",
+    pick: "Choose a chat",
+    ackWaits: "Your acknowledgement waits",
+    acknowledged: "You acknowledged this",
+    refused: (why: string) => `Not sent: ${why}`,
+    discard: "Discard",
+    toNewest: "To the newest message",
+  },
+  strip: (s: Tally) => {
+    const parts = [
+      s.delivered > 0 && `${s.delivered} delivered`,
+      s.read > 0 && `${s.read} read`,
+      s.acknowledged > 0 && `${s.acknowledged} acknowledged`,
+      s.silent > 0 && `${s.silent} silent`,
+    ];
+    return `${s.all}: ${parts.filter(Boolean).join(", ")}`;
+  },
+  priority: { 1: "EMERGENCY", 2: "INFO", 3: "IMPORTANT" } as const,
+  noContact: {
+    since: (time: string) => `No contact since ${time}`,
+    plain: "No contact",
+    nothing: "Nothing waits here",
+    wait: (messages: number, reads: number, acks: number) => {
+      const parts = [
+        messages > 0 && count(messages, "message", "messages"),
+        acks > 0 && count(acks, "acknowledgement", "acknowledgements"),
+        reads > 0 && count(reads, "read mark", "read marks"),
+      ].filter((part) => part !== false);
+      const last = parts.pop();
+      const list = parts.length > 0 ? `${parts.join(", ")} and ${last}` : last;
+      return `${list} ${messages + acks + reads === 1 ? "waits" : "wait"} here`;
+    },
+    stopped:
+      "The server does not take this app's connection. Load the page again; if it stays so, tell the administrator.",
+  },
+  alert: {
+    emergency: "EMERGENCY",
+    acknowledge: "Acknowledge",
+    tells: "Tells the sender that you have understood",
+    close: "Close",
+    from: (name: string) => `New message from ${name}`,
+    queue: (n: number) => `1 of ${n}`,
+    sent: "Sent",
+    ago: (age: string) => `${age} ago`,
+    next: "Next",
+    more: (n: number) => count(n, "more emergency waits behind this one", "more emergencies wait behind this one"),
+    why: "An emergency stays until you press Acknowledge.",
+    silenced: "This browser plays no sound before you touch the page.",
+    noContact: "No contact. Your acknowledgement is kept on this device and goes out by itself.",
+  },
+  age: (seconds: number) => {
+    const s = Math.max(0, Math.floor(seconds));
+    if (s < 600) return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}`;
+    if (s < 3600) return `${Math.floor(s / 60)} min`;
+    return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  },
+  noTime: "–",
+};
