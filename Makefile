@@ -16,6 +16,11 @@ SECONDS_EACH ?= 120
 FUZZ_TARGETS := body frame query credentials names configuration
 
 .PHONY: help run build test kill model fuzz bench lint fmt docs book clean tools postgres
+# The files of the app are made again when what they are made of has changed.
+WEB_FROM := $(shell find web/src web/public web/index.html web/*.ts web/*.js -type f 2>/dev/null)
+WEB_PACKAGES := web/node_modules/.package-lock.json
+
+.PHONY: help run build web test kill model fuzz bench lint fmt docs book clean tools
 
 help: ## List the commands
 	@echo 'Crewline: make COMMAND'
@@ -49,11 +54,28 @@ postgres:
 	  echo '   try: apt-get install postgresql   (Debian, Ubuntu)'; fi
 
 run: build ## Build, and start the server with a small demo on http://127.0.0.1:8080
+run: build ## Build, and start the server with a small demo: open http://127.0.0.1:8080
 	@mkdir -p data
 	./target/release/crewline serve --demo --store sqlite://data/crewline.db --listen 127.0.0.1:8080
 
-build: tools ## Build the release binary: target/release/crewline
+build: tools web/dist/index.html ## Build the app, and the release binary with it: target/release/crewline
 	$(CARGO) build --release --package crewline-cli
+
+$(WEB_PACKAGES): web/package.json web/package-lock.json
+	@web/need node
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+web/dist/index.html: $(WEB_PACKAGES) $(WEB_FROM)
+	@web/need node
+	cd web && npm run --silent build
+
+# The logic alone, then the whole in a browser, against the server that cargo built last.
+web: tools web/dist/index.html ## Check and test the app for people
+	@web/need chromium
+	cd web && npm run --silent check && npm run --silent lint && npm test --silent
+	$(CARGO) build --workspace
+	cd web && CREWLINE_BIN="$$(realpath "$${CARGO_TARGET_DIR:-../target}")/debug/crewline" npm run --silent e2e
 
 # PHASES names a file to which the seconds of each phase are appended; .ci/run reads it.
 test: tools postgres ## Run every test and the rules of the house
@@ -67,6 +89,7 @@ test: tools postgres ## Run every test and the rules of the house
 	  phase 'build' $(CARGO) test --workspace --all-targets --no-run; \
 	  phase 'tests' $(CARGO) test --workspace --lib --bins --tests --examples --no-fail-fast; \
 	fi; \
+	phase 'web' $(MAKE) --no-print-directory web; \
 	phase 'examples-in-docs' $(CARGO) test --workspace --doc; \
 	phase 'python' env CARGO=$(CARGO) PYTHON=$(PYTHON) python/test.sh; \
 	phase 'rules-of-the-house' $(CARGO) xtask tidy

@@ -141,22 +141,25 @@ fn made(secrets: &Secrets, url: &str, program: &str) -> String {
         "
   Crewline is ready, with a small demo directory. The secrets below are shown this once.
 
-  Address      {url}
-  Try the API  {url}/api/docs
+  Open the app  {url}   and sign in as alice, with her password
+  Try the API   {url}/api/docs
 
   People and their passwords
 {people}
-  Sign in as alice
+  In a second terminal, send alice an emergency as the system {EXTERNAL}; it ends when she acknowledges it in the app
+    {at}CREWLINE_TOKEN={external} {program} send --priority emergency --to alice --wait acknowledged --timeout 10m 'Line 7 is energised. Stay clear.'
+
+  Without a browser: sign in as alice
     curl -s {url}/api/v1/session -H 'Content-Type: application/json' \\
       -d '{{\"userId\":\"alice\",\"password\":\"{password}\"}}'
 
-  In a second terminal, listen as alice
+  In another terminal, listen as alice
     {at}CREWLINE_TOKEN={alice} {program} listen
 
-  In a third, send to alice as the system {EXTERNAL}, and watch until she has read it
+  In one more, send to alice as the system {EXTERNAL}, and watch until she has read it
     {at}CREWLINE_TOKEN={external} {program} send --to alice --wait read --timeout 10m 'Breaker 1204 has tripped'
 
-  Alice says that she has read it: put in the id that the second terminal shows behind the text
+  Alice says that she has read it: put in the id that the listening terminal shows behind the text
     curl -s {url}/api/v1/receipts -H 'Authorization: Bearer {alice}' \\
       -H 'Content-Type: application/json' -d '{{\"receipts\":[{{\"messageId\":\"PUT THE ID HERE\",\"state\":\"read\"}}]}}'
 
@@ -170,7 +173,7 @@ fn kept(url: &str, store: &Path, program: &str) -> String {
     let store = store.display();
     format!(
         "
-  Crewline is ready at {url}; the API to try is at {url}/api/docs.
+  Crewline is ready: open {url}; the API to try is at {url}/api/docs.
   The store {store} has a directory already, and was left as it is. Secrets are not shown again; to make new ones:
     {program} token create --user alice --store sqlite://{store}
     {program} token create --external {EXTERNAL} --store sqlite://{store}

@@ -1,0 +1,152 @@
+// Contact that goes and comes, a server that is killed, a browser that is killed, sessions that end, several tabs.
+
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { Look } from "./screen.ts";
+import { Screen } from "./screen.ts";
+import { Server } from "./server.ts";
+
+let server: Server;
+const screens: Screen[] = [];
+
+beforeAll(async () => {
+  server = await Server.start();
+});
+afterAll(() => server.remove());
+afterEach(async () => {
+  const faults = screens.flatMap((screen) => screen.faults);
+  for (const screen of screens.splice(0)) await screen.close();
+  expect(faults).toEqual([]);
+});
+
+async function opened(look: Look = {}): Promise<Screen> {
+  const screen = await Screen.open(server, look);
+  screens.push(screen);
+  return screen;
+}
+
+async function signedIn(userId: string, path = "/"): Promise<Screen> {
+  const screen = await opened();
+  await screen.signIn(userId, path);
+  return screen;
+}
+
+/** Until the service worker has what the app needs to open without contact. */
+async function installed(screen: Screen): Promise<void> {
+  await screen.page.evaluate(async () => void (await navigator.serviceWorker.ready));
+}
+
+test("what is done without contact waits, survives a restart of the browser, and goes out in order and once", async () => {
+  const sent = await server.say("bob", ["alice"], "Where are you?");
+  const emergency = await server.send(["alice"], "Stand clear of tower 31", 1);
+  const alice = await signedIn("alice", `/chats/${sent.chatId}`);
+  const dialog = alice.page.getByRole("alertdialog");
+  await dialog.waitFor();
+  await installed(alice);
+  await alice.context.setOffline(true);
+  await dialog.getByText("No contact").waitFor();
+  await alice.button("Acknowledge").click();
+  await dialog.waitFor({ state: "detached" });
+  await alice.noContact.waitFor();
+  for (const text of ["first", "second", "third"]) await alice.write(text);
+  await alice.message("third").getByText("Waiting").waitFor();
+  await alice.noContact.filter({ hasText: "3 messages, 1 acknowledgement and 1 read mark wait here" }).waitFor();
+  // The browser is closed and opened again, still without contact.
+  await alice.context.close();
+  await server.kill();
+  screens.splice(screens.indexOf(alice), 1);
+  const again = await opened({ folder: alice.folder });
+  await again.page.goto(`/chats/${sent.chatId}`);
+  await again.message("Where are you?").waitFor();
+  await again.noContact.waitFor();
+  for (const text of ["first", "second", "third"]) await again.message(text).getByText("Waiting").waitFor();
+  expect(await again.page.getByRole("alertdialog").count()).toBe(0);
+  await server.up();
+  await again.message("third").getByText("At server").waitFor();
+  await again.noContact.waitFor({ state: "detached" });
+  expect(await server.texts("alice", sent.chatId)).toEqual(["Where are you?", "first", "second", "third"]);
+  expect((await server.state(emergency.messageId)).recipients[0]?.state).toBe("acknowledged");
+  expect(await again.log.getByRole("article").count()).toBe(4);
+});
+
+test("offline and back: what was written goes out, and what came meanwhile appears", async () => {
+  const sent = await server.say("carol", ["bob"], "Before");
+  const bob = await signedIn("bob", `/chats/${sent.chatId}`);
+  await bob.message("Before").waitFor();
+  await bob.context.setOffline(true);
+  await bob.noContact.waitFor();
+  await bob.write("From the tunnel");
+  await bob.message("From the tunnel").getByText("Waiting").waitFor();
+  await server.say("carol", ["bob"], "Meanwhile");
+  await bob.context.setOffline(false);
+  await bob.message("From the tunnel").getByText("At server").waitFor();
+  await bob.message("Meanwhile").waitFor();
+  await bob.noContact.waitFor({ state: "detached" });
+  expect(
+    await bob.log
+      .getByRole("article")
+      .allTextContents()
+      .then((all) => all.length),
+  ).toBe(3);
+});
+
+test("a server that is killed and started again costs time, and no message", async () => {
+  const sent = await server.say("carol", ["alice"], "One");
+  const alice = await signedIn("alice", `/chats/${sent.chatId}`);
+  await alice.message("One").waitFor();
+  await server.kill();
+  await alice.noContact.waitFor();
+  await alice.write("While it is away");
+  await alice.message("While it is away").getByText("Waiting").waitFor();
+  await server.up();
+  await alice.message("While it is away").getByText("At server").waitFor();
+  await alice.noContact.waitFor({ state: "detached" });
+  expect(await server.texts("alice", sent.chatId)).toEqual(["One", "While it is away"]);
+});
+
+test("a session that is revoked asks to sign in, and what waited goes out then", async () => {
+  const sent = await server.say("carol", ["alice"], "Two");
+  const alice = await signedIn("alice", `/chats/${sent.chatId}`);
+  await alice.message("Two").waitFor();
+  await alice.context.setOffline(true);
+  await alice.write("written before it was known");
+  await alice.message("written before it was known").getByText("Waiting").waitFor();
+  server.signOutUser("alice");
+  await alice.context.setOffline(false);
+  await alice.page.getByRole("textbox", { name: "Password" }).waitFor();
+  await alice.page.getByText("You were signed out on this device").waitFor();
+  await alice.signIn("alice", `/chats/${sent.chatId}`);
+  await alice.message("written before it was known").getByText("At server").waitFor();
+});
+
+test("two tabs of one person show the same, and what one writes is sent once, whichever of them is closed", async () => {
+  const sent = await server.say("bob", ["carol"], "Three");
+  const carol = await signedIn("carol", `/chats/${sent.chatId}`);
+  await carol.message("Three").waitFor();
+  const other = await carol.context.newPage();
+  await other.goto(`/chats/${sent.chatId}`);
+  await other.getByRole("textbox", { name: "Message" }).fill("from the second tab");
+  await other.getByRole("button", { name: "Send" }).click();
+  await carol.message("from the second tab").getByText("At server").waitFor();
+  await carol.page.close();
+  await other.getByRole("textbox", { name: "Message" }).fill("after the first was closed");
+  await other.getByRole("button", { name: "Send" }).click();
+  await other.getByRole("article").filter({ hasText: "after the first was closed" }).getByText("At server").waitFor();
+  expect((await server.texts("carol", sent.chatId)).slice(-3)).toEqual([
+    "Three",
+    "from the second tab",
+    "after the first was closed",
+  ]);
+});
+
+test("a device whose clock is an hour wrong sends, is told and reads like any other", async () => {
+  const sent = await server.say("bob", ["alice"], "Four");
+  const alice = await opened();
+  await alice.page.clock.install({ time: Date.now() - 3_600_000 });
+  await alice.signIn("alice", `/chats/${sent.chatId}`);
+  await alice.message("Four").waitFor();
+  await server.told("message.read", sent.messageId, "alice", "bob");
+  await alice.write("Five");
+  await alice.message("Five").getByText("At server").waitFor();
+  const texts = await server.texts("alice", sent.chatId);
+  expect(texts.slice(-2)).toEqual(["Four", "Five"]);
+});

@@ -1,0 +1,138 @@
+// A person's browser: Chromium as Debian has it, found by its names, its faults collected.
+
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { BrowserContext, Locator, Page } from "playwright-core";
+import { chromium } from "playwright-core";
+import { PASSWORD, type Server } from "./server.ts";
+
+const executablePath =
+  process.env.CHROMIUM ?? ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+export const PHONE = { width: 390, height: 844 };
+export const DESK = { width: 1280, height: 800 };
+
+export interface Look {
+  size?: { width: number; height: number };
+  scheme?: "light" | "dark";
+  contrast?: "more";
+  folder?: string;
+}
+
+export class Screen {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  readonly folder: string;
+  /** What the browser complained of: faults, refusals of the policy, and requests to other hosts. */
+  readonly faults: string[] = [];
+
+  private constructor(context: BrowserContext, page: Page, folder: string) {
+    this.context = context;
+    this.page = page;
+    this.folder = folder;
+  }
+
+  static async open(server: Server, look: Look = {}): Promise<Screen> {
+    if (executablePath === undefined) throw new Error("no chromium: apt-get install chromium");
+    const folder = look.folder ?? mkdtempSync(join(tmpdir(), "crewline-browser-"));
+    const size = look.size ?? PHONE;
+    const context = await chromium.launchPersistentContext(folder, {
+      executablePath,
+      args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
+      baseURL: server.url,
+      viewport: size,
+      colorScheme: look.scheme ?? "light",
+      contrast: look.contrast ?? "no-preference",
+      hasTouch: size.width < 600,
+      isMobile: size.width < 600,
+      locale: "en-GB",
+      timezoneId: "Europe/London",
+    });
+    context.setDefaultTimeout(20_000);
+    const page = context.pages()[0] ?? (await context.newPage());
+    const screen = new Screen(context, page, folder);
+    screen.watch(page, server);
+    return screen;
+  }
+
+  private watch(page: Page, server: Server): void {
+    page.on("pageerror", (error) => this.faults.push(`error: ${error.message}`));
+    page.on("console", (message) => {
+      const text = message.text();
+      if (
+        message.type() === "error" &&
+        !text.startsWith("Failed to load resource") &&
+        !text.startsWith("WebSocket connection")
+      )
+        this.faults.push(text);
+    });
+    page.on("request", (request) => {
+      const url = request.url();
+      if (!url.startsWith(server.url) && !url.startsWith(server.url.replace("http", "ws")) && !url.startsWith("data:"))
+        this.faults.push(`asked ${url}`);
+    });
+  }
+
+  async signIn(userId: string, path = "/"): Promise<void> {
+    await this.page.goto(path);
+    await this.page.getByRole("textbox", { name: "User ID" }).fill(userId);
+    await this.page.getByRole("textbox", { name: "Password" }).fill(PASSWORD);
+    await this.button("Sign in").click();
+    await this.inContact();
+  }
+
+  async inContact(): Promise<void> {
+    await this.page.locator("main[data-contact=live]").waitFor();
+  }
+
+  button(name: string | RegExp): Locator {
+    return this.page.getByRole("button", typeof name === "string" ? { name, exact: true } : { name });
+  }
+
+  get log(): Locator {
+    return this.page.getByRole("log", { name: "Messages" });
+  }
+
+  get noContact(): Locator {
+    return this.page.getByRole("status").filter({ hasText: /^No contact/ });
+  }
+
+  /** The item of a chat in the list, by what its name begins with. */
+  chat(name: string | RegExp): Locator {
+    return this.page.getByRole("list", { name: "Chats" }).getByRole("listitem", { name });
+  }
+
+  /** An own message or one of somebody else, by its text. */
+  message(text: string): Locator {
+    return this.log.getByRole("article").filter({ has: this.page.getByText(text, { exact: true }) });
+  }
+
+  async write(text: string): Promise<void> {
+    await this.page.getByRole("textbox", { name: "Message" }).fill(text);
+    await this.button("Send").click();
+  }
+
+  /** What axe-core finds wrong, in short. */
+  async axe(): Promise<string[]> {
+    // Nothing is looked at while it still moves.
+    await this.page.evaluate(() =>
+      Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))),
+    );
+    // Evaluated from outside: the policy of the page lets nothing else in.
+    await this.page.evaluate(axe);
+    return this.page.evaluate(async () => {
+      const { axe } = window as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+      };
+      const { violations } = await axe.run();
+      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.context.close();
+  }
+}

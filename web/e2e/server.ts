@@ -1,0 +1,162 @@
+// The real program, on a store of its own, on a port that it keeps when it is started again.
+
+import type { ChildProcess } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const root = join(import.meta.dirname, "../..");
+const program = process.env.CREWLINE_BIN ?? join(root, "target/debug/crewline");
+export const PASSWORD = "correct horse battery staple";
+
+export const PEOPLE = { alice: "Alice Adams", bob: "Bob Brown", carol: "Carol Clark" };
+
+export interface Told {
+  seq: number;
+  type: string;
+  data: { messageId: string; userId?: string; message?: string };
+}
+
+export class Server {
+  private readonly folder = mkdtempSync(join(tmpdir(), "crewline-e2e-"));
+  private process: ChildProcess | undefined;
+  private listen = "127.0.0.1:0";
+  private tokens = new Map<string, string>();
+  url = "";
+
+  static async start(): Promise<Server> {
+    if (!existsSync(program)) throw new Error(`${program} is missing: cargo build --workspace`);
+    const server = new Server();
+    server.makePeople();
+    await server.up();
+    return server;
+  }
+
+  private makePeople(): void {
+    for (const [id, name] of Object.entries(PEOPLE))
+      this.run(["user", "add", id, "--name", name, "--password-stdin"], PASSWORD);
+  }
+
+  private run(words: string[], input = ""): string {
+    const store = `sqlite://${join(this.folder, "crewline.db")}`;
+    return execFileSync(program, ["--store", store, ...words], {
+      input,
+      cwd: this.folder,
+      encoding: "utf8",
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+  }
+
+  /** Starts it, at its old address if it had one; resolves when it is ready. */
+  async up(): Promise<void> {
+    const store = `sqlite://${join(this.folder, "crewline.db")}`;
+    const child = spawn(program, ["--store", store, "serve", "--listen", this.listen], {
+      cwd: this.folder,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    this.process = child;
+    for await (const line of createInterface({ input: child.stdout })) {
+      const found = /^listening on (http:\/\/(.+))$/.exec(line);
+      if (found === null) continue;
+      this.url = found[1] ?? "";
+      this.listen = found[2] ?? "";
+      return;
+    }
+    throw new Error("the server ended before it was ready");
+  }
+
+  /** Kills it as a power cut would. */
+  async kill(): Promise<void> {
+    const child = this.process;
+    if (child === undefined || child.exitCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await ended;
+  }
+
+  async remove(): Promise<void> {
+    await this.kill();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  signOutUser(id: string): void {
+    this.run(["user", "sign-out", id]);
+  }
+
+  private token(owner: string): string {
+    const known = this.tokens.get(owner);
+    if (known !== undefined) return known;
+    const kind = owner.startsWith("scada:") ? "--external" : "--user";
+    const made = this.run(["token", "create", kind, owner]).trim();
+    this.tokens.set(owner, made);
+    return made;
+  }
+
+  async call<T>(who: string, method: string, path: string, body?: unknown): Promise<T> {
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { Authorization: `Bearer ${this.token(who)}`, "Content-Type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const answer = await response.json();
+    if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
+    return answer as T;
+  }
+
+  /** A message from the control system. */
+  send(
+    to: string[],
+    message: string,
+    priority: 1 | 2 | 3 = 2,
+    name = "SCADA Control System",
+  ): Promise<{ messageId: string; chatId: string }> {
+    const toUsers = to.map((toUserId) => ({ toUserId }));
+    return this.call("scada:north", "POST", "/api/v1/messages", {
+      fromExtUserId: "scada:north",
+      fromExtUserName: name,
+      toUsers,
+      message,
+      priority,
+    });
+  }
+
+  /** A message of a user by the API. */
+  async say(
+    who: string,
+    to: string[],
+    message: string,
+    priority: 1 | 2 | 3 = 2,
+  ): Promise<{ messageId: string; chatId: string }> {
+    const chat = await this.call<{ chatId: string }>(who, "POST", "/api/v1/chats", { toUserIds: to });
+    return this.call(who, "POST", `/api/v1/chats/${chat.chatId}/messages`, { message, priority });
+  }
+
+  /** Waits, by long poll, for what the control system is told of a message. */
+  async told(type: string, messageId: string, userId: string, who = "scada:north"): Promise<Told> {
+    for (let after = 0; ; ) {
+      const page = await this.call<{ events: Told[]; next: number }>(
+        who,
+        "GET",
+        `/api/v1/participants/me/events?after=${after}&wait=20`,
+      );
+      const found = page.events.find(
+        (event) => event.type === type && event.data.messageId === messageId && event.data.userId === userId,
+      );
+      if (found !== undefined) return found;
+      if (page.events.length === 0) throw new Error(`nobody told of ${type} for ${messageId}`);
+      after = page.next;
+    }
+  }
+
+  /** All texts of a chat as the server has them, oldest first. */
+  async texts(who: string, chatId: string): Promise<string[]> {
+    const page = await this.call<{ messages: { message: string }[] }>(who, "GET", `/api/v1/chats/${chatId}/messages`);
+    return page.messages.map(({ message }) => message).reverse();
+  }
+
+  state(messageId: string, who = "scada:north"): Promise<{ recipients: { userId: string; state: string }[] }> {
+    return this.call(who, "GET", `/api/v1/messages/${messageId}`);
+  }
+}

@@ -1,0 +1,276 @@
+// What all screens share: who is signed in, the lists, the contact, the alerts, the place in the app. It holds copies of
+// what the store has, and reads them anew when the store says that something changed.
+
+import { clock, deviceId, net, random, uuid } from "./browser.ts";
+import { Local } from "./core/local.ts";
+import type { Act, Chat, Message } from "./core/model.ts";
+import { isAtLeast } from "./core/model.ts";
+import { CallError } from "./core/net.ts";
+import type { Contact } from "./core/sync.ts";
+import { Sync } from "./core/sync.ts";
+import type { Me, Person } from "./core/wire.ts";
+import { t } from "./messages/en.ts";
+import { alarm, chime } from "./sound.ts";
+import type { Word } from "./tabs.ts";
+import { Tabs } from "./tabs.ts";
+
+export type Route = { screen: "chats" } | { screen: "new" } | { screen: "chat"; chatId: string };
+
+/** Toasts at once; the oldest goes when there are more. Unread stays unread. */
+const TOASTS_MAX = 3;
+/** Kept where signing out could not be told to the server. */
+const ENDING = "crewline.ending";
+
+function routeOf(path: string, hash: string): Route {
+  const chat = /^\/chats\/([^/]+)$/.exec(path);
+  if (chat?.[1] !== undefined) return { screen: "chat", chatId: decodeURIComponent(chat[1]) };
+  return hash === "#new" ? { screen: "new" } : { screen: "chats" };
+}
+
+export class App {
+  stage = $state<"starting" | "signedOut" | "signedIn">("starting");
+  notice = $state("");
+  me = $state.raw<Me | undefined>();
+  contact = $state<Contact>("connecting");
+  lostSince = $state<number | undefined>();
+  route = $state.raw<Route>({ screen: "chats" });
+  chats = $state.raw<Chat[]>([]);
+  people = $state.raw<Map<string, Person>>(new Map());
+  waiting = $state.raw<Act[]>([]);
+  emergencies = $state.raw<Message[]>([]);
+  banners = $state.raw<Message[]>([]);
+  toasts = $state.raw<Message[]>([]);
+  isVisible = $state(document.visibilityState === "visible");
+
+  readonly local: Local;
+  private readonly tabs: Tabs;
+  private sync: Sync | undefined;
+  private isReading = false;
+  private mustRead = false;
+
+  private constructor(local: Local) {
+    this.local = local;
+    this.tabs = new Tabs((word) => this.hear(word));
+    this.route = routeOf(location.pathname, location.hash);
+    local.listen((chats, isElsewhere) => {
+      if (!isElsewhere) this.tabs.say({ changed: chats === "all" ? "all" : [...chats] });
+      void this.read();
+    });
+    addEventListener("popstate", () => {
+      this.route = routeOf(location.pathname, location.hash);
+    });
+    addEventListener("online", () => this.wake());
+    addEventListener("offline", () => this.sync?.offline());
+    document.addEventListener("visibilitychange", () => {
+      this.isVisible = document.visibilityState === "visible";
+      if (this.isVisible) this.wake();
+    });
+  }
+
+  static async start(): Promise<App> {
+    const app = new App(await Local.open("crewline", indexedDB));
+    void navigator.storage?.persist?.();
+    const me = await app.local.me();
+    if (me !== undefined) await app.begin(me);
+    else await app.adopt();
+    return app;
+  }
+
+  /** Signs in where the browser has a session already, and this device knows nobody. */
+  private async adopt(): Promise<void> {
+    try {
+      if (localStorage.getItem(ENDING) !== null) {
+        await net.call("DELETE", "/api/v1/session");
+        localStorage.removeItem(ENDING);
+      } else {
+        const me = await net.call<Me>("GET", "/api/v1/me");
+        await this.local.signIn(me);
+        return void (await this.begin(me));
+      }
+    } catch (error) {
+      if (error instanceof CallError && error.status === 401) localStorage.removeItem(ENDING);
+    }
+    this.stage = "signedOut";
+  }
+
+  private async begin(me: Me): Promise<void> {
+    this.me = me;
+    this.notice = "";
+    this.lostSince = await this.local.lastContact();
+    await this.read();
+    this.stage = "signedIn";
+    if (this.sync !== undefined) return this.sync.start();
+    this.tabs.say({ asked: true });
+    this.tabs.lead(() => this.lead());
+  }
+
+  private lead(): void {
+    this.sync ??= new Sync(this.local, net, clock, random, {
+      contact: (contact) => {
+        this.setContact(contact);
+        this.tabs.say({ contact });
+      },
+      arrived: ({ arrived }) => {
+        if (arrived.length === 0) return;
+        this.announce(arrived);
+        this.tabs.say({ arrived });
+      },
+    });
+    if (this.stage === "signedIn") this.sync.start();
+  }
+
+  private setContact(contact: Contact): void {
+    if (contact === "lost" && this.contact === "live") this.lostSince = Date.now();
+    this.contact = contact;
+    if (contact === "signedOut") {
+      this.notice = t.signIn.ended;
+      this.stage = "signedOut";
+      alarm(false);
+    }
+  }
+
+  private hear(word: Word): void {
+    if ("changed" in word) {
+      this.local.hearElsewhere(word.changed === "all" ? "all" : new Set(word.changed));
+    } else if ("contact" in word) this.setContact(word.contact);
+    else if ("arrived" in word) this.announce(word.arrived);
+    else if ("poke" in word) this.sync?.poke();
+    else if ("wake" in word) this.sync?.wake();
+    else if ("asked" in word) {
+      if (this.sync !== undefined) this.tabs.say({ contact: this.contact });
+    } else location.replace("/");
+  }
+
+  async signIn(userId: string, password: string): Promise<void> {
+    const deviceName = navigator.userAgent.includes("Mobile") ? "Phone" : "Browser";
+    await net.call("POST", "/api/v1/session", { userId, password, deviceId: deviceId(), deviceName });
+    localStorage.removeItem(ENDING);
+    const me = await net.call<Me>("GET", "/api/v1/me");
+    await this.local.signIn(me);
+    await this.begin(me);
+  }
+
+  /** Ends the session, and leaves nothing on this device. Without contact the session is ended when there is some. */
+  async signOut(): Promise<void> {
+    this.sync?.stop();
+    localStorage.setItem(ENDING, "1");
+    try {
+      await net.call("DELETE", "/api/v1/session");
+      localStorage.removeItem(ENDING);
+    } catch {
+      // The next start tries again.
+    }
+    await this.local.clear();
+    this.tabs.say({ left: true });
+    location.replace("/");
+  }
+
+  go(route: Route): void {
+    const path =
+      route.screen === "chat" ? `/chats/${encodeURIComponent(route.chatId)}` : route.screen === "new" ? "/#new" : "/";
+    if (path !== location.pathname + location.hash) history.pushState(null, "", path);
+    this.route = route;
+  }
+
+  /** What was put into the store is to be sent. */
+  poke(): void {
+    if (this.sync !== undefined) this.sync.poke();
+    else this.tabs.say({ poke: true });
+  }
+
+  wake(): void {
+    if (this.stage !== "signedIn") return;
+    if (this.sync !== undefined) this.sync.wake();
+    else this.tabs.say({ wake: true });
+  }
+
+  fetchBefore(chatId: string, position: number): Promise<boolean> {
+    const sync = this.sync ?? new Sync(this.local, net, clock, random, { contact: () => {}, arrived: () => {} });
+    return sync.fetchBefore(chatId, position);
+  }
+
+  now(): string {
+    return new Date().toISOString();
+  }
+
+  async send(chatId: string, text: string, replyTo: string | undefined, readUpTo: string | undefined): Promise<void> {
+    await this.local.reply({ chatId, text, key: uuid(), at: this.now(), replyTo, readUpTo });
+    this.poke();
+  }
+
+  async acknowledge(messageId: string): Promise<void> {
+    await this.local.acknowledge(messageId, this.now());
+    this.poke();
+  }
+
+  async markRead(chatId: string, upTo: number, emergencies: string[]): Promise<void> {
+    if (await this.local.read(chatId, upTo, emergencies, this.now())) this.poke();
+  }
+
+  dismissToast(messageId: string): void {
+    this.toasts = this.toasts.filter((toast) => toast.messageId !== messageId);
+  }
+
+  /** The name of a person as far as it is known here. */
+  nameOf(userId: string): string {
+    return this.people.get(userId)?.name ?? userId;
+  }
+
+  othersIn(chat: Chat): string[] {
+    return chat.userIds.filter((id) => id !== this.me?.userId).map((id) => this.nameOf(id));
+  }
+
+  private isLookedAt(chatId: string): boolean {
+    return (
+      this.isVisible && this.emergencies.length === 0 && this.route.screen === "chat" && this.route.chatId === chatId
+    );
+  }
+
+  /** Messages that came just now. Emergencies and sticky ones are found in the store; these pass. */
+  private announce(arrived: Message[]): void {
+    const news = arrived.filter((message) => !this.isLookedAt(message.chatId));
+    if (news.some(({ priority }) => priority !== 1)) chime();
+    for (const message of news.filter(({ priority }) => priority === 2)) {
+      const others = this.toasts.filter((toast) => toast.chatId !== message.chatId);
+      this.toasts = [...others, message].slice(-TOASTS_MAX);
+    }
+  }
+
+  /** Reads the lists anew: once for all changes that come while it reads. */
+  private async read(): Promise<void> {
+    this.mustRead = true;
+    if (this.isReading) return;
+    this.isReading = true;
+    while (this.mustRead) {
+      this.mustRead = false;
+      const { local } = this;
+      const [chats, people, waiting, emergencies, banners] = await Promise.all([
+        local.chats(),
+        local.people(),
+        local.outbox(),
+        local.emergencies(),
+        local.banners(),
+      ]);
+      this.chats = chats;
+      this.people = new Map(people.map((person) => [person.userId, person]));
+      this.waiting = waiting;
+      this.emergencies = emergencies;
+      this.banners = newestOfEach(banners);
+      await this.dropReadToasts();
+      alarm(emergencies.length > 0 && this.me !== undefined);
+    }
+    this.isReading = false;
+  }
+
+  private async dropReadToasts(): Promise<void> {
+    for (const toast of this.toasts) {
+      const message = await this.local.message(toast.messageId);
+      if (message === undefined || isAtLeast(message.state, "read")) this.dismissToast(toast.messageId);
+    }
+  }
+}
+
+/** One banner for each chat: a newer message renews it. */
+function newestOfEach(messages: Message[]): Message[] {
+  return [...new Map(messages.map((message) => [message.chatId, message])).values()];
+}

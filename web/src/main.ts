@@ -1,0 +1,12 @@
+import { mount } from "svelte";
+import "./styles/tokens.css";
+import "./styles/app.css";
+import { App } from "./app.svelte.ts";
+import Root from "./Root.svelte";
+
+const target = document.getElementById("app");
+if (target === null) throw new Error("the page has no place for the app");
+mount(Root, { target, props: { app: await App.start() } });
+
+// Only secure pages may have one; without it the app needs contact to be loaded.
+if (import.meta.env.PROD) void navigator.serviceWorker?.register("/sw.js", { type: "module" });

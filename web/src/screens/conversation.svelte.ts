@@ -1,0 +1,140 @@
+// An open conversation: the piece of it that is loaded, where "New" stands, and what is read while one looks at it.
+
+import type { App } from "../app.svelte.ts";
+import { END } from "../core/local.ts";
+import type { Act, Chat, Message, ReplyAct } from "../core/model.ts";
+import { isAtLeast } from "../core/model.ts";
+import type { Row } from "../core/rows.ts";
+import { firstUnread, gapBelow, rowsOf } from "../core/rows.ts";
+import { dayOf } from "../times.ts";
+
+/** How many messages are loaded at first, and more at a time. */
+const PIECE = 60;
+/** At most so many unread ones are loaded at once to find where they begin. */
+const UNREAD_MAX = 500;
+
+export class Conversation {
+  chat = $state.raw<Chat | undefined>();
+  messages = $state.raw<Message[]>([]);
+  waiting = $state.raw<(Act & ReplyAct)[]>([]);
+  quoted = $state.raw<Map<string, Message>>(new Map());
+  newFrom = $state<number | undefined>();
+  isReady = $state(false);
+  isLoading = $state(false);
+  rows = $derived(rowsOf(this.messages, this.waiting, this.newFrom, dayOf));
+
+  readonly chatId: string;
+  private readonly app: App;
+  private low = 1;
+  private isAtBeginning = false;
+  private onScreen: Row[] = [];
+  private asked = new Set<number>();
+  private readonly unlisten: () => void;
+
+  constructor(app: App, chatId: string) {
+    this.app = app;
+    this.chatId = chatId;
+    this.unlisten = app.local.listen((chats) => {
+      if (chats === "all" || chats.has(chatId)) void this.reload();
+    });
+    void this.open();
+  }
+
+  close(): void {
+    this.unlisten();
+  }
+
+  private async open(): Promise<void> {
+    const { local } = this.app;
+    this.chat = await local.chat(this.chatId);
+    const limit = Math.max(PIECE, Math.min(UNREAD_MAX, (this.chat?.unread ?? 0) + 20));
+    const { messages, waiting } = await local.conversation(this.chatId, 1, END, limit);
+    this.low = messages[0]?.position ?? 1;
+    this.newFrom = firstUnread(messages);
+    await this.show(messages, waiting);
+    this.isReady = true;
+    if (messages.length < PIECE && this.low > 1) await this.earlier();
+    else if (messages.length === 0) await this.fetch(END);
+  }
+
+  private async reload(): Promise<void> {
+    const { local } = this.app;
+    this.chat = await local.chat(this.chatId);
+    const { messages, waiting } = await local.conversation(this.chatId, this.low, END, END);
+    // What came while nobody looked is new, where nothing else is.
+    if (this.newFrom === undefined && !this.isLookedAt()) this.newFrom = firstUnread(messages);
+    await this.show(messages, waiting);
+  }
+
+  private async show(messages: Message[], waiting: (Act & ReplyAct)[]): Promise<void> {
+    const quoted = new Map(messages.map((message) => [message.messageId, message]));
+    for (const id of [...messages, ...waiting].map(({ replyTo }) => replyTo)) {
+      const missing = id !== undefined && !quoted.has(id) ? await this.app.local.message(id) : undefined;
+      if (missing !== undefined) quoted.set(missing.messageId, missing);
+    }
+    this.quoted = quoted;
+    this.messages = messages;
+    this.waiting = waiting;
+    const gap = gapBelow(messages);
+    if (gap !== undefined && !this.asked.has(gap)) {
+      this.asked.add(gap);
+      void this.fetch(gap);
+    }
+  }
+
+  /** Loads a piece that stands before what is loaded: from this device, else from the server. */
+  async earlier(): Promise<void> {
+    if (this.isLoading || this.isAtBeginning || !this.isReady) return;
+    if (this.low <= 1) {
+      this.isAtBeginning = true;
+      return;
+    }
+    this.isLoading = true;
+    const before = this.low;
+    const here = () => this.app.local.messages(this.chatId, 1, before, PIECE);
+    let found = await here();
+    if (found.length < PIECE && (found.at(-1)?.position ?? 0) !== before - 1) {
+      // Nothing older is here: without contact this is as far as it goes now.
+      if (await this.fetch(before)) found = await here();
+      if (found.length === 0) this.isAtBeginning = this.app.contact === "live";
+    }
+    if (found[0] !== undefined) {
+      this.low = found[0].position;
+      await this.reload();
+    }
+    this.isLoading = false;
+  }
+
+  private fetch(before: number): Promise<boolean> {
+    return this.app.fetchBefore(this.chatId, before);
+  }
+
+  /** The newest message that was on the screen: what a reply written now has read. */
+  get newestOnScreen(): Message | undefined {
+    const rows = this.onScreen.filter((row) => row.kind === "message");
+    return rows.at(-1)?.message;
+  }
+
+  seen(rows: Row[]): void {
+    this.onScreen = rows;
+    this.markRead();
+  }
+
+  private isLookedAt(): boolean {
+    return this.app.isVisible && this.app.emergencies.length === 0;
+  }
+
+  /** What is on the screen of a visible page has been read; what an emergency covers has not. */
+  markRead(): void {
+    if (!this.isLookedAt() || !this.isReady) return;
+    const messages = this.onScreen.flatMap((row) => (row.kind === "message" ? [row.message] : []));
+    const upTo = messages.at(-1)?.position;
+    if (upTo === undefined) return;
+    const emergencies = messages.filter((m) => m.priority === 1 && !m.mine && !isAtLeast(m.state, "read"));
+    void this.app.markRead(
+      this.chatId,
+      upTo,
+      emergencies.map(({ messageId }) => messageId),
+    );
+  }
+}

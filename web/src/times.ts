@@ -1,0 +1,27 @@
+// Times as they are shown: of the server, where this device is, in 24 hours.
+
+import { lang, t } from "./messages/en.ts";
+
+const minutes = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const seconds = new Intl.DateTimeFormat(lang, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
+const days = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long" });
+const shortDay = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const weekday = new Intl.DateTimeFormat(lang, { weekday: "short" });
+
+export const timeOf = (at: string | number | undefined) =>
+  at === undefined || at === "" ? t.noTime : minutes.format(new Date(at));
+export const secondsOf = (at: string | number) => seconds.format(new Date(at));
+export const dayOf = (at: string | number) => days.format(new Date(at));
+
+/** In a list: the time today, the weekday in the last week, else the date. */
+export function shortOf(at: string, now: number): string {
+  if (at === "") return "";
+  const then = new Date(at);
+  if (dayOf(at) === dayOf(now) && now - then.getTime() < 86_400_000) return minutes.format(then);
+  return now - then.getTime() < 6 * 86_400_000 ? weekday.format(then) : shortDay.format(then);
+}
