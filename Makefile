@@ -20,7 +20,7 @@ FUZZ_TARGETS := body frame query credentials names configuration
 WEB_FROM := $(shell find web/src web/public web/index.html web/*.ts web/*.js -type f 2>/dev/null)
 WEB_PACKAGES := web/node_modules/.package-lock.json
 
-.PHONY: help run build web test kill model fuzz bench lint fmt docs book clean tools
+.PHONY: help run build web draw test kill model fuzz bench lint fmt docs book clean tools
 
 help: ## List the commands
 	@echo 'Crewline: make COMMAND'
@@ -94,6 +94,12 @@ test: tools postgres ## Run every test and the rules of the house
 	phase 'python' env CARGO=$(CARGO) PYTHON=$(PYTHON) python/test.sh; \
 	phase 'rules-of-the-house' $(CARGO) xtask tidy
 	@echo 'make test: all is well'
+
+draw: tools web/dist/index.html ## Draw the screens of the app again, into docs/pictures
+	@web/need chromium
+	@command -v pngquant >/dev/null 2>&1 || { echo 'missing: pngquant'; echo '  try: apt-get install pngquant'; exit 1; }
+	$(CARGO) build --workspace
+	cd web && PICTURES=$(CURDIR)/docs/pictures npm run --silent e2e -- screens
 
 kill: tools ## Kill the server under load, ROUNDS times (100), and look for what is lost
 	CREWLINE_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --workspace --test system -- --nocapture kill

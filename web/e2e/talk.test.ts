@@ -163,3 +163,18 @@ test("signing out asks, and leaves nothing on the device", async () => {
   await alice.page.reload();
   await alice.page.getByRole("textbox", { name: "User ID" }).waitFor();
 });
+
+test("a message that the device cannot keep is not shown as waiting, and its text is not lost", async () => {
+  const { chatId } = await server.say("bob", ["carol"], "Write to me");
+  const carol = await signedIn("carol", `/chats/${chatId}`);
+  await carol.message("Write to me").waitFor();
+  await carol.page.evaluate(() => {
+    IDBObjectStore.prototype.add = () => {
+      throw new DOMException("full", "QuotaExceededError");
+    };
+  });
+  await carol.write("no room for this");
+  await carol.page.getByRole("alert").filter({ hasText: "could not keep the message" }).waitFor();
+  expect(await carol.page.getByRole("textbox", { name: "Message" }).inputValue()).toBe("no room for this");
+  expect(await carol.message("no room for this").count()).toBe(0);
+});
