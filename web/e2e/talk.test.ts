@@ -178,3 +178,42 @@ test("a message that the device cannot keep is not shown as waiting, and its tex
   expect(await carol.page.getByRole("textbox", { name: "Message" }).inputValue()).toBe("no room for this");
   expect(await carol.message("no room for this").count()).toBe(0);
 });
+
+test("earlier messages come as one scrolls, the place is kept, and only what is seen is in the document", async () => {
+  const { chatId } = await server.say("bob", ["alice"], "number 0");
+  for (let no = 1; no <= 300; no++) {
+    await server.call("bob", "POST", `/api/v1/chats/${chatId}/messages`, { message: `number ${no}` });
+  }
+  const alice = await signedIn("alice", `/chats/${chatId}`);
+  await alice.button("To the newest message").click();
+  await alice.message("number 300").waitFor();
+  await server.told("message.read", (await newest(chatId)).messageId, "alice", "bob");
+  await alice.page.reload();
+  await alice.message("number 300").waitFor();
+  const most = await alice.log.evaluate(async (log) => {
+    let most = 0;
+    const isThere = () => [...log.querySelectorAll(".words")].some(({ textContent }) => textContent === "number 0");
+    while (!isThere()) {
+      log.scrollTop -= 400;
+      await new Promise(requestAnimationFrame);
+      most = Math.max(most, log.querySelectorAll("article").length);
+    }
+    return most;
+  });
+  expect(most).toBeLessThan(60);
+  await alice.message("number 0").scrollIntoViewIfNeeded();
+  // Something new does not take her away from what she reads, and one press brings her to it.
+  await server.call("bob", "POST", `/api/v1/chats/${chatId}/messages`, { message: "something new" });
+  await alice.button("To the newest message").click();
+  await alice.message("something new").waitFor();
+});
+
+async function newest(chatId: string): Promise<{ messageId: string }> {
+  const page = await server.call<{ messages: { messageId: string }[] }>(
+    "bob",
+    "GET",
+    `/api/v1/chats/${chatId}/messages?limit=1`,
+  );
+  if (page.messages[0] === undefined) throw new Error("the chat is empty");
+  return page.messages[0];
+}

@@ -3,7 +3,7 @@
 
 import type { Tx } from "./database.ts";
 import type { Chat, Message } from "./model.ts";
-import { advanced, merged, messageFromView, withAlerts, withFact } from "./model.ts";
+import { advanced, isAtLeast, merged, messageFromView, withAlerts, withFact } from "./model.ts";
 import type {
   ChatData,
   ChatSummary,
@@ -139,11 +139,23 @@ export async function putMessage(tx: Tx, message: Message): Promise<void> {
   if (chat?.last?.messageId === message.messageId) await tx.put("chats", { ...chat, last: message });
 }
 
+/** Writes many of one chat. */
+export async function putMessages(tx: Tx, chatId: string, messages: Message[]): Promise<void> {
+  await Promise.all(messages.map((message) => tx.put("messages", message)));
+  const chat = await tx.get("chats", chatId);
+  const last = messages.find(({ messageId }) => messageId === chat?.last?.messageId);
+  if (chat !== undefined && last !== undefined) await tx.put("chats", { ...chat, last });
+}
+
 async function applySelf(tx: Tx, seq: number, data: SelfData, state: State, applied: Applied): Promise<void> {
-  for (const id of data.messageIds) {
-    const message = await tx.get("messages", id);
-    if (message !== undefined) await putMessage(tx, advanced(message, state));
-  }
+  // There may be thousands: they are asked for together, and what was read here already is not written again.
+  const found = await Promise.all(data.messageIds.map((id) => tx.get("messages", id)));
+  const behind = found.filter((message) => message !== undefined && !isAtLeast(message.state, state));
+  await putMessages(
+    tx,
+    data.chatId,
+    behind.flatMap((message) => (message === undefined ? [] : [advanced(message, state)])),
+  );
   const chat = await tx.get("chats", data.chatId);
   // What was read here and has not been told yet is not in the server's count: the lower one holds.
   if (chat !== undefined && seq > chat.asOf) {

@@ -2,7 +2,7 @@
 // transaction: what is shown as done waits to be told, and what waits to be told is shown.
 
 import type { Applied } from "./apply.ts";
-import { applyEvents, applyHistory, applySent, applySummary, putMessage } from "./apply.ts";
+import { applyEvents, applyHistory, applySent, applySummary, putMessage, putMessages } from "./apply.ts";
 import type { Tx } from "./database.ts";
 import { Database } from "./database.ts";
 import type { Act, Chat, Message, ReplyAct } from "./model.ts";
@@ -323,10 +323,13 @@ async function readIn(tx: Tx, chatId: string, upTo: number, emergencies: string[
   let count = 0;
   const rows = await tx.messages(chatId, chat.readTo + 1, upTo, END);
   const unread = rows.filter((row) => !row.mine && !isAtLeast(row.state, "read"));
-  for (const row of unread.filter((row) => row.priority !== 1)) {
-    await putMessage(tx, advanced(row, "read"));
-    count += 1;
-  }
+  const quiet = unread.filter((row) => row.priority !== 1);
+  await putMessages(
+    tx,
+    chatId,
+    quiet.map((row) => advanced(row, "read")),
+  );
+  count += quiet.length;
   // "Up to" needs the newest one that was on the screen, whoever sent it.
   const newest = rows[0];
   if (count > 0 && newest !== undefined) receipts.push({ chatId, readUpTo: newest.messageId, at });

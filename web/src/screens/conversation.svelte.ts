@@ -27,6 +27,7 @@ export class Conversation {
   private readonly app: App;
   private low = 1;
   private isAtBeginning = false;
+  private isOpening = false;
   private onScreen: Row[] = [];
   private asked = new Set<number>();
   private readonly unlisten: () => void;
@@ -44,9 +45,18 @@ export class Conversation {
     this.unlisten();
   }
 
-  private async open(): Promise<void> {
+  /** Loads the newest piece, once the chat is known here: who has just signed in has nothing yet. */
+  async open(): Promise<void> {
+    if (this.isReady || this.isOpening) return;
+    this.isOpening = true;
+    await this.load();
+    this.isOpening = false;
+  }
+
+  private async load(): Promise<void> {
     const { local } = this.app;
     this.chat = await local.chat(this.chatId);
+    if (this.chat === undefined && this.app.contact === "connecting") return;
     const limit = Math.max(PIECE, Math.min(UNREAD_MAX, (this.chat?.unread ?? 0) + 20));
     const { messages, waiting } = await local.conversation(this.chatId, 1, END, limit);
     this.low = messages[0]?.position ?? 1;
@@ -58,6 +68,7 @@ export class Conversation {
   }
 
   private async reload(): Promise<void> {
+    if (!this.isReady) return this.open();
     const { local } = this.app;
     this.chat = await local.chat(this.chatId);
     const { messages, waiting } = await local.conversation(this.chatId, this.low, END, END);
