@@ -190,17 +190,36 @@ test("earlier messages come as one scrolls, the place is kept, and only what is 
   await server.told("message.read", (await newest(chatId)).messageId, "alice", "bob");
   await alice.page.reload();
   await alice.message("number 300").waitFor();
-  const most = await alice.log.evaluate(async (log) => {
-    let most = 0;
-    const isThere = () => [...log.querySelectorAll(".words")].some(({ textContent }) => textContent === "number 0");
-    while (!isThere()) {
+  const { most, leap } = await alice.log.evaluate(async (log) => {
+    let [most, leap] = [0, 0];
+    const edge = log.getBoundingClientRect().top;
+    const onTop = () =>
+      [...log.querySelectorAll(".words")].find((words) => words.getBoundingClientRect().bottom > edge);
+    const number = () => Number(onTop()?.textContent?.replace("number ", ""));
+    // To the very top at once: she stays at what was there, and older ones come in above it.
+    const frame = () => new Promise(requestAnimationFrame);
+    const height = log.scrollHeight;
+    log.scrollTop = 0;
+    await frame();
+    const first = number();
+    while (log.scrollHeight <= height) await frame();
+    for (let frames = 0; frames < 10; frames++) await frame();
+    let before = number();
+    leap = Math.abs(first - before);
+    while (before > 0) {
       log.scrollTop -= 400;
-      await new Promise(requestAnimationFrame);
+      await frame();
+      await frame();
+      const now = number();
       most = Math.max(most, log.querySelectorAll("article").length);
+      leap = Math.max(leap, before - now);
+      before = now;
     }
-    return most;
+    return { most, leap };
   });
   expect(most).toBeLessThan(60);
+  // 400 pixels are five messages: nobody is taken to somewhere else while older ones come in.
+  expect(leap).toBeLessThan(12);
   await alice.message("number 0").scrollIntoViewIfNeeded();
   // Something new does not take her away from what she reads, and one press brings her to it.
   await server.call("bob", "POST", `/api/v1/chats/${chatId}/messages`, { message: "something new" });
