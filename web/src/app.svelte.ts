@@ -241,25 +241,32 @@ export class App {
     this.mustRead = true;
     if (this.isReading) return;
     this.isReading = true;
-    while (this.mustRead) {
-      this.mustRead = false;
-      const { local } = this;
-      const [chats, people, waiting, emergencies, banners] = await Promise.all([
-        local.chats(),
-        local.people(),
-        local.outbox(),
-        local.emergencies(),
-        local.banners(),
-      ]);
-      this.chats = chats;
-      this.people = new Map(people.map((person) => [person.userId, person]));
-      this.waiting = waiting;
-      this.emergencies = emergencies;
-      this.banners = newestOfEach(banners);
-      await this.dropReadToasts();
-      alarm(emergencies.length > 0 && this.me !== undefined);
+    try {
+      while (this.mustRead) {
+        this.mustRead = false;
+        await this.readLists();
+      }
+    } finally {
+      this.isReading = false;
     }
-    this.isReading = false;
+  }
+
+  private async readLists(): Promise<void> {
+    const { local } = this;
+    const [chats, people, waiting, emergencies, banners] = await Promise.all([
+      local.chats(),
+      local.people(),
+      local.outbox(),
+      local.emergencies(),
+      local.banners(),
+    ]);
+    this.chats = chats;
+    this.people = new Map(people.map((person) => [person.userId, person]));
+    this.waiting = waiting;
+    this.emergencies = emergencies;
+    this.banners = newestOfEach(banners);
+    await this.dropReadToasts();
+    alarm(emergencies.length > 0 && this.me !== undefined);
   }
 
   private async dropReadToasts(): Promise<void> {

@@ -16,11 +16,23 @@ function tone(at: number, frequency: number, seconds: number, gain: number): voi
   oscillator.stop(at + seconds);
 }
 
+/** The device's sound, where it has one; a device that refuses it still shows the alert. */
 function ready(): AudioContext | undefined {
-  if (typeof AudioContext === "undefined") return undefined;
-  context ??= new AudioContext();
-  if (context.state === "suspended") void context.resume();
-  return context;
+  try {
+    context ??= new AudioContext();
+    if (context.state === "suspended") void context.resume().catch(() => {});
+    return context;
+  } catch {
+    return undefined;
+  }
+}
+
+function shake(pattern: number | number[]): void {
+  try {
+    navigator.vibrate?.(pattern);
+  } catch {
+    // It is one more way to tell, and never the only one.
+  }
 }
 
 /** A short one for a message that passes or stays. */
@@ -36,7 +48,7 @@ function round(): void {
   if (audio?.state === "running") {
     for (const step of [0, 0.35, 0.7]) tone(audio.currentTime + step, step === 0.35 ? 740 : 988, 0.28, 0.25);
   }
-  navigator.vibrate?.([500, 150, 500, 150, 500]);
+  shake([500, 150, 500, 150, 500]);
 }
 
 /** Sounds and shakes until it is told to stop. */
@@ -45,7 +57,7 @@ export function alarm(isOn: boolean): void {
   if (!isOn) {
     cancel?.();
     cancel = undefined;
-    navigator.vibrate?.(0);
+    shake(0);
     return;
   }
   round();

@@ -82,6 +82,7 @@ export const t = {
     acknowledged: "You acknowledged this",
     refused: (why: string) => `Not sent: ${why}`,
     discard: "Discard",
+    tooLong: (count: number, max: number) => `The message has ${count} characters; ${max} can be sent at once.`,
     notKept:
       "This device could not keep the message: it has no room, or the browser does not allow it. It was not sent.",
     toNewest: "To the newest message",
