@@ -195,22 +195,25 @@ test("earlier messages come as one scrolls, the place is kept, and only what is 
     const edge = log.getBoundingClientRect().top;
     const onTop = () =>
       [...log.querySelectorAll(".words")].find((words) => words.getBoundingClientRect().bottom > edge);
-    const number = () => Number(onTop()?.textContent?.replace("number ", ""));
-    // To the very top at once: she stays at what was there, and older ones come in above it.
     const frame = () => new Promise(requestAnimationFrame);
+    const number = async () => {
+      while (onTop() === undefined) await frame();
+      return Number(onTop()?.textContent?.replace("number ", ""));
+    };
+    // To the very top at once: she stays at what was there, and older ones come in above it.
     const height = log.scrollHeight;
     log.scrollTop = 0;
     await frame();
-    const first = number();
+    const first = await number();
     while (log.scrollHeight <= height) await frame();
     for (let frames = 0; frames < 10; frames++) await frame();
-    let before = number();
+    let before = await number();
     leap = Math.abs(first - before);
     while (before > 0) {
       log.scrollTop -= 400;
       await frame();
       await frame();
-      const now = number();
+      const now = await number();
       most = Math.max(most, log.querySelectorAll("article").length);
       leap = Math.max(leap, before - now);
       before = now;

@@ -17,6 +17,8 @@ fn the_first_start_prints_how_to_use_it_and_the_second_keeps_what_is_there() {
         "/api/v1/session",
         "/api/docs",
         &url,
+        "Open the app",
+        "send --priority emergency --to alice",
         "shown this once",
     ] {
         assert!(text.contains(part), "{part}: {text}");
