@@ -59,6 +59,29 @@ test("an own message goes from waiting to read, as it happens to it", async () =
   await bob.message("Understood").getByText("Read").waitFor();
 });
 
+test("a chat with several people is found again by whoever starts it, and people are found by name and by id", async () => {
+  const alice = await signedIn("alice");
+  const start = async () => {
+    await alice.button("New chat").click();
+    for (const [words, name] of [
+      ["bOb", "Bob Brown"],
+      ["clark", "Carol Clark"],
+    ] as const) {
+      await alice.page.getByRole("searchbox").fill(words);
+      await alice.page.getByRole("checkbox", { name }).check();
+    }
+    await alice.button("Start chat with 2").click();
+    await alice.page.getByRole("heading", { name: "Bob Brown and 1 more" }).waitFor();
+    return new URL(alice.page.url()).pathname;
+  };
+  const first = await start();
+  await alice.write("To both of you");
+  await alice.message("To both of you").getByText("At server").waitFor();
+  await alice.button("Back to chats").click();
+  await alice.chat("Bob Brown, Carol Clark").waitFor();
+  expect(await start()).toBe(first);
+});
+
 test("an emergency takes the whole screen until it is acknowledged, and nothing else ends it", async () => {
   const alice = await signedIn("alice");
   const first = await server.send(["alice"], "Line is ENERGISED. Do not climb.", 1);

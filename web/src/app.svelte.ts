@@ -1,6 +1,7 @@
 // What all screens share: who is signed in, the lists, the contact, the alerts, the place in the app. It holds copies of
 // what the store has, and reads them anew when the store says that something changed.
 
+import { tick } from "svelte";
 import { clock, deviceId, net, random, uuid } from "./browser.ts";
 import { Local } from "./core/local.ts";
 import type { Act, Chat, Message } from "./core/model.ts";
@@ -170,6 +171,8 @@ export class App {
       route.screen === "chat" ? `/chats/${encodeURIComponent(route.chatId)}` : route.screen === "new" ? "/#new" : "/";
     if (path !== location.pathname + location.hash) history.pushState(null, "", path);
     this.route = route;
+    // Where a page would have been loaded, the focus is at what one came to.
+    void tick().then(() => document.querySelector<HTMLElement>("[data-arrive]")?.focus());
   }
 
   /** What was put into the store is to be sent. */
