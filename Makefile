@@ -15,12 +15,11 @@ FIRST ?= 1000
 SECONDS_EACH ?= 120
 FUZZ_TARGETS := body frame query credentials names configuration
 
-.PHONY: help run build test kill model fuzz bench lint fmt docs book clean tools postgres
 # The files of the app are made again when what they are made of has changed.
 WEB_FROM := $(shell find web/src web/public web/index.html web/*.ts web/*.js -type f 2>/dev/null)
 WEB_PACKAGES := web/node_modules/.package-lock.json
 
-.PHONY: help run build web draw test kill model fuzz bench lint fmt docs book clean tools
+.PHONY: help run build web draw test kill model fuzz bench lint fmt docs book clean tools postgres
 
 help: ## List the commands
 	@echo 'Crewline: make COMMAND'
