@@ -207,7 +207,11 @@ export class App {
   }
 
   async markRead(chatId: string, upTo: number, emergencies: string[]): Promise<void> {
-    if (await this.local.read(chatId, upTo, emergencies, this.now())) this.poke();
+    try {
+      if (await this.local.read(chatId, upTo, emergencies, this.now())) this.poke();
+    } catch {
+      // A device that cannot keep it says nothing of it. It is tried again with the next look.
+    }
   }
 
   dismissToast(messageId: string): void {
