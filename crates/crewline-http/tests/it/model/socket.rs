@@ -380,10 +380,13 @@ impl Socket {
                 self.http.house.nudge().await;
             }
             let code = timeout(END_MAX, line.read_to_end()).await;
-            assert_eq!(
-                code.expect("it ends long before a heartbeat"),
+            // Who still signs in, and may not read this log any more, watches it no more.
+            let expected = if status == 401 {
                 close::REVOKED
-            );
+            } else {
+                close::UNWATCHED
+            };
+            assert_eq!(code.expect("it ends long before a heartbeat"), expected);
             match ended {
                 Some(ended) => *ended = true,
                 None => gone.push(secret.to_owned()),
