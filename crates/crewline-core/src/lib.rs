@@ -16,6 +16,7 @@ pub mod decide;
 mod directory;
 mod event;
 pub mod keep;
+mod load;
 mod memory;
 pub mod needs;
 mod no;
@@ -40,6 +41,7 @@ pub use directory::{
 };
 pub use event::{EventSource, MessageBodies, MessageWords, PAGE_BYTES_MAX, about_bytes, assemble};
 pub use keep::{CursorBehind, Cut, Pass, Removed, Retention};
+pub use load::load_batch;
 pub use memory::MemoryStore;
 pub use no::{ChatNo, DeviceNo, MessageNo, ParticipantNo, SessionNo, TokenNo, WebhookNo};
 pub use port::{

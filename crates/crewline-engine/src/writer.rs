@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use crewline_api::{ApiError, ErrorCode, ReceiptState};
 use crewline_core::decide::{Context, decide};
-use crewline_core::needs::{Wanted, to_lock, to_read, to_resolve};
 use crewline_core::{
     Answer, BatchId, Changes, Command, Settings, State, StoreError, StoreErrorKind, Writer,
+    load_batch,
 };
 use metrics::{counter, gauge, histogram};
 use tracing::{debug, error, info, warn};
@@ -26,8 +26,6 @@ use crate::tell::Telling;
 const CONFLICTS_MAX: u32 = 20;
 /// After this long nobody waits for one more repetition: someone else holds the store.
 const CONFLICTS_TIME_MAX: Duration = Duration::from_secs(5);
-/// Most rounds of loading. The needs are satisfied in five at most; more is a fault of the house.
-const ROUNDS_MAX: u32 = 12;
 /// How long the writer waits for work before it looks at the health of the store.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -216,7 +214,7 @@ impl WriterLoop {
         if !self.writer.begin()? {
             self.state = State::default();
         }
-        self.load(commands)?;
+        load_batch(self.writer.as_mut(), commands, &mut self.state)?;
         let loaded = Instant::now();
         let results = self.decide(commands);
         let decided = Instant::now();
@@ -276,30 +274,6 @@ impl WriterLoop {
             telling,
             answers: Vec::new(),
         })
-    }
-
-    /// Loads in three steps: what never changes, the locks, what changes.
-    fn load(&mut self, commands: &[&Command]) -> Result<(), StoreError> {
-        self.load_all(commands, to_resolve)?;
-        self.writer.lock(&mut || to_lock(commands, &self.state))?;
-        self.load_all(commands, to_read)
-    }
-
-    /// Loads in rounds until nothing is missing.
-    fn load_all(
-        &mut self,
-        commands: &[&Command],
-        needs: fn(&[&Command], &State) -> Wanted,
-    ) -> Result<(), StoreError> {
-        for _ in 0..ROUNDS_MAX {
-            let wanted = needs(commands, &self.state);
-            if wanted.is_empty() {
-                return Ok(());
-            }
-            self.writer.load(&wanted, &mut self.state)?;
-        }
-        let detail = "the store does not give what a batch needs, however often it is asked";
-        Err(StoreError::new(StoreErrorKind::Corrupt, detail))
     }
 
     fn decide(&mut self, commands: &[&Command]) -> Results {

@@ -11,13 +11,11 @@ use super::import::ImportError;
 use super::message::key_of;
 use crate::command::{Actor, Answer, Command, CursorCommand};
 use crate::decide::{Context, decide};
-use crate::needs::{Wanted, to_lock, to_read, to_resolve};
-use crate::port::{BatchId, StoreError, StoreErrorKind, Writer};
+use crate::load::load_batch;
+use crate::needs::Wanted;
+use crate::port::{BatchId, StoreError, Writer};
 use crate::state::{Settings, State};
 use crate::{DeviceNo, MessageNo};
-
-/// A batch that asks for more rounds than this asks in circles.
-const ROUNDS_MAX: usize = 16;
 
 /// A command, and when it was meant.
 pub(super) type Timed = (Command, Timestamp);
@@ -136,9 +134,7 @@ impl<'s> Batches<'s> {
             .map(|(command, _)| command)
             .chain(&moves)
             .collect();
-        self.load(&all, to_resolve)?;
-        self.writer.lock(&mut || to_lock(&all, &self.state))?;
-        self.load(&all, to_read)?;
+        load_batch(self.writer, &all, &mut self.state)?;
         let idle: Vec<&(&ParticipantId, CursorName)> = pairs
             .iter()
             .filter(|(id, name)| self.is_idle(id, name))
@@ -160,22 +156,6 @@ impl<'s> Batches<'s> {
         }
         self.state.end_batch();
         Ok(answers)
-    }
-
-    fn load(
-        &mut self,
-        commands: &[&Command],
-        needs: fn(&[&Command], &State) -> Wanted,
-    ) -> Result<(), StoreError> {
-        for _ in 0..ROUNDS_MAX {
-            let wanted = needs(commands, &self.state);
-            if wanted.is_empty() {
-                return Ok(());
-            }
-            self.writer.load(&wanted, &mut self.state)?;
-        }
-        let detail = "the store does not give what a batch needs, however often it is asked";
-        Err(StoreError::new(StoreErrorKind::Corrupt, detail))
     }
 
     fn decide(&mut self, command: &Command, now: Timestamp) -> Result<Answer, ApiError> {
