@@ -52,7 +52,6 @@ postgres:
 	  echo '== NOT TESTED: crewline import peek against a real PostgreSQL, which is not in /usr/lib/postgresql'; \
 	  echo '   try: apt-get install postgresql   (Debian, Ubuntu)'; fi
 
-run: build ## Build, and start the server with a small demo on http://127.0.0.1:8080
 run: build ## Build, and start the server with a small demo: open http://127.0.0.1:8080
 	@mkdir -p data
 	./target/release/crewline serve --demo --store sqlite://data/crewline.db --listen 127.0.0.1:8080
