@@ -35,7 +35,7 @@ export class Screen {
     this.folder = folder;
   }
 
-  static async open(server: Server, look: Look = {}): Promise<Screen> {
+  static async open(server: Pick<Server, "url">, look: Look = {}): Promise<Screen> {
     if (executablePath === undefined) throw new Error("no chromium: apt-get install chromium");
     const folder = look.folder ?? mkdtempSync(join(tmpdir(), "crewline-browser-"));
     const size = look.size ?? PHONE;
@@ -58,7 +58,7 @@ export class Screen {
     return screen;
   }
 
-  private watch(page: Page, server: Server): void {
+  private watch(page: Page, server: Pick<Server, "url">): void {
     page.on("pageerror", (error) => this.faults.push(`error: ${error.message}`));
     page.on("console", (message) => {
       const text = message.text();
@@ -76,10 +76,10 @@ export class Screen {
     });
   }
 
-  async signIn(userId: string, path = "/"): Promise<void> {
+  async signIn(userId: string, path = "/", password = PASSWORD): Promise<void> {
     await this.page.goto(path);
     await this.page.getByRole("textbox", { name: "User ID" }).fill(userId);
-    await this.page.getByRole("textbox", { name: "Password" }).fill(PASSWORD);
+    await this.page.getByRole("textbox", { name: "Password" }).fill(password);
     await this.button("Sign in").click();
     await this.inContact();
   }

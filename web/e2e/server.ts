@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 const root = join(import.meta.dirname, "../..");
-const program = process.env.CREWLINE_BIN ?? join(root, "target/debug/crewline");
+export const program = process.env.CREWLINE_BIN ?? join(root, "target/debug/crewline");
 export const PASSWORD = "correct horse battery staple";
 
 export const PEOPLE = { alice: "Alice Adams", bob: "Bob Brown", carol: "Carol Clark" };
