@@ -150,3 +150,65 @@ test("a device whose clock is an hour wrong sends, is told and reads like any ot
   const texts = await server.texts("alice", sent.chatId);
   expect(texts.slice(-2)).toEqual(["Four", "Five"]);
 });
+
+test("a chat made without contact opens at once, and what was written into it goes out in the server's chat", async () => {
+  const alice = await signedIn("alice");
+  await installed(alice);
+  await alice.context.setOffline(true);
+  await alice.noContact.waitFor();
+  await alice.button("New chat").click();
+  for (const name of [/Bob Brown/, /Carol Clark/]) await alice.page.getByRole("checkbox", { name }).check();
+  await alice.button("Start chat with 2").click();
+  await alice.page.getByText("This chat is on this device alone").waitFor();
+  await alice.write("Who is at pole 9?");
+  await alice.message("Who is at pole 9?").getByText("Waiting").waitFor();
+  await alice.noContact.filter({ hasText: "1 new chat and 1 message wait here" }).waitFor();
+  await alice.page.reload();
+  await alice.message("Who is at pole 9?").getByText("Waiting").waitFor();
+  await alice.page.getByRole("textbox", { name: "Message" }).fill("half written");
+  const began = new URL(alice.page.url()).pathname;
+  await alice.context.setOffline(false);
+  await alice.message("Who is at pole 9?").getByText("At server").waitFor();
+  // The address is the server's now, and what was being written is still there.
+  await alice.page.waitForURL((url) => url.pathname !== began);
+  expect(await alice.page.getByRole("textbox", { name: "Message" }).inputValue()).toBe("half written");
+  const chatId = decodeURIComponent(new URL(alice.page.url()).pathname.replace("/chats/", ""));
+  expect(await server.texts("bob", chatId)).toEqual(["Who is at pole 9?"]);
+  expect(await alice.page.getByText("This chat is on this device alone").count()).toBe(0);
+  await alice.page.goto(began);
+  await alice.message("Who is at pole 9?").getByText("At server").waitFor();
+  await alice.page.waitForURL((url) => url.pathname === `/chats/${chatId}`);
+});
+
+test("a chat that the server does not make says why, and takes what was written into it with it when it is discarded", async () => {
+  const alice = await signedIn("alice");
+  await alice.chat(/./).first().waitFor();
+  // Somebody whom this device has in its list, and the server knows no more.
+  await alice.page.evaluate(async () => {
+    const request = indexedDB.open("crewline");
+    const idb = await new Promise<IDBDatabase>((resolve) => {
+      request.onsuccess = () => resolve(request.result);
+    });
+    const tx = idb.transaction("people", "readwrite");
+    tx.objectStore("people").put({ userId: "zoe", name: "Zoe Gone", kind: "user" });
+    await new Promise((resolve) => {
+      tx.oncomplete = resolve;
+    });
+    idb.close();
+  });
+  await alice.page.reload();
+  await alice.inContact();
+  await alice.context.setOffline(true);
+  await alice.noContact.waitFor();
+  await alice.button("New chat").click();
+  await alice.page.getByRole("checkbox", { name: /Zoe Gone/ }).check();
+  await alice.button("Start chat with 1").click();
+  await alice.write("Are you there?");
+  await alice.message("Are you there?").getByText("Waiting").waitFor();
+  await alice.context.setOffline(false);
+  await alice.page.getByRole("status").filter({ hasText: "The server does not make this chat" }).waitFor();
+  await alice.message("Are you there?").getByText("Not sent").waitFor();
+  await alice.button("Discard chat").click();
+  await alice.page.getByRole("heading", { name: "Chats", exact: true }).waitFor();
+  expect(await alice.chat(/Zoe Gone/).count()).toBe(0);
+});

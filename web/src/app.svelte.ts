@@ -15,12 +15,18 @@ import { alarm, chime } from "./sound.ts";
 import type { Word } from "./tabs.ts";
 import { Tabs } from "./tabs.ts";
 
-export type Route = { screen: "chats" } | { screen: "new" } | { screen: "chat"; chatId: string };
+/** `began` is the id that an open conversation had before the server named its chat: it is the same conversation. */
+export type Route = { screen: "chats" } | { screen: "new" } | { screen: "chat"; chatId: string; began?: string };
 
 /** Toasts at once; the oldest goes when there are more. Unread stays unread. */
 const TOASTS_MAX = 3;
 /** Kept where signing out could not be told to the server. */
 const ENDING = "crewline.ending";
+
+function pathOf(route: Route): string {
+  if (route.screen === "chat") return `/chats/${encodeURIComponent(route.chatId)}`;
+  return route.screen === "new" ? "/#new" : "/";
+}
 
 function routeOf(path: string, hash: string): Route {
   const chat = /^\/chats\/([^/]+)$/.exec(path);
@@ -59,6 +65,7 @@ export class App {
     });
     addEventListener("popstate", () => {
       this.route = routeOf(location.pathname, location.hash);
+      void this.follow();
     });
     addEventListener("online", () => this.wake());
     addEventListener("offline", () => this.sync?.offline());
@@ -167,12 +174,30 @@ export class App {
   }
 
   go(route: Route): void {
-    const path =
-      route.screen === "chat" ? `/chats/${encodeURIComponent(route.chatId)}` : route.screen === "new" ? "/#new" : "/";
+    const path = pathOf(route);
     if (path !== location.pathname + location.hash) history.pushState(null, "", path);
     this.route = route;
     // Where a page would have been loaded, the focus is at what one came to.
     void tick().then(() => document.querySelector<HTMLElement>("[data-arrive]")?.focus());
+  }
+
+  /** A chat that was made here may have got its name from the server: the address follows it, what is open stays. */
+  private async follow(): Promise<void> {
+    const { route } = this;
+    if (route.screen !== "chat") return;
+    const chatId = await this.local.whereIs(route.chatId);
+    if (chatId === route.chatId || this.route !== route) return;
+    this.route = { ...route, chatId, began: route.began ?? route.chatId };
+    history.replaceState(null, "", pathOf(this.route));
+  }
+
+  /** Makes a chat on this device; the server makes it when there is contact. Resolves to its id. */
+  async startChat(people: Person[]): Promise<string> {
+    await this.local.keepPeople(people);
+    const ids = people.map(({ userId }) => userId);
+    const chatId = await this.local.startChat(`new-${uuid()}`, ids, this.now());
+    this.poke();
+    return chatId;
   }
 
   /** What was put into the store is to be sent. */
@@ -272,6 +297,7 @@ export class App {
     this.waiting = waiting;
     this.emergencies = emergencies;
     this.banners = newestOfEach(banners);
+    await this.follow();
     await this.dropReadToasts();
     alarm(emergencies.length > 0 && this.me !== undefined);
   }

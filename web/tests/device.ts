@@ -59,6 +59,14 @@ export class Device {
     this.sync.poke();
   }
 
+  /** A new chat with one person, made here. */
+  async startChat(...people: string[]): Promise<string> {
+    this.keys += 1;
+    const chatId = await this.local.startChat(`new-${this.no}-${this.keys}`, people, this.at());
+    this.sync.poke();
+    return chatId;
+  }
+
   /** The texts of a chat as the screen shows them: messages, and behind them what waits. */
   async shown(chatId: string): Promise<string[]> {
     const { messages, waiting } = await this.local.conversation(chatId, 1, END, END);

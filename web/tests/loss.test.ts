@@ -8,17 +8,21 @@ import { Device } from "./device.ts";
 import { FakeClock, FakeServer, settle } from "./server.ts";
 
 const CHATS = ["c1", "c2"];
+/** Those with whom there is no chat yet: each gets one, made here, elsewhere, or both. */
+const NEW = ["dora", "emil"];
 
 type Step =
   | { kind: "receive"; chat: string; priority: 1 | 2 | 3 }
   | { kind: "reply"; chat: string; same: boolean }
   | { kind: "read"; chat: string }
+  | { kind: "begin" | "elsewhere"; chat: string }
   | { kind: "acknowledge" }
   | { kind: "fault"; what: "request" | "answer" }
   | { kind: "cut" | "down" | "up" | "kill" | "wake" }
   | { kind: "pause"; turns: number; ms: number };
 
-const chat = fc.constantFrom(...CHATS);
+const chat = fc.constantFrom(...CHATS, ...NEW);
+const fresh = fc.constantFrom(...NEW);
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 5,
@@ -26,6 +30,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant("reply" as const), chat, same: fc.boolean() }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("read" as const), chat }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constantFrom("begin" as const, "elsewhere" as const), chat: fresh }),
+  },
   { weight: 2, arbitrary: fc.constant({ kind: "acknowledge" as const }) },
   {
     weight: 4,
@@ -74,19 +82,26 @@ class World {
   async play(step: Step): Promise<void> {
     const { server, device } = this;
     switch (step.kind) {
+      case "begin":
+        await device.startChat(step.chat);
+        break;
+      case "elsewhere":
+        server.createChat([step.chat]);
+        break;
       case "receive":
-        server.receive(step.chat, "bob", `from bob ${server.messages.length}`, step.priority);
+        server.receive(this.atServer(step.chat), "bob", `from bob ${server.messages.length}`, step.priority);
         break;
       case "reply": {
         const text = step.same ? "same" : `mine ${this.replies.length}`;
         this.replies.push({ chat: step.chat, text });
-        await device.reply(step.chat, text);
+        await device.reply(await this.onDevice(step.chat), text);
         break;
       }
       case "read": {
-        const shown = await device.local.messages(step.chat, 1, END, 50);
+        const place = await this.onDevice(step.chat);
+        const shown = await device.local.messages(place, 1, END, 50);
         const newest = shown.at(-1);
-        if (newest !== undefined) await device.local.read(step.chat, newest.position, [], device.at());
+        if (newest !== undefined) await device.local.read(place, newest.position, [], device.at());
         device.sync.poke();
         break;
       }
@@ -115,6 +130,15 @@ class World {
     await this.holds();
   }
 
+  /** The id of a chat as this device has it; where it has none, the person begins one. */
+  private async onDevice(chat: string): Promise<string> {
+    return NEW.includes(chat) ? this.device.startChat(chat) : chat;
+  }
+
+  private atServer(chat: string): string {
+    return NEW.includes(chat) ? this.server.createChat([chat]).chatId : chat;
+  }
+
   private network(kind: string): void {
     if (kind === "cut") this.server.cut();
     if (kind === "wake") this.device.sync.wake();
@@ -125,10 +149,21 @@ class World {
     if (kind === "up") this.server.isDown = false;
   }
 
+  /** The chats, by what the person calls them, with their ids here; there is never a second one of the same people. */
+  private async places(): Promise<[string, string][]> {
+    const chats = await this.device.local.chats();
+    return [...CHATS, ...NEW].map((chat) => {
+      if (!NEW.includes(chat)) return [chat, chat];
+      const found = chats.filter(({ userIds }) => userIds.includes(chat));
+      expect(found.length).toBeLessThanOrEqual(1);
+      return [chat, found[0]?.chatId ?? chat];
+    });
+  }
+
   /** What holds at every moment: nothing is shown twice, nothing that the person wrote is gone, and no more. */
   private async holds(): Promise<void> {
-    for (const chat of CHATS) {
-      const shown = (await this.device.shown(chat)).map((text) => text.replace(" (waits)", ""));
+    for (const [chat, place] of await this.places()) {
+      const shown = (await this.device.shown(place)).map((text) => text.replace(" (waits)", ""));
       const mine = shown.filter((text) => !text.startsWith("from bob")).sort();
       expect(mine).toEqual(
         this.replies
@@ -149,14 +184,15 @@ class World {
     server.faults.length = 0;
     await device.agree(server);
     await settle(20);
-    for (const chat of CHATS) {
-      const inChat = server.messages.filter(({ data }) => data.chatId === chat).map(({ data }) => data);
+    expect((await device.local.chats()).filter(({ isMade }) => isMade)).toEqual([]);
+    for (const [chat, place] of await this.places()) {
+      const inChat = server.messages.filter(({ data }) => data.chatId === place).map(({ data }) => data);
       // Everything once, in the server's order.
-      expect(await device.shown(chat)).toEqual(inChat.map(({ message }) => message));
+      expect(await device.shown(place)).toEqual(inChat.map(({ message }) => message));
       // Every act once, in the person's order.
       const sent = inChat.filter(({ fromUserId }) => fromUserId !== "bob").map(({ message }) => message);
       expect(sent).toEqual(this.replies.filter((reply) => reply.chat === chat).map(({ text }) => text));
-      expect((await device.local.chat(chat))?.unread ?? 0).toBe(server.unreadIn(chat));
+      expect((await device.local.chat(place))?.unread ?? 0).toBe(server.unreadIn(place));
     }
     const acknowledged = server.messages
       .filter(({ state }) => state === "acknowledged")

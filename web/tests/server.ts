@@ -73,12 +73,30 @@ export class FakeServer {
   readonly lines = new Set<FakeLine>();
   calls = 0;
 
+  /** The people of chats; those that are not named here are with Bob. */
+  readonly sets = new Map<string, string[]>();
+
   /** A message of somebody else. */
   receive(chatId: string, from: string, text: string, priority: 1 | 2 | 3 = 2): MessageData {
     const data = this.make(chatId, from, text, priority);
     this.messages.push({ data, state: "accepted" });
     this.tell("message.received", data);
     return data;
+  }
+
+  /** Makes a chat of these people, or finds it. */
+  createChat(others: string[]): { chatId: string; userIds: string[] } {
+    const userIds = [ME, ...others].sort();
+    const known = [...this.sets].find(([, set]) => set.join() === userIds.join());
+    if (known !== undefined) return { chatId: known[0], userIds };
+    const chatId = `s${this.sets.size + 1}`;
+    this.sets.set(chatId, userIds);
+    this.tell("chat.created", { chatId, userIds });
+    return { chatId, userIds };
+  }
+
+  private setOf(chatId: string): string[] {
+    return this.sets.get(chatId) ?? [ME, "bob"];
   }
 
   tell(type: string, data: unknown): void {
@@ -121,7 +139,7 @@ export class FakeServer {
       position,
       fromUserId: from,
       fromUserName: from,
-      allUserIds: [ME, "bob"],
+      allUserIds: this.setOf(chatId),
       message: text,
       priority,
       sentAt,
@@ -138,14 +156,14 @@ export class FakeServer {
       const found = this.messages.filter(({ data }) => data.chatId === history[1] && data.position < before);
       return { messages: found.map((stored) => this.view(stored)).reverse(), asOf: this.log.length };
     }
-    const ids = [...new Set(this.messages.map(({ data }) => data.chatId))];
+    const ids = [...new Set([...this.messages.map(({ data }) => data.chatId), ...this.sets.keys()])];
     const chats = ids.map((chatId) => {
       const last = this.messages.filter(({ data }) => data.chatId === chatId).at(-1);
       const lastMessage = last && this.view(last);
       return {
         chatId,
-        userIds: [ME, "bob"],
-        lastActivityAt: last?.data.sentAt,
+        userIds: this.setOf(chatId),
+        lastActivityAt: last?.data.sentAt ?? "2026-11-23T03:00:00.000Z",
         lastMessage,
         unread: this.unreadIn(chatId),
       };
@@ -163,6 +181,10 @@ export class FakeServer {
     if ("receipts" in command) {
       if (command.receipts.length === 0) throw problem(422, "invalid");
       return { results: command.receipts.map((receipt) => this.receipt(receipt)) };
+    }
+    if ("createChat" in command) {
+      if (command.createChat.toUserIds.includes("nobody")) throw problem(422, "unknown_recipient");
+      return this.createChat(command.createChat.toUserIds);
     }
     const { reply } = command;
     const known = this.messages.find(({ key }) => key === reply.idempotencyKey);

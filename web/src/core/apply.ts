@@ -2,6 +2,7 @@
 // telling twice changes nothing.
 
 import type { Tx } from "./database.ts";
+import { giveWay, waitingChat } from "./made.ts";
 import type { Chat, Message } from "./model.ts";
 import { advanced, isAtLeast, merged, messageFromView, withAlerts, withFact } from "./model.ts";
 import type {
@@ -63,9 +64,20 @@ async function applyEvent(tx: Tx, me: string, event: WireEvent, applied: Applied
   }
 }
 
+/** The chat as it is known here; one that the same people made here gives way to it. */
 async function chatOf(tx: Tx, chatId: string, userIds: string[]): Promise<Chat> {
   const known = await tx.get("chats", chatId);
-  return known ?? { chatId, userIds, activity: "", lastPosition: 0, unread: 0, asOf: 0, readTo: 0 };
+  if (known !== undefined) return known;
+  const waiting = await waitingChat(tx, userIds);
+  const made = waiting === undefined ? undefined : await giveWay(tx, waiting, chatId);
+  return { chatId, userIds, activity: made?.activity ?? "", lastPosition: 0, unread: 0, asOf: 0, readTo: 0 };
+}
+
+/** A chat that the server made or found; `madeAs` is the one that was made here, whatever the server says of its people. */
+export async function applyChat(tx: Tx, chat: ChatData, at: string, madeAs?: string): Promise<void> {
+  const known = await chatOf(tx, chat.chatId, chat.userIds);
+  if (madeAs !== undefined && (await tx.get("chats", madeAs)) !== undefined) await giveWay(tx, madeAs, chat.chatId);
+  await tx.put("chats", known.activity === "" ? { ...known, activity: at } : known);
 }
 
 async function applyMessage(tx: Tx, me: string, seq: number, data: MessageData, applied: Applied): Promise<void> {

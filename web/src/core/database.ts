@@ -1,5 +1,6 @@
 // IndexedDB with promises, one transaction at a time. It knows the names of what is kept, and no rule.
 
+import type { Made } from "./made.ts";
 import type { Act, Chat, Message, NewAct } from "./model.ts";
 import type { Me, Person } from "./wire.ts";
 
@@ -10,6 +11,7 @@ export interface Notes {
   log: { epoch: string; seq: number };
   /** When the server was last heard, by this device's clock. */
   contact: number;
+  made: Made;
 }
 
 interface Tables {

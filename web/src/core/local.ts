@@ -2,9 +2,10 @@
 // transaction: what is shown as done waits to be told, and what waits to be told is shown.
 
 import type { Applied } from "./apply.ts";
-import { applyEvents, applyHistory, applySent, applySummary, putMessage, putMessages } from "./apply.ts";
+import { applyChat, applyEvents, applyHistory, applySent, applySummary, putMessage, putMessages } from "./apply.ts";
 import type { Tx } from "./database.ts";
 import { Database } from "./database.ts";
+import { discardChat, refuseChat, startChat, whereIs, whyRefused } from "./made.ts";
 import type { Act, Chat, Message, ReplyAct } from "./model.ts";
 import { advanced, isAtLeast } from "./model.ts";
 import type {
@@ -103,7 +104,12 @@ export class Local {
   }
 
   chat(chatId: string): Promise<Chat | undefined> {
-    return this.database.read((tx) => tx.get("chats", chatId));
+    return this.database.read(async (tx) => tx.get("chats", await whereIs(tx, chatId)));
+  }
+
+  /** Where a chat is now: one that was made here may have the server's name meanwhile. */
+  whereIs(chatId: string): Promise<string> {
+    return this.database.read((tx) => whereIs(tx, chatId));
   }
 
   people(): Promise<Person[]> {
@@ -131,9 +137,10 @@ export class Local {
    */
   async conversation(chatId: string, low: number, before: number, limit: number): Promise<Conversation> {
     return this.database.read(async (tx) => {
-      const messages = await tx.messages(chatId, low, before - 1, limit);
+      const place = await whereIs(tx, chatId);
+      const messages = await tx.messages(place, low, before - 1, limit);
       const waiting = (await tx.all("outbox")).filter(
-        (act) => act.kind === "reply" && act.chatId === chatId && act.sentAs === undefined,
+        (act) => act.kind === "reply" && act.chatId === place && act.sentAs === undefined,
       );
       return { messages: messages.reverse(), waiting: waiting as Conversation["waiting"] };
     });
@@ -169,11 +176,23 @@ export class Local {
   }
 
   /** A chat that this person made: the log tells of it too, maybe later. */
-  keepChat(chat: ChatData, at: string): Promise<void> {
-    return this.write(new Set([chat.chatId]), async (tx) => {
-      if ((await tx.get("chats", chat.chatId)) !== undefined) return;
-      await tx.put("chats", { ...chat, activity: at, lastPosition: 0, unread: 0, asOf: 0, readTo: 0 });
+  keepChat(chat: ChatData, at: string, madeAs?: string): Promise<void> {
+    return this.write("all", (tx) => applyChat(tx, chat, at, madeAs));
+  }
+
+  /** Makes a chat here, to be made at the server when there is contact; resolves to its id, or to that of the known one. */
+  async startChat(chatId: string, userIds: string[], at: string): Promise<string> {
+    const found = await this.database.write(async (tx) => {
+      const me = await tx.note("me");
+      if (me === undefined) throw new Error("a chat was made by nobody");
+      return startChat(tx, chatId, userIds, me.userId, at);
     });
+    this.changed("all");
+    return found;
+  }
+
+  discardChat(chatId: string): Promise<void> {
+    return this.write("all", (tx) => discardChat(tx, chatId));
   }
 
   /** Stores events and moves the place in the log, in one transaction. */
@@ -193,8 +212,10 @@ export class Local {
       const me = await tx.note("me");
       if (me === undefined) throw new Error("a snapshot came for nobody");
       if (fresh) {
+        const made = (await tx.all("chats")).filter(({ isMade }) => isMade);
         await tx.clear("chats");
         await tx.clear("messages");
+        for (const chat of made) await tx.put("chats", chat);
         for (const act of await tx.all("outbox")) {
           if (act.kind === "reply" && act.sentAs !== undefined) await tx.put("outbox", untied(act));
         }
@@ -216,19 +237,22 @@ export class Local {
 
   /** A message that the person wrote: it waits here until the server has it. */
   reply(reply: NewReply): Promise<void> {
-    return this.write(new Set([reply.chatId]), (tx) =>
-      tx.queue({
+    return this.write(new Set([reply.chatId]), async (tx) => {
+      const chatId = await whereIs(tx, reply.chatId);
+      const refused = await whyRefused(tx, chatId);
+      await tx.queue({
         kind: "reply",
         key: reply.key,
-        chatId: reply.chatId,
+        chatId,
         text: reply.text,
         priority: reply.priority ?? 2,
         at: reply.at,
         tried: false,
         ...(reply.replyTo ? { replyTo: reply.replyTo } : {}),
         ...(reply.readUpTo ? { readUpTo: reply.readUpTo } : {}),
-      }),
-    );
+        ...(refused === undefined ? {} : { refused }),
+      });
+    });
   }
 
   /**
@@ -291,7 +315,8 @@ export class Local {
   refuseAct(n: number, reason: string): Promise<void> {
     return this.write("all", async (tx) => {
       const act = await tx.get("outbox", n);
-      if (act !== undefined) await tx.put("outbox", { ...act, refused: reason });
+      if (act?.kind === "chat") await refuseChat(tx, act.chatId, reason);
+      else if (act !== undefined) await tx.put("outbox", { ...act, refused: reason });
     });
   }
 

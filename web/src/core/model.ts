@@ -42,10 +42,12 @@ export interface Chat {
   asOf: number;
   /** Everything up to this position has been read here. */
   readTo: number;
+  /** Made here, and not named by the server yet: its id is this device's own. */
+  isMade?: true;
 }
 
 /** Something the person did that the server has not confirmed. Sent in the order of `n`, with the same key each time. */
-export type Act = { n: number; at: string; refused?: string } & (ReplyAct | ReceiptsAct);
+export type Act = { n: number; at: string; refused?: string } & (ReplyAct | ReceiptsAct | ChatAct);
 
 export interface ReplyAct {
   kind: "reply";
@@ -66,8 +68,15 @@ export interface ReceiptsAct {
   receipts: ReceiptSaid[];
 }
 
+/** A chat that was made here: the server makes it, or finds it, by its people. */
+export interface ChatAct {
+  kind: "chat";
+  chatId: string;
+  toUserIds: string[];
+}
+
 /** An act before it has its place in the order. */
-export type NewAct = { at: string } & (ReplyAct | ReceiptsAct);
+export type NewAct = { at: string; refused?: string } & (ReplyAct | ReceiptsAct | ChatAct);
 
 const ORDER: Record<State, number> = { accepted: 0, delivered: 1, read: 2, acknowledged: 3 };
 

@@ -5,7 +5,7 @@ import type { Local } from "./local.ts";
 import type { Act } from "./model.ts";
 import { CallError } from "./net.ts";
 import type { Session } from "./session.ts";
-import type { ReceiptSaid, SentMessage, SocketReply } from "./wire.ts";
+import type { ChatData, ReceiptSaid, SentMessage, SocketReply } from "./wire.ts";
 
 /** Most receipts of one call. */
 const RECEIPTS_MAX = 1000;
@@ -20,6 +20,9 @@ export async function drain(local: Local, session: Session): Promise<void> {
       if (first.kind === "reply") {
         await local.markTried(first.n);
         await local.takeSent(first.n, await session.command<SentMessage>({ reply: replyOf(first) }));
+      } else if (first.kind === "chat") {
+        const { chatId, toUserIds } = first;
+        await local.keepChat(await session.command<ChatData>({ createChat: { toUserIds } }), first.at, chatId);
       } else {
         const together = receiptsTogether(acts);
         await session.command({ receipts: together.receipts });
@@ -33,7 +36,7 @@ export async function drain(local: Local, session: Session): Promise<void> {
 }
 
 /** Whether asking again cannot help: the request itself is at fault. */
-function isForGood(error: unknown): error is CallError {
+export function isForGood(error: unknown): error is CallError {
   return (
     error instanceof CallError && error.status >= 400 && error.status < 500 && ![401, 408, 429].includes(error.status)
   );

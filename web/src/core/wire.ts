@@ -120,7 +120,7 @@ export interface SocketReply {
   idempotencyKey: string;
 }
 
-export type Command = { reply: SocketReply } | { receipts: ReceiptSaid[] };
+export type Command = { reply: SocketReply } | { receipts: ReceiptSaid[] } | { createChat: { toUserIds: string[] } };
 
 export type ServerFrame =
   | { welcome: { epoch: string; head: number; heartbeatS: number } }

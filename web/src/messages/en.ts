@@ -58,7 +58,8 @@ export const t = {
     start: (n: number) => (n === 0 ? "Choose people" : `Start chat with ${n}`),
     none: "Nobody found",
     remove: (name: string) => `Remove ${name}`,
-    noContact: "A new chat needs contact with the server. Chats that are on this device can be opened.",
+    notKept:
+      "This device could not keep the chat: it has no room, or the browser does not allow it. Try again when there is contact.",
   },
   conversation: {
     log: "Messages",
@@ -77,6 +78,9 @@ export const t = {
     quickReplies: ["Understood", "On site", "Need help"],
     none: "No messages yet",
     unknown: "This chat is not on this device.",
+    made: "This chat is on this device alone. The server makes it when there is contact.",
+    notMade: (why: string) => `The server does not make this chat: ${why}`,
+    discardChat: "Discard chat",
     pick: "Choose a chat",
     ackWaits: "Your acknowledgement waits",
     acknowledged: "You acknowledged this",
@@ -101,15 +105,16 @@ export const t = {
     since: (time: string) => `No contact since ${time}`,
     plain: "No contact",
     nothing: "Nothing waits here",
-    wait: (messages: number, reads: number, acks: number) => {
+    wait: (messages: number, reads: number, acks: number, chats: number) => {
       const parts = [
+        chats > 0 && count(chats, "new chat", "new chats"),
         messages > 0 && count(messages, "message", "messages"),
         acks > 0 && count(acks, "acknowledgement", "acknowledgements"),
         reads > 0 && count(reads, "read mark", "read marks"),
       ].filter((part) => part !== false);
       const last = parts.pop();
       const list = parts.length > 0 ? `${parts.join(", ")} and ${last}` : last;
-      return `${list} ${messages + acks + reads === 1 ? "waits" : "wait"} here`;
+      return `${list} ${messages + acks + reads + chats === 1 ? "waits" : "wait"} here`;
     },
     stopped:
       "The server does not take this app's connection. Load the page again; if it stays so, tell the administrator.",

@@ -23,7 +23,7 @@ export class Conversation {
   isLoading = $state(false);
   rows = $derived(rowsOf(this.messages, this.waiting, this.newFrom, dayOf));
 
-  readonly chatId: string;
+  private chatId: string;
   private readonly app: App;
   private low = 1;
   private isAtBeginning = false;
@@ -36,9 +36,17 @@ export class Conversation {
     this.app = app;
     this.chatId = chatId;
     this.unlisten = app.local.listen((chats) => {
-      if (chats === "all" || chats.has(chatId)) void this.reload();
+      if (chats === "all" || chats.has(this.chatId)) void this.reload();
     });
     void this.open();
+  }
+
+  /** The server has named the chat that was made here. */
+  async moveTo(chatId: string): Promise<void> {
+    if (chatId === this.chatId) return;
+    this.chatId = chatId;
+    await this.reload();
+    if (this.isReady && this.messages.length === 0) await this.fetch(END);
   }
 
   close(): void {
@@ -64,7 +72,7 @@ export class Conversation {
     await this.show(messages, waiting);
     this.isReady = true;
     if (messages.length < PIECE && this.low > 1) await this.earlier();
-    else if (messages.length === 0) await this.fetch(END);
+    else if (messages.length === 0 && !this.chat?.isMade) await this.fetch(END);
   }
 
   private async reload(): Promise<void> {
