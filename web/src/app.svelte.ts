@@ -2,7 +2,7 @@
 // what the store has, and reads them anew when the store says that something changed.
 
 import { tick } from "svelte";
-import { clock, deviceId, net, random, uuid } from "./browser.ts";
+import { clock, deviceId, idle, keptBytes, net, random, uuid } from "./browser.ts";
 import { Local } from "./core/local.ts";
 import type { Act, Chat, Message } from "./core/model.ts";
 import { isAtLeast } from "./core/model.ts";
@@ -20,6 +20,8 @@ export type Route = { screen: "chats" } | { screen: "new" } | { screen: "chat"; 
 
 /** Toasts at once; the oldest goes when there are more. Unread stays unread. */
 const TOASTS_MAX = 3;
+/** How often the tab that leads looks whether the device keeps too much. */
+const TIDY_MS = 600_000;
 /** Kept where signing out could not be told to the server. */
 const ENDING = "crewline.ending";
 
@@ -47,6 +49,8 @@ export class App {
   emergencies = $state.raw<Message[]>([]);
   banners = $state.raw<Message[]>([]);
   toasts = $state.raw<Message[]>([]);
+  /** What this device could not keep just now, in words. It goes with the next thing that it keeps. */
+  fault = $state("");
   isVisible = $state(document.visibilityState === "visible");
 
   readonly local: Local;
@@ -65,13 +69,15 @@ export class App {
     });
     addEventListener("popstate", () => {
       this.route = routeOf(location.pathname, location.hash);
-      void this.follow();
+      void this.read();
     });
     addEventListener("online", () => this.wake());
     addEventListener("offline", () => this.sync?.offline());
     document.addEventListener("visibilitychange", () => {
       this.isVisible = document.visibilityState === "visible";
-      if (this.isVisible) this.wake();
+      if (!this.isVisible) return;
+      this.wake();
+      void this.read();
     });
   }
 
@@ -125,6 +131,17 @@ export class App {
       },
     });
     if (this.stage === "signedIn") this.sync.start();
+    clock.after(TIDY_MS, () => void this.tidy());
+  }
+
+  /** Keeps the store within its bound; it is all at the server, so that a failure costs nothing. */
+  private async tidy(): Promise<void> {
+    try {
+      await this.local.tidy(await keptBytes(), Date.now(), idle);
+    } catch {
+      // The next time.
+    }
+    clock.after(TIDY_MS, () => void this.tidy());
   }
 
   private setContact(contact: Contact): void {
@@ -177,6 +194,7 @@ export class App {
     const path = pathOf(route);
     if (path !== location.pathname + location.hash) history.pushState(null, "", path);
     this.route = route;
+    this.fault = "";
     // Where a page would have been loaded, the focus is at what one came to.
     void tick().then(() => document.querySelector<HTMLElement>("[data-arrive]")?.focus());
   }
@@ -226,9 +244,23 @@ export class App {
     this.poke();
   }
 
-  async acknowledge(messageId: string): Promise<void> {
-    await this.local.acknowledge(messageId, this.now());
-    this.poke();
+  /** Does what the person asked for, and says so where the device cannot keep it: then it can be pressed again. */
+  async keep(work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work();
+      this.fault = "";
+      return true;
+    } catch {
+      this.fault = t.notKept;
+      return false;
+    }
+  }
+
+  acknowledge(messageId: string): Promise<boolean> {
+    return this.keep(async () => {
+      await this.local.acknowledge(messageId, this.now());
+      this.poke();
+    });
   }
 
   async markRead(chatId: string, upTo: number, emergencies: string[]): Promise<void> {
@@ -278,6 +310,8 @@ export class App {
         this.mustRead = false;
         await this.readLists();
       }
+    } catch {
+      // What is shown stays as it was; the next change reads again.
     } finally {
       this.isReading = false;
     }

@@ -76,4 +76,17 @@ export function deviceId(): string {
   return made;
 }
 
+/** When the browser has nothing else to do, or soon where it does not say. */
+export function idle(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof requestIdleCallback === "function") requestIdleCallback(() => resolve(), { timeout: 5_000 });
+    else setTimeout(resolve, 200);
+  });
+}
+
+/** How much this page keeps on the device, where the browser says so. */
+export async function keptBytes(): Promise<number | undefined> {
+  return (await navigator.storage?.estimate?.())?.usage;
+}
+
 export const random = () => Math.random();

@@ -2,11 +2,17 @@ import { mount } from "svelte";
 import "./styles/tokens.css";
 import "./styles/app.css";
 import { App } from "./app.svelte.ts";
+import { t } from "./messages/en.ts";
 import Root from "./Root.svelte";
 
 const target = document.getElementById("app");
 if (target === null) throw new Error("the page has no place for the app");
-mount(Root, { target, props: { app: await App.start() } });
+try {
+  mount(Root, { target, props: { app: await App.start() } });
+} catch {
+  // Without a store nothing that the app says would be so.
+  target.textContent = t.noStore;
+}
 
 // Only secure pages may have one; without it the app needs contact to be loaded.
 if (import.meta.env.PROD) void navigator.serviceWorker?.register("/sw.js", { type: "module" });

@@ -65,3 +65,33 @@ test("a message that stands before an own one and comes after it can still be re
   expect((await store.chat("c1"))?.unread).toBe(0);
   expect((await store.outbox()).length).toBe(2);
 });
+
+test("what cannot be kept is refused where it is done, changes nothing, and tells nobody that anything changed", async () => {
+  const store = await local();
+  const urgent = received(1, 1);
+  Object.assign(urgent.data as object, { priority: 1 });
+  await store.takeEvents([urgent, received(2, 2)]);
+  let changes = 0;
+  store.listen(() => (changes += 1));
+  const { add } = IDBObjectStore.prototype;
+  try {
+    IDBObjectStore.prototype.add = () => {
+      throw new DOMException("full", "QuotaExceededError");
+    };
+    await expect(store.acknowledge("m1", "at")).rejects.toThrow("full");
+    await expect(store.reply({ chatId: "c1", text: "x", key: "k", at: "at" })).rejects.toThrow("full");
+    await expect(store.read("c1", 2, ["m1"], "at")).rejects.toThrow("full");
+    await expect(store.startChat("new-1", ["dora"], "at")).rejects.toThrow("full");
+  } finally {
+    IDBObjectStore.prototype.add = add;
+  }
+  expect(changes).toBe(0);
+  expect((await store.emergencies()).map(({ messageId }) => messageId)).toEqual(["m1"]);
+  expect((await store.chat("c1"))?.unread).toBe(2);
+  expect(await store.outbox()).toEqual([]);
+  expect((await store.chats()).length).toBe(1);
+  // And once there is room, the same again does it.
+  await store.acknowledge("m1", "at");
+  expect(await store.emergencies()).toEqual([]);
+  expect((await store.outbox()).length).toBe(1);
+});

@@ -12,6 +12,8 @@ export interface Notes {
   /** When the server was last heard, by this device's clock. */
   contact: number;
   made: Made;
+  /** When messages were last dropped because of their size. */
+  tidied: number;
 }
 
 interface Tables {
@@ -90,6 +92,19 @@ export class Tx {
     });
   }
 
+  /** Messages of a chat with positions from `low` to `high`, the oldest first, at most `limit`. */
+  async oldest(chatId: string, low: number, high: number, limit: number): Promise<Message[]> {
+    if (high < low) return [];
+    const range = IDBKeyRange.bound([chatId, low], [chatId, high]);
+    return answer<Message[]>(this.tx.objectStore("messages").index("place").getAll(range, limit));
+  }
+
+  /** How many messages of a chat are here. */
+  countIn(chatId: string): Promise<number> {
+    const range = IDBKeyRange.bound([chatId, 0], [chatId, Number.MAX_SAFE_INTEGER]);
+    return answer(this.tx.objectStore("messages").index("place").count(range));
+  }
+
   marked(mark: "open" | "banner"): Promise<Message[]> {
     return answer(this.tx.objectStore("messages").index(mark).getAll());
   }
@@ -143,7 +158,7 @@ export class Database {
     return this.run("readwrite", work);
   }
 
-  private run<T>(mode: IDBTransactionMode, work: (tx: Tx) => Promise<T>): Promise<T> {
+  private async run<T>(mode: IDBTransactionMode, work: (tx: Tx) => Promise<T>): Promise<T> {
     // "strict": what was said to be delivered must be on the disk before it is said.
     const tx = this.idb.transaction([...NAMES], mode, { durability: mode === "readwrite" ? "strict" : "default" });
     return new Promise((resolve, reject) => {

@@ -2,23 +2,15 @@
 // transaction: what is shown as done waits to be told, and what waits to be told is shown.
 
 import type { Applied } from "./apply.ts";
-import { applyChat, applyEvents, applyHistory, applySent, applySummary, putMessage, putMessages } from "./apply.ts";
+import { applyChat, applyEvents, applyHistory, applySent, applySummary, putMessage } from "./apply.ts";
+import { dropOldest, planIn } from "./bound.ts";
 import type { Tx } from "./database.ts";
 import { Database } from "./database.ts";
 import { discardChat, refuseChat, startChat, whereIs, whyRefused } from "./made.ts";
 import type { Act, Chat, Message, ReplyAct } from "./model.ts";
 import { advanced, isAtLeast } from "./model.ts";
-import type {
-  ChatData,
-  ChatsPage,
-  Me,
-  MessagesPage,
-  Person,
-  Priority,
-  ReceiptSaid,
-  SentMessage,
-  WireEvent,
-} from "./wire.ts";
+import { countRead, readIn } from "./reading.ts";
+import type { ChatData, ChatsPage, Me, MessagesPage, Person, Priority, SentMessage, WireEvent } from "./wire.ts";
 
 /** Who wants to know that chats changed; "all" where it may be anything. */
 export type Listener = (chats: Set<string> | "all", isElsewhere: boolean) => void;
@@ -45,6 +37,11 @@ export interface Conversation {
   messages: Message[];
   waiting: (Act & ReplyAct)[];
 }
+
+/** How long a note of the last use may be behind. */
+const USE_MS = 60_000;
+/** At most so many messages are dropped in one transaction: nobody who waits for the store notices. */
+const DROP = 100;
 
 /** More than any position that a chat reaches. */
 export const END = Number.MAX_SAFE_INTEGER;
@@ -189,6 +186,34 @@ export class Local {
     });
     this.changed("all");
     return found;
+  }
+
+  /** Somebody looks into a chat on this device. */
+  use(chatId: string, now: number): Promise<void> {
+    return this.database.write(async (tx) => {
+      const chat = await tx.get("chats", chatId);
+      if (chat !== undefined && now - (chat.usedAt ?? 0) > USE_MS) await tx.put("chats", { ...chat, usedAt: now });
+    });
+  }
+
+  /** Drops what is over the bound: in small transactions, with a pause before each. Resolves to how many went. */
+  async tidy(bytes: number | undefined, now: number, pause: () => Promise<void>): Promise<number> {
+    const { drops, size } = await this.database.read((tx) => planIn(tx, bytes, now));
+    let all = 0;
+    for (const { chatId, count } of drops) {
+      let from: number | undefined = 1;
+      for (let left = count; left > 0 && from !== undefined; ) {
+        await pause();
+        const at: number = from;
+        const limit = Math.min(left, DROP);
+        const { gone, next } = await this.database.write((tx) => dropOldest(tx, chatId, at, limit));
+        from = next;
+        left -= gone;
+        all += gone;
+      }
+    }
+    if (size) await this.database.write((tx) => tx.setNote("tidied", now));
+    return all;
   }
 
   discardChat(chatId: string): Promise<void> {
@@ -339,40 +364,4 @@ function untied(act: Act & ReplyAct): Act {
 
 async function wipe(tx: Tx): Promise<void> {
   for (const table of ["chats", "messages", "people", "outbox", "notes"] as const) await tx.clear(table);
-}
-
-async function readIn(tx: Tx, chatId: string, upTo: number, emergencies: string[], at: string): Promise<boolean> {
-  const chat = await tx.get("chats", chatId);
-  if (chat === undefined) return false;
-  const receipts: ReceiptSaid[] = [];
-  let count = 0;
-  const rows = await tx.messages(chatId, chat.readTo + 1, upTo, END);
-  const unread = rows.filter((row) => !row.mine && !isAtLeast(row.state, "read"));
-  const quiet = unread.filter((row) => row.priority !== 1);
-  await putMessages(
-    tx,
-    chatId,
-    quiet.map((row) => advanced(row, "read")),
-  );
-  count += quiet.length;
-  // "Up to" needs the newest one that was on the screen, whoever sent it.
-  const newest = rows[0];
-  if (count > 0 && newest !== undefined) receipts.push({ chatId, readUpTo: newest.messageId, at });
-  for (const messageId of emergencies) {
-    const row = await tx.get("messages", messageId);
-    if (row === undefined || row.mine || isAtLeast(row.state, "read")) continue;
-    await putMessage(tx, advanced(row, "read"));
-    receipts.push({ messageId, state: "read", at });
-    count += 1;
-  }
-  const after = await tx.get("chats", chatId);
-  if (after !== undefined) await tx.put("chats", { ...after, readTo: Math.max(after.readTo, upTo) });
-  await countRead(tx, chatId, count);
-  if (receipts.length > 0) await tx.queue({ kind: "receipts", receipts, at });
-  return receipts.length > 0;
-}
-
-async function countRead(tx: Tx, chatId: string, count: number): Promise<void> {
-  const chat = await tx.get("chats", chatId);
-  if (chat !== undefined && count > 0) await tx.put("chats", { ...chat, unread: Math.max(0, chat.unread - count) });
 }

@@ -44,6 +44,8 @@ export interface Chat {
   readTo: number;
   /** Made here, and not named by the server yet: its id is this device's own. */
   isMade?: true;
+  /** When somebody last looked into it on this device. */
+  usedAt?: number;
 }
 
 /** Something the person did that the server has not confirmed. Sent in the order of `n`, with the same key each time. */

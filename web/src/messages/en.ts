@@ -18,6 +18,9 @@ const words: Record<Word | "silent", string> = {
 export const t = {
   app: "Crewline",
   words,
+  notKept:
+    "This device could not keep that: it has no room, or the browser does not allow it. It was not done. Try again.",
+  noStore: "This browser does not let the app keep anything, so it cannot work here. Private windows often forbid it.",
   signIn: {
     title: "Sign in",
     user: "User ID",

@@ -57,7 +57,11 @@ export class Conversation {
   async open(): Promise<void> {
     if (this.isReady || this.isOpening) return;
     this.isOpening = true;
-    await this.load();
+    try {
+      await this.load();
+    } catch {
+      // The device gave no answer: the next change, or the next contact, tries again.
+    }
     this.isOpening = false;
   }
 
@@ -71,12 +75,21 @@ export class Conversation {
     this.newFrom = firstUnread(messages);
     await this.show(messages, waiting);
     this.isReady = true;
+    this.use();
     if (messages.length < PIECE && this.low > 1) await this.earlier();
     else if (messages.length === 0 && !this.chat?.isMade) await this.fetch(END);
   }
 
   private async reload(): Promise<void> {
     if (!this.isReady) return this.open();
+    try {
+      await this.readAnew();
+    } catch {
+      // What is shown stays as it was; the next change reads again.
+    }
+  }
+
+  private async readAnew(): Promise<void> {
     const { local } = this.app;
     this.chat = await local.chat(this.chatId);
     const { messages, waiting } = await local.conversation(this.chatId, this.low, END, END);
@@ -109,6 +122,21 @@ export class Conversation {
       return;
     }
     this.isLoading = true;
+    try {
+      await this.loadEarlier();
+    } catch {
+      // The device gave no answer: scrolling there again asks again.
+    }
+    this.isLoading = false;
+  }
+
+  /** The device drops old messages of chats that nobody looks into first. */
+  private use(): void {
+    this.app.local.use(this.chatId, Date.now()).catch(() => {});
+  }
+
+  private async loadEarlier(): Promise<void> {
+    this.use();
     const before = this.low;
     const here = () => this.app.local.messages(this.chatId, 1, before, PIECE);
     let found = await here();
@@ -121,7 +149,6 @@ export class Conversation {
       this.low = found[0].position;
       await this.reload();
     }
-    this.isLoading = false;
   }
 
   private fetch(before: number): Promise<boolean> {
