@@ -212,3 +212,44 @@ test("a chat that the server does not make says why, and takes what was written 
   await alice.page.getByRole("heading", { name: "Chats", exact: true }).waitFor();
   expect(await alice.chat(/Zoe Gone/).count()).toBe(0);
 });
+
+test("a browser that is killed with messages, read marks and an acknowledgement waiting sends them all, in order and once", async () => {
+  const sent = await server.say("bob", ["carol"], "Are you there?");
+  const emergency = await server.send(["carol"], "Leave the pit", 1);
+  // A browser writes its cookies half a minute later: whoever is to be signed in after a kill has closed it once.
+  const first = await signedIn("carol");
+  await installed(first);
+  await first.context.close();
+  screens.splice(screens.indexOf(first), 1);
+  const carol = await opened({ folder: first.folder });
+  await carol.page.goto("/");
+  const dialog = carol.page.getByRole("alertdialog").filter({ hasText: "Leave the pit" });
+  await dialog.waitFor();
+  await server.told("message.read", emergency.messageId, "carol");
+  await carol.context.setOffline(true);
+  await dialog.getByText("No contact").waitFor();
+  await carol.button("Acknowledge").click();
+  await dialog.waitFor({ state: "detached" });
+  await carol
+    .chat(/Bob Brown/)
+    .getByRole("link")
+    .click();
+  await carol.message("Are you there?").waitFor();
+  await carol.noContact.filter({ hasText: "1 acknowledgement and 1 read mark wait here" }).waitFor();
+  for (const text of ["uno", "due", "tre"]) await carol.write(text);
+  await carol.noContact.filter({ hasText: "3 messages, 1 acknowledgement and 1 read mark wait here" }).waitFor();
+  await server.kill();
+  await carol.kill();
+  screens.splice(screens.indexOf(carol), 1);
+  const again = await opened({ folder: carol.folder });
+  await again.page.goto(`/chats/${sent.chatId}`);
+  await again.noContact.filter({ hasText: "3 messages, 1 acknowledgement and 1 read mark wait here" }).waitFor();
+  for (const text of ["uno", "due", "tre"]) await again.message(text).getByText("Waiting").waitFor();
+  expect(await again.page.getByRole("alertdialog").count()).toBe(0);
+  await server.up();
+  for (const text of ["uno", "due", "tre"]) await again.message(text).getByText("At server").waitFor();
+  await again.noContact.waitFor({ state: "detached" });
+  expect((await server.texts("carol", sent.chatId)).slice(-4)).toEqual(["Are you there?", "uno", "due", "tre"]);
+  await server.told("message.acknowledged", emergency.messageId, "carol");
+  await server.told("message.read", sent.messageId, "carol", "bob");
+});

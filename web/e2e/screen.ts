@@ -1,6 +1,6 @@
 // A person's browser: Chromium as Debian has it, found by its names, its faults collected.
 
-import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,8 +8,13 @@ import type { BrowserContext, Locator, Page } from "playwright-core";
 import { chromium } from "playwright-core";
 import { PASSWORD, type Server } from "./server.ts";
 
+// Where `web/need chromium` looks too.
+const folders = (process.env.PATH ?? "").split(":");
 const executablePath =
-  process.env.CHROMIUM ?? ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
+  process.env.CHROMIUM ||
+  ["chromium", "chromium-browser", "google-chrome"]
+    .flatMap((name) => folders.map((folder) => join(folder, name)))
+    .find((path) => existsSync(path));
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 export const PHONE = { width: 390, height: 844 };
@@ -41,6 +46,7 @@ export class Screen {
     const size = look.size ?? PHONE;
     const context = await chromium.launchPersistentContext(folder, {
       executablePath,
+      ...(server.authority === undefined ? {} : { env: { ...process.env, HOME: server.authority.home } }),
       args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
       baseURL: server.url,
       viewport: size,
@@ -132,7 +138,18 @@ export class Screen {
     });
   }
 
+  /** Kills the browser, as a phone does whose battery is taken out; its folder stays as it was at that moment. */
+  async kill(): Promise<void> {
+    // The lock of the profile names the process of this very browser: host-pid.
+    const pid = Number(readlinkSync(join(this.folder, "SingletonLock")).split("-").at(-1));
+    if (!(pid > 1)) throw new Error("the profile is not locked by a browser");
+    const closed = this.context.waitForEvent("close");
+    process.kill(pid, "SIGKILL");
+    await closed;
+  }
+
   async close(): Promise<void> {
     await this.context.close();
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }

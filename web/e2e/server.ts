@@ -3,9 +3,11 @@
 import type { ChildProcess } from "node:child_process";
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { Authority } from "./authority.ts";
 
 const root = join(import.meta.dirname, "../..");
 export const program = process.env.CREWLINE_BIN ?? join(root, "target/debug/crewline");
@@ -26,16 +28,20 @@ export class Server {
   private tokens = new Map<string, string>();
   url = "";
 
-  static async start(): Promise<Server> {
+  /** Where the server is reached by https alone. */
+  authority: Authority | undefined;
+
+  static async start(how: { people?: Record<string, string>; isSecure?: boolean } = {}): Promise<Server> {
     if (!existsSync(program)) throw new Error(`${program} is missing: cargo build --workspace`);
     const server = new Server();
-    server.makePeople();
+    if (how.isSecure) server.authority = new Authority(server.folder);
+    server.makePeople(how.people ?? PEOPLE);
     await server.up();
     return server;
   }
 
-  private makePeople(): void {
-    for (const [id, name] of Object.entries(PEOPLE))
+  private makePeople(people: Record<string, string>): void {
+    for (const [id, name] of Object.entries(people))
       this.run(["user", "add", id, "--name", name, "--password-stdin"], PASSWORD);
   }
 
@@ -52,13 +58,15 @@ export class Server {
   /** Starts it, at its old address if it had one; resolves when it is ready. */
   async up(): Promise<void> {
     const store = `sqlite://${join(this.folder, "crewline.db")}`;
-    const child = spawn(program, ["--store", store, "serve", "--listen", this.listen], {
+    const { cert, key } = this.authority ?? {};
+    const tls = cert === undefined || key === undefined ? [] : ["--tls-cert", cert, "--tls-key", key];
+    const child = spawn(program, ["--store", store, "serve", "--listen", this.listen, ...tls], {
       cwd: this.folder,
       stdio: ["ignore", "pipe", "ignore"],
     });
     this.process = child;
     for await (const line of createInterface({ input: child.stdout })) {
-      const found = /^listening on (http:\/\/(.+))$/.exec(line);
+      const found = /^listening on (https?:\/\/(.+))$/.exec(line);
       if (found === null) continue;
       this.url = found[1] ?? "";
       this.listen = found[2] ?? "";
@@ -95,14 +103,33 @@ export class Server {
   }
 
   async call<T>(who: string, method: string, path: string, body?: unknown): Promise<T> {
-    const response = await fetch(this.url + path, {
+    const headers = { Authorization: `Bearer ${this.token(who)}`, "Content-Type": "application/json" };
+    const { isGood, answer } = await this.ask(
       method,
-      headers: { Authorization: `Bearer ${this.token(who)}`, "Content-Type": "application/json" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const answer = await response.json();
-    if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
+      path,
+      headers,
+      body === undefined ? undefined : JSON.stringify(body),
+    );
+    if (!isGood) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
     return answer as T;
+  }
+
+  private async ask(method: string, path: string, headers: Record<string, string>, body: string | undefined) {
+    const ca = this.authority?.ca;
+    if (ca === undefined) {
+      const response = await fetch(this.url + path, { method, headers, ...(body === undefined ? {} : { body }) });
+      return { isGood: response.ok, answer: await response.json() };
+    }
+    // fetch knows no authority but those of the system.
+    return new Promise<{ isGood: boolean; answer: unknown }>((resolve, reject) => {
+      const asked = request(this.url + path, { method, headers, ca }, async (response) => {
+        let text = "";
+        for await (const piece of response.setEncoding("utf8")) text += piece;
+        resolve({ isGood: (response.statusCode ?? 500) < 300, answer: JSON.parse(text) });
+      });
+      asked.on("error", reject);
+      asked.end(body);
+    });
   }
 
   /** A message from the control system. */

@@ -2,6 +2,9 @@
 
 import type { Tally, Word } from "../core/model.ts";
 
+/** A name amid other words: its direction ends with it, even one that is turned on purpose. */
+const apart = (name: string) => `\u2068${name}\u2069`;
+
 const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
 
 export const lang = "en";
@@ -46,8 +49,9 @@ export const t = {
     unread: (n: number) => `${n} unread`,
     unreadWord: "unread",
     you: "You",
-    said: (who: string, text: string) => `${who}: ${text}`,
-    andMore: (first: string, n: number) => `${first} and ${n} more`,
+    /** Between who said something and what was said. */
+    colon: ": ",
+    andMore: (first: string, n: number) => `${apart(first)} and ${n} more`,
     alone: "Nobody else",
     emergency: "Emergency, not acknowledged",
     important: "Important",
@@ -74,7 +78,6 @@ export const t = {
     send: "Send",
     reply: "Reply",
     replyTo: (name: string) => `Reply to ${name}`,
-    replying: (name: string, text: string) => `${name}: ${text}`,
     cancelReply: "Cancel reply",
     earlierMessage: "An earlier message",
     quick: "Quick replies",
