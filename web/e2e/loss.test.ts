@@ -231,7 +231,7 @@ test("a browser that is killed with messages, read marks and an acknowledgement 
   await carol.button("Acknowledge").click();
   await dialog.waitFor({ state: "detached" });
   await carol
-    .chat(/Bob Brown/)
+    .chat(/^Bob Brown, 1 unread/)
     .getByRole("link")
     .click();
   await carol.message("Are you there?").waitFor();

@@ -10,7 +10,7 @@ import { CallError } from "./core/net.ts";
 import type { Contact } from "./core/sync.ts";
 import { Sync } from "./core/sync.ts";
 import type { Me, Person } from "./core/wire.ts";
-import { t } from "./messages/en.ts";
+import { t } from "./messages/choose.ts";
 import { alarm, chime } from "./sound.ts";
 import type { Word } from "./tabs.ts";
 import { Tabs } from "./tabs.ts";

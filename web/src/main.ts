@@ -2,9 +2,11 @@ import { mount } from "svelte";
 import "./styles/tokens.css";
 import "./styles/app.css";
 import { App } from "./app.svelte.ts";
-import { t } from "./messages/en.ts";
+import { locale, t } from "./messages/choose.ts";
 import Root from "./Root.svelte";
 
+document.documentElement.lang = locale.lang;
+document.documentElement.dir = locale.dir;
 const target = document.getElementById("app");
 if (target === null) throw new Error("the page has no place for the app");
 try {

@@ -1,17 +1,17 @@
 // Times as they are shown: of the server, where this device is, in 24 hours.
 
-import { lang, t } from "./messages/en.ts";
+import { locale, t } from "./messages/choose.ts";
 
-const minutes = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const seconds = new Intl.DateTimeFormat(lang, {
+const minutes = new Intl.DateTimeFormat(locale.dates, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const seconds = new Intl.DateTimeFormat(locale.dates, {
   hour: "2-digit",
   minute: "2-digit",
   second: "2-digit",
   hourCycle: "h23",
 });
-const days = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long" });
-const shortDay = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-const weekday = new Intl.DateTimeFormat(lang, { weekday: "short" });
+const days = new Intl.DateTimeFormat(locale.dates, { weekday: "long", day: "numeric", month: "long" });
+const shortDay = new Intl.DateTimeFormat(locale.dates, { day: "numeric", month: "short" });
+const weekday = new Intl.DateTimeFormat(locale.dates, { weekday: "short" });
 
 export const timeOf = (at: string | number | undefined) =>
   at === undefined || at === "" ? t.noTime : minutes.format(new Date(at));

@@ -4,7 +4,7 @@ import type { Message, Recipient } from "../src/core/model.ts";
 import { advanced, alertOf, merged, slowest, tally, withAlerts, withFact, wordOf } from "../src/core/model.ts";
 import { firstUnread, gapBelow, rowsOf, visible } from "../src/core/rows.ts";
 import type { State } from "../src/core/wire.ts";
-import { t } from "../src/messages/en.ts";
+import { t } from "../src/messages/choose.ts";
 
 function message(position: number, more: Partial<Message> = {}): Message {
   return {

@@ -1,13 +1,11 @@
-// Every text that the app says. Names that tests and screen readers hold on to stand here once.
+// Every text that the app says, in English. Another language is a file of the same shape (choose.ts). Names that tests and screen readers hold on to stand here once.
 
 import type { Tally, Word } from "../core/model.ts";
-
-/** A name amid other words: its direction ends with it, even one that is turned on purpose. */
-const apart = (name: string) => `\u2068${name}\u2069`;
+import type { Locale } from "./choose.ts";
 
 const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
 
-export const lang = "en";
+export const locale: Locale = { lang: "en", dir: "ltr", dates: "en-GB" };
 
 const words: Record<Word | "silent", string> = {
   waiting: "Waiting",
@@ -51,7 +49,9 @@ export const t = {
     you: "You",
     /** Between who said something and what was said. */
     colon: ": ",
-    andMore: (first: string, n: number) => `${apart(first)} and ${n} more`,
+    /** Behind the first name of several. */
+    andMore: (n: number) => ` and ${n} more`,
+    comma: ", ",
     alone: "Nobody else",
     emergency: "Emergency, not acknowledged",
     important: "Important",
@@ -106,7 +106,7 @@ export const t = {
     ];
     return `${s.all}: ${parts.filter(Boolean).join(", ")}`;
   },
-  priority: { 1: "EMERGENCY", 2: "INFO", 3: "IMPORTANT" } as const,
+  priority: { 1: "EMERGENCY", 2: "INFO", 3: "IMPORTANT" },
   noContact: {
     since: (time: string) => `No contact since ${time}`,
     plain: "No contact",
@@ -147,4 +147,5 @@ export const t = {
     return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
   },
   noTime: "–",
+  number: (n: number) => String(n),
 };

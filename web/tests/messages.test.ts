@@ -1,0 +1,37 @@
+// The language comes from the message files, and from nowhere else.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { chosen, type Locale } from "../src/messages/choose.ts";
+import * as en from "../src/messages/en.ts";
+
+const file = (lang: string): { locale: Locale } => ({ locale: { lang, dir: "ltr", dates: lang } });
+
+test("the person's first language that there is a file for is taken, in another country's form too, else the first file", () => {
+  const all = [file("en"), file("de"), file("pt-BR"), file("pt")] as const;
+  const of = (...wanted: string[]) => chosen(wanted, [...all]).locale.lang;
+  expect(of("de-AT", "en")).toBe("de");
+  expect(of("fr-FR", "de")).toBe("de");
+  expect(of("pt-PT")).toBe("pt-BR");
+  expect(of("pt")).toBe("pt");
+  expect(of("PT-br")).toBe("pt-BR");
+  expect(of("ja")).toBe("en");
+  expect(of()).toBe("en");
+});
+
+test("no module but the one that chooses knows a message file, and none writes a date in a form of its own", () => {
+  const source = join(import.meta.dirname, "../src");
+  for (const entry of readdirSync(source, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !/\.(ts|svelte)$/.test(entry.name)) continue;
+    const path = join(entry.parentPath, entry.name);
+    if (entry.parentPath.endsWith("messages")) continue;
+    const text = readFileSync(path, "utf8");
+    expect(/messages\/(?!choose)[\w-]+\.ts/.exec(text)?.[0], path).toBeUndefined();
+    expect(/toLocale(Date|Time)?String\(|Format\("/.exec(text)?.[0], path).toBeUndefined();
+  }
+});
+
+test("a message file says what the page is written in", () => {
+  expect(en.locale).toEqual({ lang: "en", dir: "ltr", dates: "en-GB" });
+});
