@@ -1,13 +1,16 @@
 // Builds the app into dist/: files with hashed names, each with its gzip beside it, and the service worker, which knows
 // their names. The server embeds the folder; nothing here knows where it will be served.
 
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import type { Plugin } from "vite";
+import { build } from "vite";
 import { defineConfig } from "vitest/config";
 
+const target = ["chrome111", "firefox114", "safari16.4"];
 const dist = join(import.meta.dirname, "dist");
 
 /** Empties dist/ but for its .gitignore, by which the folder is in the repository. */
@@ -23,19 +26,48 @@ function emptyDist(): Plugin {
   };
 }
 
-/** Tells the service worker which files make up the app. */
-function shellList(): Plugin {
+/**
+ * Builds the service worker, which knows the files that make up the app: one file of its own, since not every browser lets
+ * a service worker import others.
+ */
+function serviceWorker(): Plugin {
   return {
-    name: "shell-list",
+    name: "service-worker",
     apply: "build",
-    generateBundle(_, bundle) {
-      const worker = bundle["sw.js"];
-      if (worker?.type !== "chunk") throw new Error("the bundle has no sw.js");
+    async writeBundle(_, bundle) {
       const files = Object.keys(bundle).filter((name) => name.startsWith("assets/"));
       const shell = ["/", ...files.map((name) => `/${name}`), "/manifest.webmanifest", "/icon.svg"].sort();
-      if (!worker.code.includes("__SHELL__")) throw new Error("sw.js has no place for the list of files");
-      worker.code = worker.code.replace("__SHELL__", JSON.stringify(shell));
+      await build({
+        configFile: false,
+        root: import.meta.dirname,
+        logLevel: "warn",
+        publicDir: false,
+        define: { __SHELL__: JSON.stringify(shell) },
+        build: {
+          target,
+          emptyOutDir: false,
+          rollupOptions: { input: "src/sw.ts", output: { format: "iife", entryFileNames: "sw.js" } },
+        },
+      });
     },
+  };
+}
+
+/**
+ * Puts what must be done before the first paint at the head of the page, as a file: the policy of the page lets nothing
+ * run that stands in it. A module would run too late.
+ */
+function firstPaint(): Plugin {
+  const source = readFileSync(join(import.meta.dirname, "src/first.js"), "utf8");
+  const hash = createHash("sha256").update(source).digest("base64url").slice(0, 8);
+  const fileName = `assets/first-${hash}.js`;
+  return {
+    name: "first-paint",
+    apply: "build",
+    generateBundle() {
+      this.emitFile({ type: "asset", fileName, source });
+    },
+    transformIndexHtml: () => [{ tag: "script", attrs: { src: `/${fileName}` }, injectTo: "head-prepend" }],
   };
 }
 
@@ -55,16 +87,16 @@ function compressed(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [svelte(), emptyDist(), shellList(), compressed()],
+  plugins: [svelte(), emptyDist(), firstPaint(), serviceWorker(), compressed()],
   build: {
-    target: ["chrome111", "firefox114", "safari16.4"],
+    target,
     emptyOutDir: false,
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     rollupOptions: {
-      input: { app: "index.html", sw: "src/sw.ts" },
+      input: { app: "index.html" },
       output: {
-        entryFileNames: (chunk) => (chunk.name === "sw" ? "sw.js" : "assets/[name]-[hash].js"),
+        entryFileNames: "assets/[name]-[hash].js",
         chunkFileNames: "assets/[name]-[hash].js",
         assetFileNames: "assets/[name]-[hash][extname]",
       },

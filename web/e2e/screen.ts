@@ -1,9 +1,11 @@
 // A person's browser: Chromium as Debian has it, found by its names, its faults collected.
 
+import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import type { BrowserContext, Locator, Page } from "playwright-core";
 import { chromium } from "playwright-core";
 import { PASSWORD, type Server } from "./server.ts";
@@ -19,6 +21,9 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 
 export const PHONE = { width: 390, height: 844 };
 export const DESK = { width: 1280, height: 800 };
+
+/** Where a server is, and whose authority vouches for it. */
+type Address = Pick<Server, "url"> & Partial<Pick<Server, "authority">>;
 
 export interface Look {
   size?: { width: number; height: number };
@@ -40,7 +45,7 @@ export class Screen {
     this.folder = folder;
   }
 
-  static async open(server: Pick<Server, "url">, look: Look = {}): Promise<Screen> {
+  static async open(server: Address, look: Look = {}): Promise<Screen> {
     if (executablePath === undefined) throw new Error("no chromium: apt-get install chromium");
     const folder = look.folder ?? mkdtempSync(join(tmpdir(), "crewline-browser-"));
     const size = look.size ?? PHONE;
@@ -64,7 +69,36 @@ export class Screen {
     return screen;
   }
 
-  private watch(page: Page, server: Pick<Server, "url">): void {
+  /**
+   * A browser in which a page behind another one is hidden, as it is for people: Playwright's own tells every page that it
+   * is in front.
+   */
+  static async openPlain(server: Address): Promise<Screen> {
+    if (executablePath === undefined) throw new Error("no chromium: apt-get install chromium");
+    const folder = mkdtempSync(join(tmpdir(), "crewline-browser-"));
+    const words = ["--headless=new", "--no-sandbox", "--remote-debugging-port=0", `--user-data-dir=${folder}`];
+    const child = spawn(executablePath, [...words, "--lang=en-GB", "--window-size=800,844", "about:blank"], {
+      stdio: ["ignore", "ignore", "pipe"],
+      // A group of its own, so that none of its helpers still writes when its folder is removed.
+      detached: true,
+    });
+    const browser = await chromium.connectOverCDP(await devtools(child), { noDefaults: true });
+    const context = browser.contexts()[0];
+    if (context === undefined) throw new Error("the browser has no context");
+    context.setDefaultTimeout(20_000);
+    const page = context.pages()[0] ?? (await context.newPage());
+    const screen = new Screen(context, page, folder);
+    screen.watch(page, server);
+    screen.end = async () => {
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      await browser.close();
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      await ended;
+    };
+    return screen;
+  }
+
+  private watch(page: Page, server: Address): void {
     page.on("pageerror", (error) => this.faults.push(`error: ${error.message}`));
     page.on("console", (message) => {
       const text = message.text();
@@ -100,6 +134,10 @@ export class Screen {
 
   get log(): Locator {
     return this.page.getByRole("log", { name: "Messages" });
+  }
+
+  get chatsTitle(): Locator {
+    return this.page.getByRole("heading", { name: "Chats" });
   }
 
   get noContact(): Locator {
@@ -148,8 +186,31 @@ export class Screen {
     await closed;
   }
 
-  async close(): Promise<void> {
-    await this.context.close();
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  /** Puts another page in front of it. */
+  async hide(): Promise<Page> {
+    const other = await this.context.newPage();
+    await other.bringToFront();
+    await this.page.waitForFunction(() => document.visibilityState === "hidden");
+    return other;
   }
+
+  private end = () => this.context.close();
+
+  async close(): Promise<void> {
+    await this.end();
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 20 });
+  }
+}
+
+/** Where a browser that was started listens to the tests. */
+async function devtools(child: ChildProcess): Promise<string> {
+  if (child.stderr === null) throw new Error("the browser says nothing");
+  for await (const line of createInterface({ input: child.stderr })) {
+    const address = /^DevTools listening on (ws:.+)$/.exec(line)?.[1];
+    if (address === undefined) continue;
+    // Whatever it says from now on is not read, and does not hold it up.
+    child.stderr.resume();
+    return address;
+  }
+  throw new Error("the browser ended before it listened");
 }

@@ -5,11 +5,15 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Pushes, PushServer, subscribable } from "./push.ts";
 import type { Look } from "./screen.ts";
 import { DESK, PHONE, Screen } from "./screen.ts";
 import { Server } from "./server.ts";
 
 const folder = process.env.PICTURES;
+/** When a push reached the device that is looked at. */
+const AT = "2026-11-23T06:04:00Z";
+
 /** A server with something to look at, and the chat that is looked at. */
 async function furnished(): Promise<{ server: Server; chatId: string }> {
   const server = await Server.start();
@@ -72,6 +76,12 @@ describe.each(looks)("%s", (look, options) => {
   test("every screen and state is without a fault that axe-core finds", async () => {
     const screen = await Screen.open(server, options);
     const { page } = screen;
+    const push = new PushServer();
+    await push.answer(screen.context);
+    await subscribable(screen.context);
+    const pushes = await Pushes.of(screen, server);
+    push.now = () => AT;
+    push.onTest = () => pushes.test("nonce-1");
     try {
       await page.goto("/");
       await screen.button("Sign in").waitFor();
@@ -83,6 +93,13 @@ describe.each(looks)("%s", (look, options) => {
         .waitFor();
       await page.getByRole("status").filter({ hasText: "IMPORTANT" }).waitFor();
       await look_at(screen, "chats");
+      await screen.button("Setup").click();
+      await screen.button("Switch on and test").click();
+      await page.getByRole("listitem", { name: "Wakes when closed" }).getByText("A test reached this device").waitFor();
+      await page.getByRole("listitem", { name: "Clock" }).waitFor();
+      await look_at(screen, "setup");
+      await page.goto("/");
+      await screen.inContact();
       await screen.button("New chat").click();
       await page.getByRole("checkbox", { name: /Bob Brown/ }).check();
       await look_at(screen, "new-chat");
@@ -114,6 +131,11 @@ describe.each(looks)("%s", (look, options) => {
       await server.send(["alice"], "Second", 1);
       await page.getByRole("alertdialog").getByText("1 of 2").waitFor();
       await look_at(screen, "emergency");
+      await page.getByRole("alertdialog").getByRole("button", { name: "Reply" }).click();
+      await page.getByRole("alertdialog").waitFor({ state: "detached" });
+      await screen.button("Back to the emergency").waitFor();
+      await look_at(screen, "set-aside");
+      await screen.button("Back to the emergency").click();
       for (const left of ["1 of 2", ""]) {
         if (left !== "") await page.getByText(left).waitFor();
         await screen.button("Acknowledge").click();

@@ -11,29 +11,38 @@ import type { Contact } from "./core/sync.ts";
 import { Sync } from "./core/sync.ts";
 import type { Me, Person } from "./core/wire.ts";
 import { t } from "./messages/choose.ts";
+import { Outside, Setup } from "./setup.svelte.ts";
 import { alarm, chime } from "./sound.ts";
+import type { ToPage } from "./system.ts";
 import type { Word } from "./tabs.ts";
 import { Tabs } from "./tabs.ts";
+import { stayAwake } from "./wake.ts";
 
 /** `began` is the id that an open conversation had before the server named its chat: it is the same conversation. */
-export type Route = { screen: "chats" } | { screen: "new" } | { screen: "chat"; chatId: string; began?: string };
+export type Route =
+  | { screen: "chats" }
+  | { screen: "new" }
+  | { screen: "setup" }
+  | { screen: "chat"; chatId: string; began?: string };
 
 /** Toasts at once; the oldest goes when there are more. Unread stays unread. */
 const TOASTS_MAX = 3;
 /** How often the tab that leads looks whether the device keeps too much. */
 const TIDY_MS = 600_000;
+/** How long signing out waits for the browser to forget its subscription: the server has ended it with the session. */
+const LEAVING_MS = 3_000;
 /** Kept where signing out could not be told to the server. */
 const ENDING = "crewline.ending";
-
-function pathOf(route: Route): string {
-  if (route.screen === "chat") return `/chats/${encodeURIComponent(route.chatId)}`;
-  return route.screen === "new" ? "/#new" : "/";
-}
 
 function routeOf(path: string, hash: string): Route {
   const chat = /^\/chats\/([^/]+)$/.exec(path);
   if (chat?.[1] !== undefined) return { screen: "chat", chatId: decodeURIComponent(chat[1]) };
-  return hash === "#new" ? { screen: "new" } : { screen: "chats" };
+  return hash === "#new" ? { screen: "new" } : hash === "#setup" ? { screen: "setup" } : { screen: "chats" };
+}
+
+function pathOf(route: Route): string {
+  if (route.screen === "chat") return `/chats/${encodeURIComponent(route.chatId)}`;
+  return route.screen === "chats" ? "/" : `/#${route.screen}`;
 }
 
 export class App {
@@ -51,9 +60,15 @@ export class App {
   toasts = $state.raw<Message[]>([]);
   /** What this device could not keep just now, in words. It goes with the next thing that it keeps. */
   fault = $state("");
+  /** Emergencies that were set aside to reply to one of them: as long as its conversation is open, and no other comes. */
+  private aside = $state.raw<{ chatId: string; messageIds: Set<string> } | undefined>();
+  /** The message to which a conversation that opens begins a reply. */
+  replyTo = $state.raw<Message | undefined>();
   isVisible = $state(document.visibilityState === "visible");
 
   readonly local: Local;
+  readonly setup: Setup;
+  private readonly outside: Outside;
   private readonly tabs: Tabs;
   private sync: Sync | undefined;
   private isReading = false;
@@ -61,6 +76,8 @@ export class App {
 
   private constructor(local: Local) {
     this.local = local;
+    this.setup = new Setup(local);
+    this.outside = new Outside(local);
     this.tabs = new Tabs((word) => this.hear(word));
     this.route = routeOf(location.pathname, location.hash);
     local.listen((chats, isElsewhere) => {
@@ -68,8 +85,13 @@ export class App {
       void this.read();
     });
     addEventListener("popstate", () => {
-      this.route = routeOf(location.pathname, location.hash);
+      this.come(routeOf(location.pathname, location.hash));
       void this.read();
+    });
+    // A press on a notification.
+    navigator.serviceWorker?.addEventListener("message", ({ data }: MessageEvent<ToPage>) => {
+      const { pathname, hash } = new URL(data.go, location.href);
+      this.go(routeOf(pathname, hash));
     });
     addEventListener("online", () => this.wake());
     addEventListener("offline", () => this.sync?.offline());
@@ -113,6 +135,7 @@ export class App {
     this.lostSince = await this.local.lastContact();
     await this.read();
     this.stage = "signedIn";
+    void stayAwake();
     if (this.sync !== undefined) return this.sync.start();
     this.tabs.say({ asked: true });
     this.tabs.lead(() => this.lead());
@@ -128,9 +151,12 @@ export class App {
         if (arrived.length === 0) return;
         this.announce(arrived);
         this.tabs.say({ arrived });
+        // This tab speaks for all: where it is hidden, the service worker looks whether another is in front.
+        if (!this.isVisible) void this.outside.tell(arrived.map(({ messageId }) => messageId));
       },
     });
     if (this.stage === "signedIn") this.sync.start();
+    void this.outside.refresh();
     clock.after(TIDY_MS, () => void this.tidy());
   }
 
@@ -147,10 +173,13 @@ export class App {
   private setContact(contact: Contact): void {
     if (contact === "lost" && this.contact === "live") this.lostSince = Date.now();
     this.contact = contact;
+    if (contact === "live") void this.setup.start(this.sync !== undefined);
     if (contact === "signedOut") {
       this.notice = t.signIn.ended;
       this.stage = "signedOut";
       alarm(false);
+      // The server pushes no more to a session that has ended, and what stands is for nobody to read.
+      void this.setup.leave().catch(() => {});
     }
   }
 
@@ -161,6 +190,7 @@ export class App {
     else if ("arrived" in word) this.announce(word.arrived);
     else if ("poke" in word) this.sync?.poke();
     else if ("wake" in word) this.sync?.wake();
+    else if ("pushed" in word) void this.setup.pushed();
     else if ("asked" in word) {
       if (this.sync !== undefined) this.tabs.say({ contact: this.contact });
     } else location.replace("/");
@@ -178,6 +208,10 @@ export class App {
   /** Ends the session, and leaves nothing on this device. Without contact the session is ended when there is some. */
   async signOut(): Promise<void> {
     this.sync?.stop();
+    const left = Promise.race([
+      this.setup.leave().catch(() => {}),
+      new Promise((done) => setTimeout(done, LEAVING_MS)),
+    ]);
     localStorage.setItem(ENDING, "1");
     try {
       await net.call("DELETE", "/api/v1/session");
@@ -186,6 +220,7 @@ export class App {
       // The next start tries again.
     }
     await this.local.clear();
+    await left;
     this.tabs.say({ left: true });
     location.replace("/");
   }
@@ -193,7 +228,7 @@ export class App {
   go(route: Route): void {
     const path = pathOf(route);
     if (path !== location.pathname + location.hash) history.pushState(null, "", path);
-    this.route = route;
+    this.come(route);
     this.fault = "";
     // Where a page would have been loaded, the focus is at what one came to.
     void tick().then(() => document.querySelector<HTMLElement>("[data-arrive]")?.focus());
@@ -216,6 +251,38 @@ export class App {
     const chatId = await this.local.startChat(`new-${uuid()}`, ids, this.now());
     this.poke();
     return chatId;
+  }
+
+  private come(route: Route): void {
+    if (route.screen !== "chat" || route.chatId !== this.aside?.chatId) this.endAside();
+    this.route = route;
+  }
+
+  /** The emergency that takes the screen: the oldest, unless they were set aside. */
+  get alarming(): Message | undefined {
+    return this.aside === undefined ? this.emergencies[0] : undefined;
+  }
+
+  /** Opens the conversation of an emergency with a reply to it. The emergency stays, and comes back after it. */
+  replyToEmergency(message: Message): void {
+    this.aside = { chatId: message.chatId, messageIds: new Set(this.emergencies.map(({ messageId }) => messageId)) };
+    this.replyTo = message;
+    alarm(false);
+    this.go({ screen: "chat", chatId: message.chatId });
+  }
+
+  get isAside(): boolean {
+    return this.aside !== undefined && this.emergencies.length > 0;
+  }
+
+  endAside(): void {
+    this.aside = undefined;
+    this.sound();
+  }
+
+  /** Sounds as long as an emergency takes the screen. */
+  private sound(): void {
+    alarm(this.alarming !== undefined && this.me !== undefined && this.stage !== "signedOut");
   }
 
   /** What was put into the store is to be sent. */
@@ -242,6 +309,7 @@ export class App {
   async send(chatId: string, text: string, replyTo: string | undefined, readUpTo: string | undefined): Promise<void> {
     await this.local.reply({ chatId, text, key: uuid(), at: this.now(), replyTo, readUpTo });
     this.poke();
+    if (this.aside?.chatId === chatId) this.endAside();
   }
 
   /** Does what the person asked for, and says so where the device cannot keep it: then it can be pressed again. */
@@ -286,7 +354,7 @@ export class App {
 
   private isLookedAt(chatId: string): boolean {
     return (
-      this.isVisible && this.emergencies.length === 0 && this.route.screen === "chat" && this.route.chatId === chatId
+      this.isVisible && this.alarming === undefined && this.route.screen === "chat" && this.route.chatId === chatId
     );
   }
 
@@ -333,7 +401,15 @@ export class App {
     this.banners = newestOfEach(banners);
     await this.follow();
     await this.dropReadToasts();
-    alarm(emergencies.length > 0 && this.me !== undefined);
+    // A new one, or none any more: nothing stays aside.
+    const { aside } = this;
+    if (
+      aside !== undefined &&
+      !(emergencies.length > 0 && emergencies.every(({ messageId }) => aside.messageIds.has(messageId)))
+    )
+      this.aside = undefined;
+    this.sound();
+    if (this.sync !== undefined) void this.outside.refresh();
   }
 
   private async dropReadToasts(): Promise<void> {

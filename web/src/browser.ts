@@ -30,12 +30,16 @@ export const net: Net = {
     };
   },
 
-  async call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  async call<T>(method: string, path: string, body?: unknown, key?: string): Promise<T> {
     let response: Response;
     try {
       response = await fetch(path, {
         method,
-        headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+        headers: {
+          Accept: "application/json",
+          ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+          ...(key === undefined ? {} : { "Idempotency-Key": key }),
+        },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         cache: "no-store",
         signal: AbortSignal.timeout(CALL_MS),

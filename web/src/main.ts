@@ -17,4 +17,4 @@ try {
 }
 
 // Only secure pages may have one; without it the app needs contact to be loaded.
-if (import.meta.env.PROD) void navigator.serviceWorker?.register("/sw.js", { type: "module" });
+if (import.meta.env.PROD) void navigator.serviceWorker?.register("/sw.js");

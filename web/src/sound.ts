@@ -27,7 +27,17 @@ function ready(): AudioContext | undefined {
   }
 }
 
+let mayShake = true;
+
+/** Whether the person lets this device vibrate. */
+export function allowShaking(isAllowed: boolean): void {
+  mayShake = isAllowed;
+}
+
 function shake(pattern: number | number[]): void {
+  if (!mayShake && pattern !== 0) return;
+  // Nor does it shake before that; to ask for it would be noted as a fault of the page.
+  if (navigator.userActivation?.hasBeenActive === false) return;
   try {
     navigator.vibrate?.(pattern);
   } catch {
@@ -49,6 +59,14 @@ function round(): void {
     for (const step of [0, 0.35, 0.7]) tone(audio.currentTime + step, step === 0.35 ? 740 : 988, 0.28, 0.25);
   }
   shake([500, 150, 500, 150, 500]);
+}
+
+/** The sound of an emergency, once: for the person to say whether it was heard. The press for it lets the page sound. */
+export function trySound(): void {
+  const audio = ready();
+  if (audio === undefined) return;
+  // A suspended one runs a moment after the press that resumes it.
+  void audio.resume().then(round, () => {});
 }
 
 /** Sounds and shakes until it is told to stop. */

@@ -1,52 +1,21 @@
-// The service worker: keeps the files of the app, so that it opens without contact. It keeps nothing of anybody's messages.
+// The service worker: keeps the files of the app, so that it opens without contact, and alerts while no page of it is on
+// the screen. What it keeps of anybody's messages is what the app keeps, in the same store.
 
-declare const __SHELL__: string[];
+import type { ToWorker } from "./system.ts";
+import { Alerts } from "./worker/alerts.ts";
+import { activate, fetched, install } from "./worker/shell.ts";
+import type { FetchEvent, MessageFromPage, NotificationEvent, PushEvent, Worker, WorkerEvent } from "./worker/world.ts";
 
-interface WorkerEvent extends Event {
-  waitUntil(work: Promise<unknown>): void;
-}
-interface FetchEvent extends WorkerEvent {
-  readonly request: Request;
-  respondWith(answer: Promise<Response>): void;
-}
-const worker = self as unknown as {
-  addEventListener(kind: string, heard: (event: never) => void): void;
-  skipWaiting(): Promise<void>;
-  clients: { claim(): Promise<void> };
-};
+const worker = self as unknown as Worker;
+const alerts = new Alerts(worker);
 
-// The names of the files change with what is in them, and with them this worker and the name of its cache.
-const shell: string[] = __SHELL__;
-const name = `crewline ${shell.join(" ")}`;
-
-async function install(): Promise<void> {
-  const cache = await caches.open(name);
-  await cache.addAll(shell.map((path) => new Request(path, { cache: "no-cache" })));
-  await worker.skipWaiting();
-}
-
-async function activate(): Promise<void> {
-  for (const other of await caches.keys()) {
-    if (other.startsWith("crewline ") && other !== name) await caches.delete(other);
-  }
-  await worker.clients.claim();
-}
-
-/** The page and its files from the cache; what is not there, from the server. */
-async function answer(request: Request, path: string): Promise<Response> {
-  const cache = await caches.open(name);
-  return (await cache.match(path)) ?? fetch(request);
-}
-
-worker.addEventListener("install", (event: WorkerEvent) => event.waitUntil(install()));
-worker.addEventListener("activate", (event: WorkerEvent) => event.waitUntil(activate()));
-worker.addEventListener("fetch", (event: FetchEvent) => {
-  const { request } = event;
-  const { origin, pathname } = new URL(request.url);
-  if (request.method !== "GET" || origin !== location.origin) return;
-  const isPage = request.mode === "navigate" && (pathname === "/" || /^\/chats\/[^/]+$/.test(pathname));
-  if (isPage) event.respondWith(answer(request, "/"));
-  else if (shell.includes(pathname)) event.respondWith(answer(request, pathname));
+worker.addEventListener("install", (event: WorkerEvent) => event.waitUntil(install(worker)));
+worker.addEventListener("activate", (event: WorkerEvent) => event.waitUntil(activate(worker)));
+worker.addEventListener("fetch", (event: FetchEvent) => fetched(event));
+worker.addEventListener("push", (event: PushEvent) => event.waitUntil(alerts.pushed(event.data?.text() ?? "")));
+worker.addEventListener("message", (event: MessageFromPage) => event.waitUntil(alerts.heard(event.data as ToWorker)));
+worker.addEventListener("pushsubscriptionchange", (event: WorkerEvent) => event.waitUntil(alerts.changed()));
+worker.addEventListener("notificationclick", (event: NotificationEvent) => {
+  event.notification.close();
+  event.waitUntil(alerts.opened(event.notification.data ?? undefined));
 });
-
-export {};

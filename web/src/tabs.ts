@@ -12,6 +12,7 @@ export type Word =
   | { poke: true }
   | { wake: true }
   | { asked: true }
+  | { pushed: true }
   | { left: true };
 
 export class Tabs {

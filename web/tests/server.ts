@@ -72,6 +72,7 @@ export class FakeServer {
   delay = "";
   readonly lines = new Set<FakeLine>();
   calls = 0;
+  readonly push = new FakePush();
 
   /** The people of chats; those that are not named here are with Bob. */
   readonly sets = new Map<string, string[]>();
@@ -117,14 +118,16 @@ export class FakeServer {
   net(): Net {
     return {
       open: (events) => new FakeLine(this, events),
-      call: async (method, path) => {
+      call: async (method, path, body, key) => {
         await settle(1);
         this.calls += 1;
         if (this.isDown) throw new CallError(0);
         if (this.isSignedOut) throw new CallError(401, { status: 401, code: "unauthorized", detail: "" });
         const fault = this.faults.shift();
-        if (fault !== undefined) throw new CallError(0);
-        return structuredClone(this.answer(method, path)) as never;
+        if (fault === "request") throw new CallError(0);
+        const answer = structuredClone(this.answerTo(method, path, body, key));
+        if (fault === "answer") throw new CallError(0);
+        return answer as never;
       },
     };
   }
@@ -146,7 +149,22 @@ export class FakeServer {
     };
   }
 
-  private answer(_: string, path: string): unknown {
+  private answerTo(method: string, path: string, body: unknown, key: string | undefined): unknown {
+    if (path.startsWith("/api/v1/push")) return this.push.answer(method, path, body);
+    if (method === "POST" && path === "/api/v1/receipts") return this.carryOut(body as Command);
+    const chatId = /^\/api\/v1\/chats\/([^/]+)\/messages$/.exec(path)?.[1];
+    if (method === "POST" && chatId !== undefined) {
+      const reply = body as { message: string };
+      return this.carryOut({ reply: { ...reply, chatId, idempotencyKey: key ?? "" } });
+    }
+    const one = /^\/api\/v1\/messages\/([^/]+)$/.exec(path)?.[1];
+    if (one === undefined) return this.answer(path);
+    const stored = this.messages.find(({ data }) => data.messageId === one);
+    if (stored === undefined) throw problem(404, "not_found");
+    return this.view(stored);
+  }
+
+  private answer(path: string): unknown {
     if (path.includes("/events")) return { events: [], next: 0, epoch: this.epoch, head: this.log.length };
     if (path.includes("/people")) return { people: [{ userId: "bob", name: "Bob", kind: "user" }] };
     if (path === "/api/v1/me") return { userId: ME, name: "Alice", role: "crew" };
@@ -233,6 +251,29 @@ export class FakeServer {
     const unread = this.unreadIn(chatId);
     if (read.length > 0) this.tell("self.read", { chatId, messageIds: ids(read), unread });
     if (state === "acknowledged") this.tell("self.acknowledged", { chatId, messageIds: ids(fresh), unread });
+  }
+}
+
+/** The server's half of push, as far as a device sees it. */
+class FakePush {
+  publicKey: string | null = "KEY";
+  endpoint: string | undefined;
+  proven: string[] = [];
+  puts = 0;
+
+  answer(method: string, path: string, body: unknown): unknown {
+    const of = (endpoint: string) => ({ endpointHost: new URL(endpoint).host, createdAt: "2026-11-23T03:00:00Z" });
+    if (path === "/api/v1/push/proof") return void this.proven.push((body as { test: string }).test);
+    if (method === "PUT") {
+      this.endpoint = (body as { endpoint: string }).endpoint;
+      this.puts += 1;
+      return of(this.endpoint);
+    }
+    if (method === "DELETE") {
+      this.endpoint = undefined;
+      return undefined;
+    }
+    return { publicKey: this.publicKey, subscription: this.endpoint === undefined ? null : of(this.endpoint) };
   }
 }
 

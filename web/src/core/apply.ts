@@ -10,6 +10,7 @@ import type {
   ChatSummary,
   MessageData,
   MessagesPage,
+  MessageView,
   ReceiptData,
   SelfData,
   SentMessage,
@@ -98,17 +99,18 @@ async function applyMessage(tx: Tx, me: string, seq: number, data: MessageData, 
     state: mine ? "accepted" : "delivered",
   };
   const known = await tx.get("messages", data.messageId);
-  const message = merged(known, withAlerts(told, true));
+  const { ahead, ...message }: Message = merged(known, withAlerts(told, true));
   await tx.put("messages", message);
   const chat = await chatOf(tx, data.chatId, data.allUserIds);
   const isNew = seq > chat.asOf && data.position > chat.lastPosition;
   place(chat, message);
   if (isNew) chat.lastPosition = data.position;
   if (isNew && !mine) {
-    chat.unread += 1;
+    if (ahead === undefined) chat.unread += 1;
     // An answer may have put a later message on the screen before: this one has not been read with it.
     chat.readTo = Math.min(chat.readTo, data.position - 1);
-    applied.arrived.push(message);
+    // Who came by a notification may have read it before the log tells of it.
+    if (!isAtLeast(message.state, "read")) applied.arrived.push(message);
   }
   await tx.put("chats", chat);
   if (mine && known === undefined) await tieToAct(tx, message);
@@ -238,6 +240,28 @@ export async function applyHistory(tx: Tx, me: string, page: MessagesPage): Prom
     if (known === undefined) fresh.push(message);
   }
   await sayDelivered(tx, fresh);
+}
+
+/**
+ * A message that a push named, before the log tells of it. It is counted as unread now, and marked, so that the log does
+ * not count it again; the place in the log and the positions of the chat stay, since others may come before it.
+ */
+export async function applyPushed(tx: Tx, me: string, view: MessageView): Promise<void> {
+  const known = await tx.get("messages", view.messageId);
+  const fresh = messageFromView(view, me);
+  const message = merged(known, fresh);
+  const chat = await tx.get("chats", view.chatId);
+  const isNew = known === undefined && !message.mine && !isAtLeast(message.state, "read");
+  if (chat !== undefined && isNew && message.position > chat.lastPosition) {
+    message.ahead = 1;
+    chat.unread += 1;
+  }
+  await tx.put("messages", message);
+  if (chat !== undefined) {
+    place(chat, message);
+    await tx.put("chats", chat);
+  }
+  if (known === undefined) await sayDelivered(tx, [message]);
 }
 
 async function sayDelivered(tx: Tx, messages: Message[]): Promise<void> {

@@ -14,6 +14,15 @@ export interface Notes {
   made: Made;
   /** When messages were last dropped because of their size. */
   tidied: number;
+  /** What belongs to this device and not to a person's messages: the service worker reads it too. */
+  device: DeviceNote;
+}
+
+export interface DeviceNote {
+  /** The person wants this device to be woken by push. */
+  push?: boolean;
+  /** The person wants no vibration. */
+  still?: boolean;
 }
 
 interface Tables {

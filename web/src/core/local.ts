@@ -2,15 +2,25 @@
 // transaction: what is shown as done waits to be told, and what waits to be told is shown.
 
 import type { Applied } from "./apply.ts";
-import { applyChat, applyEvents, applyHistory, applySent, applySummary, putMessage } from "./apply.ts";
+import { applyChat, applyEvents, applyHistory, applyPushed, applySent, applySummary, putMessage } from "./apply.ts";
 import { dropOldest, planIn } from "./bound.ts";
-import type { Tx } from "./database.ts";
+import type { DeviceNote, Tx } from "./database.ts";
 import { Database } from "./database.ts";
 import { discardChat, refuseChat, startChat, whereIs, whyRefused } from "./made.ts";
 import type { Act, Chat, Message, ReplyAct } from "./model.ts";
 import { advanced, isAtLeast } from "./model.ts";
 import { countRead, readIn } from "./reading.ts";
-import type { ChatData, ChatsPage, Me, MessagesPage, Person, Priority, SentMessage, WireEvent } from "./wire.ts";
+import type {
+  ChatData,
+  ChatsPage,
+  Me,
+  MessagesPage,
+  MessageView,
+  Person,
+  Priority,
+  SentMessage,
+  WireEvent,
+} from "./wire.ts";
 
 /** Who wants to know that chats changed; "all" where it may be anything. */
 export type Listener = (chats: Set<string> | "all", isElsewhere: boolean) => void;
@@ -149,7 +159,8 @@ export class Local {
   }
 
   async banners(): Promise<Message[]> {
-    return byTime(await this.database.read((tx) => tx.marked("banner")));
+    const unread = await this.database.read((tx) => tx.marked("banner"));
+    return byTime(unread.filter(({ banner }) => banner === 1));
   }
 
   /** Begins for a person. What another person left on this device goes. */
@@ -260,6 +271,30 @@ export class Local {
     });
   }
 
+  /** One message that a push named. */
+  takePushed(view: MessageView): Promise<void> {
+    return this.write(new Set([view.chatId]), async (tx) => {
+      const me = await tx.note("me");
+      if (me !== undefined) await applyPushed(tx, me.userId, view);
+    });
+  }
+
+  async deviceNote(): Promise<DeviceNote> {
+    return (await this.database.read((tx) => tx.note("device"))) ?? {};
+  }
+
+  setDeviceNote(change: DeviceNote): Promise<void> {
+    return this.database.write(async (tx) => tx.setNote("device", { ...(await tx.note("device")), ...change }));
+  }
+
+  /** How many alerts stand that do not pass by themselves: important messages that are not read, emergencies that are open. */
+  async standing(): Promise<number> {
+    return this.database.read(async (tx) => {
+      const [open, sticky] = await Promise.all([tx.marked("open"), tx.marked("banner")]);
+      return open.length + sticky.length;
+    });
+  }
+
   /** A message that the person wrote: it waits here until the server has it. */
   reply(reply: NewReply): Promise<void> {
     return this.write(new Set([reply.chatId]), async (tx) => {
@@ -309,8 +344,7 @@ export class Local {
   async closeBanner(chatId: string): Promise<void> {
     await this.write("all", async (tx) => {
       for (const message of await tx.marked("banner")) {
-        const { banner: _, ...rest } = message;
-        if (message.chatId === chatId) await putMessage(tx, rest);
+        if (message.chatId === chatId) await putMessage(tx, { ...message, banner: 2 });
       }
     });
   }

@@ -27,8 +27,10 @@ export interface Message {
   state: State;
   /** Only on an emergency of somebody else that this person has not acknowledged: an index finds these. */
   open?: 1;
-  /** Only on a sticky message whose banner stands. */
-  banner?: 1;
+  /** Only on a sticky message that is not read: 1 while its banner stands, 2 when the person closed that here. */
+  banner?: 1 | 2;
+  /** Only on one that a push brought before the log did: it is counted as unread already. */
+  ahead?: 1;
 }
 
 export interface Chat {
@@ -195,8 +197,10 @@ export function merged(known: Message | undefined, told: Message): Message {
     };
   }
   const next: Message = { ...told, recipients, state: laterState(known.state, told.state) };
+  if (known.ahead !== undefined) next.ahead = known.ahead;
   // A banner that was closed here stays closed; one that stands goes when the message was read elsewhere.
   if (known.banner === undefined || isAtLeast(next.state, "read")) delete next.banner;
+  else next.banner = known.banner;
   if (isAtLeast(next.state, "acknowledged")) delete next.open;
   return next;
 }

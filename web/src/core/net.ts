@@ -29,7 +29,8 @@ export interface Line {
 
 export interface Net {
   open(events: LineEvents): Line;
-  call<T>(method: string, path: string, body?: unknown): Promise<T>;
+  /** `key` where the call may be repeated and must count once. */
+  call<T>(method: string, path: string, body?: unknown, key?: string): Promise<T>;
 }
 
 export interface Clock {

@@ -4,14 +4,19 @@
 import type { Local } from "./local.ts";
 import type { Act } from "./model.ts";
 import { CallError } from "./net.ts";
-import type { Session } from "./session.ts";
-import type { ChatData, ReceiptSaid, SentMessage, SocketReply } from "./wire.ts";
+import type { ChatData, Command, ReceiptSaid, SentMessage, SocketReply } from "./wire.ts";
 
 /** Most receipts of one call. */
 const RECEIPTS_MAX = 1000;
 
+/** Whom things are said to: a session on a socket, or calls. */
+export interface Speaker {
+  readonly isLive: boolean;
+  command<T>(command: Command): Promise<T>;
+}
+
 /** Sends everything that waits. Rejects with what stopped it; what was sent by then is gone from the outbox. */
-export async function drain(local: Local, session: Session): Promise<void> {
+export async function drain(local: Local, session: Speaker): Promise<void> {
   for (;;) {
     const acts = (await local.outbox()).filter((act) => act.refused === undefined);
     const first = acts[0];

@@ -167,7 +167,7 @@ export class Conversation {
   }
 
   private isLookedAt(): boolean {
-    return this.app.isVisible && this.app.emergencies.length === 0;
+    return this.app.isVisible && this.app.alarming === undefined;
   }
 
   /** What is on the screen of a visible page has been read; what an emergency covers has not. */

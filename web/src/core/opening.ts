@@ -1,0 +1,25 @@
+// Which pages are the app's, and which of them a press on a notification leads to. Pure.
+
+interface Page {
+  readonly url: string;
+  readonly visibilityState: string;
+  readonly focused: boolean;
+}
+
+/** Whether an address is one of the app's: the server has other pages too. */
+export function isAppPage(pathname: string): boolean {
+  return pathname === "/" || /^\/chats\/[^/]+$/.test(pathname);
+}
+
+/** One that is there already, else one that is in front, else any. */
+export function clientFor<P extends Page>(pages: P[], path: string): P | undefined {
+  const isThere = ({ url }: P) => {
+    const { pathname, hash } = new URL(url);
+    return pathname + hash === path;
+  };
+  return pages.find(isThere) ?? pages.find(({ focused }) => focused) ?? pages.find(isInFront) ?? pages[0];
+}
+
+function isInFront({ visibilityState }: Page): boolean {
+  return visibilityState === "visible";
+}
