@@ -34,6 +34,35 @@ test("what was there before the first start is stored, said to be delivered, and
   expect(device.announced).toEqual([]);
 });
 
+test("a chat whose only unread message is its last takes no call of its own at the first start, and tells of it", async () => {
+  const [server, clock, disk] = [new FakeServer(), new FakeClock(), new IDBFactory()];
+  for (let n = 0; n < 50; n++) server.receive(`c${n}`, "bob", `one of ${n}`, n === 7 ? 1 : 2);
+  // Here two are unread: the first has to be asked for.
+  server.receive("c50", "bob", "before");
+  server.receive("c50", "bob", "last");
+  const asked: string[] = [];
+  const net = server.net.bind(server);
+  server.net = () => {
+    const { open, call } = net();
+    return {
+      open,
+      call: (method, path) => {
+        asked.push(path);
+        return call(method, path);
+      },
+    };
+  };
+  const device = await Device.start(server, clock, disk);
+  while (device.contact !== "live") await settle(1);
+  expect(asked.filter((path) => path.includes("/messages")).length).toBe(1);
+  await device.agree(server);
+  await settle(40);
+  for (let n = 0; n < 50; n++) expect(await device.shown(`c${n}`)).toEqual([`one of ${n}`]);
+  expect(await device.shown("c50")).toEqual(["before", "last"]);
+  expect((await device.local.emergencies()).map(({ text }) => text)).toEqual(["one of 7"]);
+  expect(new Set(server.said.map(({ messageId }) => messageId)).size).toBe(52);
+});
+
 test("a reply whose answer is lost is one message, shown once at every moment", async () => {
   const { server, device, clock } = await started();
   server.receive("c1", "bob", "one");

@@ -1,8 +1,9 @@
 // Reads a beginning from the server by calls: where this device knows nothing, or knows a log that is no more.
 
 import type { Snapshot } from "./local.ts";
+import { isAtLeast } from "./model.ts";
 import type { Net } from "./net.ts";
-import type { ChatsPage, MessagesPage, PeoplePage, Person } from "./wire.ts";
+import type { ChatSummary, ChatsPage, MessagesPage, PeoplePage, Person } from "./wire.ts";
 
 const PAGE = 200;
 
@@ -11,7 +12,7 @@ const PAGE = 200;
  * that may not have been delivered is left out. The epoch is read first: when the store is restored meanwhile, the hello
  * with it is refused.
  */
-export async function readSnapshot(net: Net): Promise<Snapshot> {
+export async function readSnapshot(net: Net, me: string): Promise<Snapshot> {
   const { epoch } = await net.call<{ epoch: string }>("GET", "/api/v1/participants/me/events?limit=1");
   const chats: ChatsPage[] = [];
   let before: string | undefined;
@@ -25,9 +26,15 @@ export async function readSnapshot(net: Net): Promise<Snapshot> {
   } while (before !== undefined);
   const unread: MessagesPage[] = [];
   for (const chat of chats.flatMap((page) => page.chats)) {
-    if (chat.unread > 0) unread.push(...(await readUnread(net, chat.chatId, chat.unread)));
+    if (chat.unread > 0 && !isOnlyLast(chat, me)) unread.push(...(await readUnread(net, chat.chatId, chat.unread)));
   }
   return { epoch, chats, unread };
+}
+
+/** Whether the one unread message of a chat is its last, which came with the chat: a call each for many chats is long. */
+function isOnlyLast({ unread, lastMessage }: ChatSummary, me: string): boolean {
+  if (unread !== 1 || !lastMessage || lastMessage.fromUserId === me) return false;
+  return lastMessage.recipients.some(({ userId, state }) => userId === me && !isAtLeast(state, "read"));
 }
 
 async function readUnread(net: Net, chatId: string, count: number): Promise<MessagesPage[]> {

@@ -100,9 +100,10 @@ export class Sync {
     this.cancelWait?.();
     this.cancelWait = undefined;
     try {
-      let log = await this.local.log();
+      const [known, me] = await Promise.all([this.local.log(), this.local.me()]);
+      let log = known;
       if (log === undefined || this.mustBeginAnew) {
-        const snapshot = await readSnapshot(this.net);
+        const snapshot = await readSnapshot(this.net, me?.userId ?? "");
         if (turn !== this.turn) return;
         await this.local.takeSnapshot(snapshot, true);
         this.mustBeginAnew = false;
