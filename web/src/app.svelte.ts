@@ -2,7 +2,7 @@
 // what the store has, and reads them anew when the store says that something changed.
 
 import { tick } from "svelte";
-import { clock, deviceId, idle, keptBytes, net, random, uuid } from "./browser.ts";
+import { clock, deviceId, frame, idle, keptBytes, net, random, uuid } from "./browser.ts";
 import { Local } from "./core/local.ts";
 import type { Act, Chat, Message } from "./core/model.ts";
 import { isAtLeast } from "./core/model.ts";
@@ -73,6 +73,8 @@ export class App {
   private sync: Sync | undefined;
   private isReading = false;
   private mustRead = false;
+  /** The chats that are not in the lists as they are in the store. */
+  private changed: ReadonlySet<string> | "all" = "all";
 
   private constructor(local: Local) {
     this.local = local;
@@ -82,6 +84,7 @@ export class App {
     this.route = routeOf(location.pathname, location.hash);
     local.listen((chats, isElsewhere) => {
       if (!isElsewhere) this.tabs.say({ changed: chats === "all" ? "all" : [...chats] });
+      this.changed = chats === "all" || this.changed === "all" ? "all" : new Set([...this.changed, ...chats]);
       void this.read();
     });
     addEventListener("popstate", () => {
@@ -377,6 +380,8 @@ export class App {
       while (this.mustRead) {
         this.mustRead = false;
         await this.readLists();
+        // What comes faster than it is painted is read once for each frame.
+        if (this.mustRead) await frame();
       }
     } catch {
       // What is shown stays as it was; the next change reads again.
@@ -386,16 +391,20 @@ export class App {
   }
 
   private async readLists(): Promise<void> {
-    const { local } = this;
+    const { local, changed } = this;
+    this.changed = new Set();
     const [chats, people, waiting, emergencies, banners] = await Promise.all([
-      local.chats(),
-      local.people(),
+      changed === "all" ? local.chats() : local.chatsAnew(this.chats, changed),
+      changed === "all" ? local.people() : undefined,
       local.outbox(),
       local.emergencies(),
       local.banners(),
-    ]);
+    ]).catch((error) => {
+      this.changed = "all";
+      throw error;
+    });
     this.chats = chats;
-    this.people = new Map(people.map((person) => [person.userId, person]));
+    if (people !== undefined) this.people = new Map(people.map((person) => [person.userId, person]));
     this.waiting = waiting;
     this.emergencies = emergencies;
     this.banners = newestOfEach(banners);

@@ -54,6 +54,14 @@ export const net: Net = {
   },
 };
 
+/** Until the next frame is drawn; not for long where none is, since the page is hidden. */
+export function frame(): Promise<void> {
+  return new Promise((resolve) => {
+    requestAnimationFrame(() => resolve());
+    setTimeout(resolve, 100);
+  });
+}
+
 export const clock: Clock = {
   now: () => Date.now(),
   after(ms, run) {

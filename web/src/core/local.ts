@@ -8,7 +8,7 @@ import type { DeviceNote, Tx } from "./database.ts";
 import { Database } from "./database.ts";
 import { discardChat, refuseChat, startChat, whereIs, whyRefused } from "./made.ts";
 import type { Act, Chat, Message, ReplyAct } from "./model.ts";
-import { advanced, isAtLeast } from "./model.ts";
+import { advanced, byActivity, isAtLeast } from "./model.ts";
 import { countRead, readIn } from "./reading.ts";
 import type {
   ChatData,
@@ -104,10 +104,18 @@ export class Local {
 
   /** The chats, the newest activity first. */
   async chats(): Promise<Chat[]> {
-    const chats = await this.database.read((tx) => tx.all("chats"));
-    return chats.sort((a, b) =>
-      a.activity < b.activity ? 1 : a.activity > b.activity ? -1 : a.chatId < b.chatId ? -1 : 1,
-    );
+    return (await this.database.read((tx) => tx.all("chats"))).sort(byActivity);
+  }
+
+  /** A list of chats in which some have changed: only those are read. */
+  async chatsAnew(chats: Chat[], changed: ReadonlySet<string>): Promise<Chat[]> {
+    // One that was made here gives way to the server's, which is told of by the other name.
+    const made = chats.filter(({ isMade }) => isMade).map(({ chatId }) => chatId);
+    const ids = new Set([...changed, ...made]);
+    if (ids.size === 0) return chats;
+    const read = await this.database.read((tx) => Promise.all([...ids].map((id) => tx.get("chats", id))));
+    const anew = read.filter((chat) => chat !== undefined);
+    return [...anew, ...chats.filter(({ chatId }) => !ids.has(chatId))].sort(byActivity);
   }
 
   chat(chatId: string): Promise<Chat | undefined> {
@@ -364,10 +372,17 @@ export class Local {
     });
   }
 
-  dropActs(numbers: number[]): Promise<void> {
-    return this.write("all", async (tx) => {
-      for (const n of numbers) await tx.remove("outbox", n);
+  async dropActs(numbers: number[]): Promise<void> {
+    const chats = new Set<string>();
+    await this.database.write(async (tx) => {
+      for (const n of numbers) {
+        const act = await tx.get("outbox", n);
+        if (act !== undefined && "chatId" in act) chats.add(act.chatId);
+        await tx.remove("outbox", n);
+      }
     });
+    // Without any chat: what waits has changed.
+    this.changed(chats);
   }
 
   /** The server will never take this one: it is shown with the reason, and holds nothing up. */

@@ -12,6 +12,8 @@ import { dayOf } from "../times.ts";
 const PIECE = 60;
 /** At most so many unread ones are loaded at once to find where they begin. */
 const UNREAD_MAX = 500;
+/** At most so many are held: what a change costs does not grow with how far somebody has scrolled. */
+const HELD_MAX = 600;
 
 export class Conversation {
   chat = $state.raw<Chat | undefined>();
@@ -26,10 +28,14 @@ export class Conversation {
   private chatId: string;
   private readonly app: App;
   private low = 1;
+  /** What is held ends before this position; at the newest, where it is `END`. */
+  private before = $state(END);
   private isAtBeginning = false;
   private isOpening = false;
   private onScreen: Row[] = [];
   private asked = new Set<number>();
+  private reloading: Promise<void> | undefined;
+  private mustReload = false;
   private readonly unlisten: () => void;
 
   constructor(app: App, chatId: string) {
@@ -80,19 +86,39 @@ export class Conversation {
     else if (messages.length === 0 && !this.chat?.isMade) await this.fetch(END);
   }
 
-  private async reload(): Promise<void> {
+  /** Whether the newest messages are among those that are held. */
+  get hasNewest(): boolean {
+    return this.before === END;
+  }
+
+  /** Reads what is held anew: once for all changes that come while it reads. */
+  private reload(): Promise<void> {
     if (!this.isReady) return this.open();
+    this.mustReload = true;
+    this.reloading ??= this.reloadAll();
+    return this.reloading;
+  }
+
+  private async reloadAll(): Promise<void> {
     try {
-      await this.readAnew();
+      while (this.mustReload) {
+        this.mustReload = false;
+        await this.reloadOnce();
+      }
     } catch {
       // What is shown stays as it was; the next change reads again.
+    } finally {
+      // In the step in which the last look was: who asks from now on begins anew.
+      this.reloading = undefined;
     }
   }
 
-  private async readAnew(): Promise<void> {
+  private async reloadOnce(): Promise<void> {
     const { local } = this.app;
     this.chat = await local.chat(this.chatId);
-    const { messages, waiting } = await local.conversation(this.chatId, this.low, END, END);
+    const held = await local.conversation(this.chatId, this.low, this.before, END);
+    const messages = this.bounded(held.messages);
+    const waiting = this.hasNewest ? held.waiting : [];
     // What came while nobody looked is new, where nothing else is.
     if (this.newFrom === undefined && !this.isLookedAt()) this.newFrom = firstUnread(messages);
     await this.show(messages, waiting);
@@ -112,6 +138,41 @@ export class Conversation {
       this.asked.add(gap);
       void this.fetch(gap);
     }
+  }
+
+  /** Lets go of what is furthest from where the person looks. */
+  private bounded(messages: Message[]): Message[] {
+    const over = messages.length - HELD_MAX;
+    if (over <= PIECE) return messages;
+    const seen = this.newestOnScreen?.position ?? END;
+    if ((messages[messages.length >> 1]?.position ?? 0) < seen) {
+      this.low = messages[over]?.position ?? this.low;
+      this.isAtBeginning = false;
+      return messages.slice(over);
+    }
+    this.before = messages[HELD_MAX]?.position ?? this.before;
+    return messages.slice(0, HELD_MAX);
+  }
+
+  /** Loads a piece that stands behind what is held: it was here before, and where some of it went a gap is shown and filled. */
+  async later(): Promise<void> {
+    if (this.isLoading || this.hasNewest || !this.isReady) return;
+    this.isLoading = true;
+    const next = this.before + PIECE;
+    this.before = next > (this.chat?.last?.position ?? 0) ? END : next;
+    await this.reload();
+    this.isLoading = false;
+  }
+
+  /** Holds the newest ones again. */
+  async toNewest(): Promise<void> {
+    if (this.hasNewest) return;
+    const { messages } = await this.app.local.conversation(this.chatId, 1, END, PIECE);
+    this.low = messages[0]?.position ?? 1;
+    this.before = END;
+    this.isAtBeginning = false;
+    this.onScreen = [];
+    await this.reload();
   }
 
   /** Loads a piece that stands before what is loaded: from this device, else from the server. */
@@ -177,6 +238,8 @@ export class Conversation {
     const upTo = messages.at(-1)?.position;
     if (upTo === undefined) return;
     const emergencies = messages.filter((m) => m.priority === 1 && !m.mine && !isAtLeast(m.state, "read"));
+    // Said already: scrolling asks with each step.
+    if (upTo <= (this.chat?.readTo ?? 0) && emergencies.length === 0) return;
     void this.app.markRead(
       this.chatId,
       upTo,
