@@ -72,6 +72,7 @@ class Pipe {
       if (this.underWay < UNDER_WAY_MAX) from.resume();
     };
     from.on("data", (data: Buffer) => {
+      if (link.isDeaf && way === link.down) return;
       for (let at = 0; at < data.length; at += PACKET) {
         const packet = data.subarray(at, at + PACKET);
         put(packet, packet.length);
@@ -92,12 +93,14 @@ class Pipe {
 export class Link {
   /** How the link is from now on; `undefined`: as if it were none. */
   shape: Shape | undefined;
+  /** Nothing of what the server says comes through any more. A connection on which something was lost so must be cut. */
+  isDeaf = false;
   readonly random: () => number;
   url = "";
   /** How many connections came to it. */
   connections = 0;
   private readonly up = new Way();
-  private readonly down = new Way();
+  readonly down = new Way();
   private readonly open = new Set<Socket>();
   private readonly listener: Listener;
 
