@@ -1,6 +1,6 @@
 // A server with a person who has many chats, one of them very long.
 
-import { Server } from "../e2e/server.ts";
+import { Server, type Told } from "../e2e/server.ts";
 import type { Sizes } from "./figure.ts";
 
 /** Requests under way at once. */
@@ -28,6 +28,8 @@ export class Filled {
   /** The long chat, of alice and bob. */
   long = "";
   newest = { messageId: "", text: "" };
+  /** Up to where bob's log was heard. */
+  private heard = 0;
 
   private constructor(server: Server, sizes: Sizes) {
     this.server = server;
@@ -67,6 +69,26 @@ export class Filled {
     await together(this.sizes.messages - 1, (n) => this.into(n % 3 === 0 ? "alice" : "bob", textOf(n)));
     const text = textOf(this.sizes.messages - 1);
     this.newest = { ...(await this.into("bob", text)), text };
+  }
+
+  /** Passes over what bob was told by now: it is long. */
+  async passOver(): Promise<void> {
+    const page = await this.server.call<{ head: number }>("bob", "GET", "/api/v1/participants/me/events?limit=1");
+    this.heard = page.head;
+  }
+
+  /** Waits until bob is told that alice has read a message. */
+  async isRead(messageId: string): Promise<void> {
+    for (;;) {
+      const page = await this.server.call<{ events: Told[]; next: number }>(
+        "bob",
+        "GET",
+        `/api/v1/participants/me/events?after=${this.heard}&wait=20`,
+      );
+      this.heard = page.next;
+      if (page.events.some(({ type, data }) => type === "message.read" && data.messageId === messageId)) return;
+      if (page.events.length === 0) throw new Error("a message that is on the screen was not read");
+    }
   }
 
   /** Alice reads the long chat on another device. */

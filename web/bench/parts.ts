@@ -26,6 +26,7 @@ export async function firstLoad(filled: Filled, figures: Figures): Promise<View>
     page.on("requestfinished", count);
     await page.goto("/");
     times.push(await view.sinceBegin("signInPainted"));
+    await view.installed();
     await page.waitForLoadState("load");
     page.off("requestfinished", count);
     bytes = Math.max(
@@ -65,7 +66,7 @@ export async function signIn(view: View, filled: Filled, figures: Figures): Prom
   );
   await filled.readLong();
   await page.locator(".chats li[aria-label='Bob Brown']").waitFor();
-  await page.evaluate(async () => void (await navigator.serviceWorker.ready));
+  await view.installed();
   const list = `list of ${thousands(chats)} chats`;
   const warm: number[] = [];
   const cold: number[] = [];
@@ -83,6 +84,7 @@ export async function signIn(view: View, filled: Filled, figures: Figures): Prom
     await page.goto("/");
     cold.push(await view.sinceBegin("listPainted"));
     await screen.inContact();
+    await view.installed();
   }
   figures.times(`${list}: page begins, app from the service worker`, warm, 100);
   figures.times(`${list}: page begins, app from the server`, cold, undefined);
@@ -197,6 +199,7 @@ export async function arrivals(view: View, filled: Filled, figures: Figures): Pr
   await filled.into("bob", first);
   await page.goto("/");
   await view.clickUntilText(() => screen.chat("Bob Brown").getByRole("link").click(), first);
+  await filled.passOver();
   const times: number[] = [];
   for (let n = 0; n < figures.sizes.arrivals; n++) {
     const text = `Arrival ${n}`;
@@ -210,7 +213,7 @@ export async function arrivals(view: View, filled: Filled, figures: Figures): Pr
     const { messageId } = await filled.into("bob", text);
     times.push((await seen) - sent);
     // The next one comes to a page at rest.
-    await filled.server.told("message.read", messageId, "alice", "bob");
+    await filled.isRead(messageId);
   }
   figures.times(
     "message of another person: from before the call to its being painted",

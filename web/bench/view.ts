@@ -49,6 +49,11 @@ export class View {
     return at;
   }
 
+  /** Until the service worker has the app: to clear it away before would break it off. */
+  async installed(): Promise<void> {
+    await this.screen.page.evaluate(async () => void (await navigator.serviceWorker.ready));
+  }
+
   /** From the beginning of the page until its list of chats, or the screen to sign in, was painted. */
   sinceBegin(what: "listPainted" | "signInPainted"): Promise<number> {
     return this.screen.page.evaluate((what) => (window as unknown as Seen).bench[what], what);

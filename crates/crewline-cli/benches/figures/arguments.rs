@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The parts of a run, in the order in which they are measured.
-pub(crate) const PARTS: [&str; 9] = [
-    "engine", "http", "trip", "waiting", "webhook", "fan-out", "idle", "growth", "python",
+pub(crate) const PARTS: [&str; 10] = [
+    "engine", "http", "trip", "waiting", "webhook", "fan-out", "idle", "growth", "python", "app",
 ];
 
 /// What a run was asked for.

@@ -14,6 +14,7 @@
 //! - **idle**: 5,000 sessions on which nothing happens.
 //! - **growth**: long chats beside short ones, users with many chats beside those with few.
 //! - **python**: sending and hearing from Python, with the engine in its process and with a server, beside the engine.
+//! - **app**: the app for people in a real browser: loading, long chats, many chats, a bad link.
 //!
 //! What is compared takes turns, so that all meet the same moods of the disk; a figure is the median of the turns.
 #![expect(
@@ -23,6 +24,7 @@
     reason = "a benchmark that fails shall fail loudly"
 )]
 
+mod app;
 mod arguments;
 mod cost;
 mod engine;
@@ -114,6 +116,9 @@ fn main() {
             arguments.many(20_000, 500),
             &mut table,
         );
+    }
+    if arguments.wants("app") {
+        app::run(folder().path(), arguments.quick, &mut table);
     }
     table.flush_after(flush());
     println!("{table}");

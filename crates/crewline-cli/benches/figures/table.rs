@@ -37,6 +37,7 @@ pub(crate) struct Table {
     after: Option<Flush>,
     sections: Vec<Section>,
     aims: Vec<(String, String, bool)>,
+    not_measured: Vec<String>,
 }
 
 impl Table {
@@ -47,6 +48,7 @@ impl Table {
             after: None,
             sections: Vec::new(),
             aims: Vec::new(),
+            not_measured: Vec::new(),
         }
     }
 
@@ -63,6 +65,11 @@ impl Table {
 
     pub(crate) fn aim(&mut self, what: &str, measured: String, met: bool) {
         self.aims.push((what.to_owned(), measured, met));
+    }
+
+    /// What this machine lacks, in words that stand in the table.
+    pub(crate) fn not_measured(&mut self, what: &str) {
+        self.not_measured.push(what.to_owned());
     }
 
     /// Puts the table into a page, in place of the one between the marks.
@@ -129,6 +136,9 @@ impl fmt::Display for Table {
         writeln!(f, "{first}.\n")?;
         for section in &self.sections {
             writeln!(f, "{section}")?;
+        }
+        for what in &self.not_measured {
+            writeln!(f, "Not measured. {what}\n")?;
         }
         writeln!(f, "### Aims\n\n```")?;
         for (aim, measured, met) in &self.aims {
