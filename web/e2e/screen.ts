@@ -65,18 +65,19 @@ export class Screen {
     context.setDefaultTimeout(20_000);
     const page = context.pages()[0] ?? (await context.newPage());
     const screen = new Screen(context, page, folder);
-    screen.watch(page, server);
+    screen.watch(page, server.url);
     return screen;
   }
 
   /**
    * A browser in which a page behind another one is hidden, as it is for people: Playwright's own tells every page that it
-   * is in front.
+   * is in front. With a `host` the server is reached by that name, which is no secure page without https.
    */
-  static async openPlain(server: Address): Promise<Screen> {
+  static async openPlain(server: Address & Pick<Server, "at">, host?: string): Promise<Screen> {
     if (executablePath === undefined) throw new Error("no chromium: apt-get install chromium");
     const folder = mkdtempSync(join(tmpdir(), "crewline-browser-"));
     const words = ["--headless=new", "--no-sandbox", "--remote-debugging-port=0", `--user-data-dir=${folder}`];
+    if (host !== undefined) words.push(`--host-resolver-rules=MAP ${host} 127.0.0.1`);
     const child = spawn(executablePath, [...words, "--lang=en-GB", "--window-size=800,844", "about:blank"], {
       stdio: ["ignore", "ignore", "pipe"],
       // A group of its own, so that none of its helpers still writes when its folder is removed.
@@ -88,7 +89,7 @@ export class Screen {
     context.setDefaultTimeout(20_000);
     const page = context.pages()[0] ?? (await context.newPage());
     const screen = new Screen(context, page, folder);
-    screen.watch(page, server);
+    screen.watch(page, server.at(host));
     screen.end = async () => {
       const ended = new Promise((resolve) => child.once("exit", resolve));
       await browser.close();
@@ -98,20 +99,25 @@ export class Screen {
     return screen;
   }
 
-  private watch(page: Page, server: Address): void {
+  private watch(page: Page, own: string): void {
+    // A browser notes on each page without https, but those of this machine, that one header cannot count there.
+    const isPlain = own.startsWith("http:") && !own.includes("127.0.0.1");
+    const isKnown = (text: string) =>
+      isPlain && text.startsWith("The Cross-Origin-Opener-Policy header has been ignored");
     page.on("pageerror", (error) => this.faults.push(`error: ${error.message}`));
     page.on("console", (message) => {
       const text = message.text();
       if (
         message.type() === "error" &&
         !text.startsWith("Failed to load resource") &&
-        !text.startsWith("WebSocket connection")
+        !text.startsWith("WebSocket connection") &&
+        !isKnown(text)
       )
         this.faults.push(text);
     });
     page.on("request", (request) => {
       const url = request.url();
-      if (!url.startsWith(server.url) && !url.startsWith(server.url.replace("http", "ws")) && !url.startsWith("data:"))
+      if (!url.startsWith(own) && !url.startsWith(own.replace("http", "ws")) && !url.startsWith("data:"))
         this.faults.push(`asked ${url}`);
     });
   }

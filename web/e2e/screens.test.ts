@@ -167,6 +167,12 @@ test("at 320 pixels and with text of 200 % nothing is cut off, and the buttons s
   await screen.signIn("bob");
   await larger();
   expect(await overflow()).toBe(0);
+  await screen.button("Setup").click();
+  await page.getByRole("listitem", { name: "Sound" }).waitFor();
+  await screen.button("Play the sound").click();
+  await screen.button("I heard nothing").waitFor();
+  expect(await overflow()).toBe(0);
+  await screen.button("Back to chats").click();
   await screen.chat(/./).first().getByRole("link").click();
   await screen.button("Send").waitFor();
   expect(await overflow()).toBe(0);

@@ -75,6 +75,11 @@ export class Server {
     throw new Error("the server ended before it was ready");
   }
 
+  /** Its address by another name. */
+  at(host: string | undefined): string {
+    return host === undefined ? this.url : this.url.replace("127.0.0.1", host);
+  }
+
   /** Kills it as a power cut would. */
   async kill(): Promise<void> {
     const child = this.process;

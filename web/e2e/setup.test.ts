@@ -80,6 +80,46 @@ test("what a device cannot do is said plainly, with the reason", async () => {
   await check(screen, "Wakes when closed").getByText("Push is switched off on the server").waitFor();
 });
 
+test("a page without https says that nobody can wake the device, and works", async () => {
+  const screen = await Screen.openPlain(server, "crewline.test");
+  screens.push(screen);
+  await screen.signIn("carol", `${server.at("crewline.test")}/#setup`);
+  await screen.page.getByText("This device cannot be woken when the app is closed.").waitFor();
+  await check(screen, "Wakes when closed").getByText("A browser lets nobody wake a page without https").waitFor();
+  await check(screen, "Notifications").getByText("A browser shows none for a page without https").waitFor();
+  await check(screen, "Connection").getByText("Not secure").waitFor();
+  await server.say("bob", ["carol"], "By the old road", 3);
+  await screen.page.getByRole("status").filter({ hasText: "By the old road" }).waitFor();
+});
+
+test("a subscription that the browser changed is told to the server without the app", async () => {
+  const { screen, push } = await opened();
+  const pushes = await Pushes.of(screen, server);
+  push.onTest = () => pushes.test("nonce-1");
+  await screen.signIn("carol");
+  await screen.button("Setup").click();
+  await screen.button("Switch on and test").click();
+  await check(screen, "Wakes when closed").getByText("A test reached this device").waitFor();
+  const worker = screen.context.serviceWorkers()[0];
+  await screen.page.goto("about:blank");
+  push.asked.length = 0;
+  await worker?.evaluate(async () => {
+    const toJSON = () => ({ endpoint: "https://other.example/2", keys: { p256dh: "BKey", auth: "secret" } });
+    const made = { options: { applicationServerKey: null }, toJSON } as unknown as PushSubscription;
+    PushManager.prototype.getSubscription = async () => null;
+    PushManager.prototype.subscribe = async () => made;
+    // A test cannot have the browser say it: its own event has what the handler needs.
+    const work: Promise<unknown>[] = [];
+    const event = Object.assign(new Event("pushsubscriptionchange"), {
+      waitUntil: (done: Promise<unknown>) => work.push(done),
+    });
+    self.dispatchEvent(event);
+    await Promise.all(work);
+  });
+  expect(push.asked).toContain("PUT /subscription");
+  expect(push.subscription?.endpointHost).toBe("other.example");
+});
+
 test("a device that the server cannot reach is told why", async () => {
   const { screen, push } = await opened();
   await screen.context.grantPermissions(["notifications"], { origin: server.url });

@@ -39,7 +39,8 @@ export class Alerts {
     const client = clientFor(await this.pages(), path);
     if (client === undefined) return void (await this.worker.clients.openWindow(path));
     client.postMessage({ go: path } satisfies ToPage);
-    await client.focus();
+    // A browser may refuse to bring it to the front; the page is at the right place then.
+    await client.focus().catch(() => {});
   }
 
   /** The browser has given another address to push to, or none any more. */
