@@ -74,7 +74,7 @@ export class Pushes {
 
   async shows(wanted: Partial<Standing>[], page = this.page): Promise<void> {
     const sorted = (list: Partial<Standing>[]) => [...list].sort((a, b) => ((a.body ?? "") < (b.body ?? "") ? -1 : 1));
-    await expect.poll(async () => sorted(await this.standing(page)), { timeout: 20_000 }).toMatchObject(sorted(wanted));
+    await expect.poll(async () => sorted(await this.standing(page))).toMatchObject(sorted(wanted));
   }
 }
 

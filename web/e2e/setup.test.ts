@@ -47,7 +47,7 @@ test("push is proven when the service worker has answered a test, and the screen
   push.asked.length = 0;
   await screen.page.reload();
   await check(screen, "Wakes when closed").getByText("A test reached this device").waitFor();
-  await expect.poll(() => push.asked, { timeout: 20_000 }).toContain("PUT /subscription");
+  await expect.poll(() => push.asked).toContain("PUT /subscription");
   await screen.button("Back to chats").click();
   await screen.button("Sign out").click();
   await screen.page.getByRole("dialog").getByRole("button", { name: "Sign out" }).click();
@@ -67,7 +67,7 @@ test("a subscription whose permission is gone is removed at the next start", asy
   await screen.context.clearPermissions();
   await screen.page.reload();
   await check(screen, "Wakes when closed").getByText("Needs notifications to be allowed first").waitFor();
-  await expect.poll(() => push.asked, { timeout: 20_000 }).toContain("DELETE /subscription");
+  await expect.poll(() => push.asked).toContain("DELETE /subscription");
   expect(await screen.page.evaluate(() => localStorage.getItem("test.subscribed"))).toBeNull();
 });
 

@@ -9,5 +9,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // As long as Playwright waits: a machine may be slow.
+    expect: { poll: { timeout: 20_000 } },
   },
 });
