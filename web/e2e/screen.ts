@@ -91,7 +91,8 @@ export class Screen {
     const screen = new Screen(context, page, folder);
     screen.watch(page, server.at(host));
     screen.end = async () => {
-      const ended = new Promise((resolve) => child.once("exit", resolve));
+      // Its processes hold the pipe: when that is closed, none of them writes into the folder any more.
+      const ended = new Promise((resolve) => child.once("close", resolve));
       await browser.close();
       if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
       await ended;
