@@ -18,9 +18,15 @@ const EDGES: &[(&str, &[&str])] = &[
         "crewline-http",
         &["crewline-api", "crewline-core", "crewline-engine"],
     ),
+    ("crewline-outgoing", &["crewline-api", "crewline-core"]),
     (
         "crewline-webhook",
-        &["crewline-api", "crewline-core", "crewline-engine"],
+        &[
+            "crewline-api",
+            "crewline-core",
+            "crewline-engine",
+            "crewline-outgoing",
+        ],
     ),
     (
         "crewline",

@@ -6,22 +6,18 @@
 //! **Invariant:** events go out in the order of the log, each at least once; never two requests of one webhook at a time. No
 //! request goes to an address that was not checked. A secret and the path of a URL, which may hold one, are never logged.
 
-mod address;
 mod again;
 mod confirm;
 mod event;
-mod pace;
 mod post;
 mod refusal;
 mod settings;
 mod sign;
 mod supervisor;
 mod task;
-mod tls;
 mod trial;
 
-pub use address::{Network, NotANetwork};
-pub use pace::Pace;
+pub use crewline_outgoing::{Network, NotANetwork, Pace};
 pub use settings::Settings;
 pub use supervisor::{describe_metrics, run};
 pub use trial::trial;

@@ -1,34 +1,19 @@
 //! How webhooks are posted.
 
-use std::sync::Arc;
-
 use crewline_api::WebhookUrl;
-use rustls::ClientConfig;
-use tokio::sync::Semaphore;
-
-use crate::address::{Network, refusal};
-use crate::pace::Pace;
-use crate::tls;
+use crewline_outgoing::{Network, Outgoing, Pace};
 
 /// How webhooks are posted. Clones share what is large.
 #[derive(Clone)]
 pub struct Settings {
-    pub(crate) allowed: Arc<[Network]>,
-    pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) outgoing: Outgoing,
     pub(crate) pace: Pace,
-    /// Names that are looked up: the rest waits.
-    pub(crate) lookups: Arc<Semaphore>,
 }
-
-/// Names that are looked up at once. Each takes a thread for as long as the system pleases, also when nobody waits for it any
-/// more: without a bound, names that nobody answers for would take the threads from everybody else.
-const LOOKUPS_MAX: usize = 32;
 
 impl Settings {
     /// Why a URL that names an address is not called; `None` where it is, or names a host that must be looked up.
     pub fn refuses(&self, url: &WebhookUrl) -> Option<String> {
-        let address = url.host().parse().ok()?;
-        refusal(&self.allowed, address)
+        self.outgoing.refuses(url)
     }
 
     /// Networks beside the internet that may be called, and certificates (PEM) that are trusted beside the machine's own.
@@ -41,10 +26,8 @@ impl Settings {
         pace: Pace,
     ) -> Result<Self, String> {
         Ok(Self {
-            allowed: allowed.into(),
-            tls: Arc::new(tls::config(authorities)?),
+            outgoing: Outgoing::new("webhooks.allowNetworks", allowed, authorities)?,
             pace,
-            lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)),
         })
     }
 }

@@ -38,14 +38,14 @@ impl Pace {
     }
 
     /// How long a post may take.
-    pub(crate) fn answer_max(self) -> Duration {
+    pub fn answer_max(self) -> Duration {
         // An answer takes real time, however fast the waiting goes.
         ANSWER / self.faster.min(20)
     }
 
     /// How long to wait after so many refusals in a row. `random` spreads those that were refused together: a tenth more or
     /// less for an emergency, a fifth for others. `asked` is what the receiver asked for.
-    pub(crate) fn wait(
+    pub fn wait(
         self,
         emergency: bool,
         refusals: u64,
@@ -64,7 +64,7 @@ impl Pace {
     }
 
     /// How long from `now` until the event behind one that was first refused at `first_at` is tried; zero where it is time.
-    pub(crate) fn patience_left(self, first_at: Timestamp, now: Timestamp) -> Duration {
+    pub fn patience_left(self, first_at: Timestamp, now: Timestamp) -> Duration {
         let failing = now.as_millis().saturating_sub(first_at.as_millis());
         (PATIENCE / self.faster).saturating_sub(Duration::from_millis(failing.max(0) as u64))
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crewline_core::webhook::{is_public, never_called, plain_address};
 
-use crate::settings::Settings;
+use crate::outgoing::Outgoing;
 
 /// A network: an address, and how many of its first bits count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Network {
 }
 
 /// Why an address is not called; `None` where it is.
-pub(crate) fn refusal(allowed: &[Network], address: IpAddr) -> Option<String> {
+pub(crate) fn refusal(setting: &str, allowed: &[Network], address: IpAddr) -> Option<String> {
     let plain = plain_address(address);
     if let Some(why) = never_called(address) {
         return Some(format!("the address {address} is never called: {why}"));
@@ -70,7 +70,7 @@ pub(crate) fn refusal(allowed: &[Network], address: IpAddr) -> Option<String> {
     let named = allowed.iter().any(|network| network.holds(plain));
     (!named && !is_public(address)).then(|| {
         format!(
-            "the address {address} is none of the internet, and webhooks.allowNetworks does not name its network"
+            "the address {address} is none of the internet, and {setting} does not name its network"
         )
     })
 }
@@ -80,18 +80,18 @@ pub(crate) fn refusal(allowed: &[Network], address: IpAddr) -> Option<String> {
 /// # Errors
 /// Why there is none.
 pub(crate) async fn resolve(
-    settings: &Settings,
+    outgoing: &Outgoing,
     host: &str,
     port: u16,
 ) -> Result<Vec<SocketAddr>, String> {
     let found: Vec<SocketAddr> = match host.parse::<IpAddr>() {
         Ok(address) => vec![SocketAddr::new(address, port)],
-        Err(_) => look_up(settings, host.to_owned(), port).await?,
+        Err(_) => look_up(outgoing, host.to_owned(), port).await?,
     };
     let mut refused = None;
     let mut good = Vec::new();
     for address in found {
-        match refusal(&settings.allowed, address.ip()) {
+        match refusal(outgoing.setting, &outgoing.allowed, address.ip()) {
             None => good.push(address),
             Some(why) => refused = refused.or(Some(why)),
         }
@@ -103,8 +103,8 @@ pub(crate) async fn resolve(
 }
 
 /// Asks the system. A lookup that was begun keeps its place until it ends, whether somebody waits for it or not.
-async fn look_up(settings: &Settings, host: String, port: u16) -> Result<Vec<SocketAddr>, String> {
-    let lookups = Arc::clone(&settings.lookups);
+async fn look_up(outgoing: &Outgoing, host: String, port: u16) -> Result<Vec<SocketAddr>, String> {
+    let lookups = Arc::clone(&outgoing.lookups);
     let ended = "the lookup was ended";
     let place = lookups.acquire_owned().await.map_err(|_| ended)?;
     let lookup = tokio::spawn(async move {
@@ -119,7 +119,8 @@ async fn look_up(settings: &Settings, host: String, port: u16) -> Result<Vec<Soc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pace::Pace;
+
+    const SETTING: &str = "webhooks.allowNetworks";
 
     fn networks(texts: &[&str]) -> Vec<Network> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -169,11 +170,11 @@ mod tests {
             "0.0.0.0",
         ] {
             assert!(
-                refusal(&all, address.parse().unwrap()).is_some(),
+                refusal(SETTING, &all, address.parse().unwrap()).is_some(),
                 "{address}"
             );
         }
-        assert_eq!(refusal(&all, "127.0.0.1".parse().unwrap()), None);
+        assert_eq!(refusal(SETTING, &all, "127.0.0.1".parse().unwrap()), None);
     }
 
     #[test]
@@ -189,7 +190,7 @@ mod tests {
             ("8.8.8.8", true),
         ] {
             assert_eq!(
-                refusal(&some, address.parse().unwrap()).is_none(),
+                refusal(SETTING, &some, address.parse().unwrap()).is_none(),
                 called,
                 "{address}"
             );
@@ -198,13 +199,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_is_as_good_as_the_addresses_that_it_stands_for() {
-        let settings = |allowed| Settings::new(allowed, None, Pace::default()).unwrap();
-        let refused = resolve(&settings(Vec::new()), "localhost", 80)
+        let outgoing = |allowed| Outgoing::new(SETTING, allowed, None).unwrap();
+        let refused = resolve(&outgoing(Vec::new()), "localhost", 80)
             .await
             .unwrap_err();
         assert!(refused.contains("webhooks.allowNetworks"), "{refused}");
         let found = resolve(
-            &settings(networks(&["127.0.0.0/8", "::1"])),
+            &outgoing(networks(&["127.0.0.0/8", "::1"])),
             "localhost",
             80,
         )

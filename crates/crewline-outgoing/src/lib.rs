@@ -1,0 +1,18 @@
+//! Calls that a server makes by itself, to a URL that somebody else chose: webhooks and push.
+//!
+//! An [`Outgoing`] says which addresses may be called and whom to trust; a [`Poster`] posts one body after the other to one URL.
+//!
+//! **Invariant:** no request goes to an address that was not checked. No redirect is followed, no proxy is asked, no cookie is
+//! kept. What stands in a URL behind its host may be a secret, and is never logged.
+
+mod address;
+mod outgoing;
+mod pace;
+mod post;
+mod tls;
+
+pub use address::{Network, NotANetwork};
+pub use hyper::header;
+pub use outgoing::Outgoing;
+pub use pace::Pace;
+pub use post::{Answer, Poster};
