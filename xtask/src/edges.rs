@@ -20,6 +20,15 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("crewline-outgoing", &["crewline-api", "crewline-core"]),
     (
+        "crewline-push",
+        &[
+            "crewline-api",
+            "crewline-core",
+            "crewline-engine",
+            "crewline-outgoing",
+        ],
+    ),
+    (
         "crewline-webhook",
         &[
             "crewline-api",
@@ -47,6 +56,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "crewline-core",
             "crewline-engine",
             "crewline-http",
+            "crewline-outgoing",
+            "crewline-push",
             "crewline-store-sqlite",
             "crewline-webhook",
         ],

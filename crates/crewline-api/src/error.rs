@@ -54,6 +54,8 @@ codes! {
     EpochChanged = "epoch_changed", 409, "The log was replaced";
     /// A position beyond the end of the log.
     AheadOfLog = "ahead_of_log", 409, "Beyond the end of the log";
+    /// This session has no push subscription.
+    NoPushSubscription = "no_push_subscription", 409, "This session has no push subscription";
     /// Events before the oldest kept were asked for.
     LogTruncated = "log_truncated", 410, "The log no longer holds this";
     /// The body is larger than 2 MiB.

@@ -32,6 +32,7 @@ pub mod limits;
 mod message;
 mod payload;
 mod people;
+mod push;
 mod receipt;
 #[cfg(feature = "openapi")]
 mod schema;
@@ -59,6 +60,7 @@ pub use people::{
     Cursor, DeviceView, Me, NewCursor, NewSession, ParticipantKind, PeoplePage, Person, Role,
     SessionOpened, SessionView, Watcher, Watchers,
 };
+pub use push::{NewPushSubscription, Push, PushKeys, PushSubscription, PushTest};
 pub use receipt::{NewReceipts, Outcome, ReceiptResult, ReceiptSaid, ReceiptState, ReceiptsDone};
 pub use time::Timestamp;
 pub use webhook::{

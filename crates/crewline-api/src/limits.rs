@@ -26,7 +26,9 @@ pub const HISTORY_DEFAULT: usize = 50;
 pub const WAIT_S_MAX: u64 = 60;
 /// Most bytes in a password. Argon2 would take more; nobody types more, and hashing costs time.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
-/// Most bytes in the URL of a webhook.
+/// Most push subscriptions of a store.
+pub const PUSH_SUBSCRIPTIONS_MAX: usize = 10_000;
+/// Most bytes in the URL of a webhook, and in the endpoint of a push subscription.
 pub const WEBHOOK_URL_BYTES_MAX: usize = 2_048;
 /// Most webhooks of a store.
 pub const WEBHOOKS_MAX: usize = 1_000;

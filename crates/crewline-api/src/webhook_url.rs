@@ -36,7 +36,7 @@ pub enum UrlError {
     Character,
 }
 
-/// The URL of a webhook, checked: `http` or `https`, a host, perhaps a port, and what is asked for there.
+/// The URL of a webhook, or the endpoint of a push subscription, checked: `http` or `https`, a host, perhaps a port, and what is asked for there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct WebhookUrl {

@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::command::listen::ListenArgs;
 use crate::command::peek::ImportCommand;
 use crate::command::send::SendArgs;
-use crate::command::{completions, config_show, db, doctor, man, serve, token, user, webhook};
+use crate::command::{
+    completions, config_show, db, doctor, man, push, serve, token, user, webhook,
+};
 use crate::config::LogFormat;
 use crate::style::Color;
 
@@ -98,6 +100,9 @@ pub(crate) enum Command {
     /// Keep the webhooks: URLs to which the events of a participant are posted
     #[command(subcommand)]
     Webhook(webhook::WebhookCommand),
+    /// Keep the key by which devices are woken whose app is closed
+    #[command(subcommand)]
+    Push(push::PushCommand),
     /// Send a message, and watch what becomes of it
     Send(SendArgs),
     /// Print the events of the token's participant as they come

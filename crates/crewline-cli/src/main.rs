@@ -53,6 +53,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Serve(args) => command::serve::run(args, context),
         Command::User(command) => command::user::run(command, context),
         Command::Token(command) => command::token::run(command, context),
+        Command::Push(command) => command::push::run(command, context),
         Command::Webhook(command) => command::webhook::run(command, context),
         Command::Send(args) => command::send::run(args, context),
         Command::Listen(args) => command::listen::run(args, context),

@@ -65,6 +65,7 @@ fn describe() {
         "Size of the write-ahead log beside the store"
     );
     describe_retention();
+    crewline_push::describe_metrics();
     crewline_webhook::describe_metrics();
 }
 

@@ -7,8 +7,9 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::credential::{ExternalPattern, SecretHash};
 use crate::port::StoreError;
+use crate::push::{NewPushSubscriptionRow, PushKey, PushNote};
 use crate::webhook::{NewWebhookRow, WebhookAct};
-use crate::{DeviceNo, ParticipantNo, SessionNo, TokenNo, WebhookNo};
+use crate::{DeviceNo, ParticipantNo, PushNo, SessionNo, TokenNo, WebhookNo};
 
 /// An id with differences removed that people do not see: NFC, then lower case, then NFC.
 /// Adding an id that equals another in this form warns.
@@ -258,6 +259,15 @@ pub enum DirectoryError {
         crewline_api::limits::WEBHOOKS_MAX
     )]
     TooManyWebhooks,
+    /// The session has ended.
+    #[error("the session has ended")]
+    NoSession,
+    /// The store holds as many push subscriptions as it may.
+    #[error(
+        "there are {} push subscriptions, and no more are allowed",
+        crewline_api::limits::PUSH_SUBSCRIPTIONS_MAX
+    )]
+    TooManySubscriptions,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -354,6 +364,29 @@ pub trait Directory {
 
     /// Forgets that an event was not taken.
     fn forget_webhook_failure(&mut self, no: WebhookNo, seq: Seq) -> Result<(), DirectoryError>;
+
+    /// Keeps a key pair for push, where there is none yet; returns the one that is kept. With `rotate` it takes the place of the
+    /// old one, and every subscription goes: each was made for the old key.
+    fn keep_push_key(&mut self, key: &PushKey, rotate: bool) -> Result<PushKey, DirectoryError>;
+
+    /// Puts a subscription in the place of the one that its session has; returns whether it is another one. The same again
+    /// leaves everything as it was, but the origin. A new one begins behind the newest event, another one where the old one
+    /// stood. Neither this nor what follows moves the directory's version: many may subscribe at once, and who pushes runs in
+    /// the same process.
+    fn put_push_subscription(
+        &mut self,
+        new: &NewPushSubscriptionRow,
+        now: Timestamp,
+    ) -> Result<bool, DirectoryError>;
+
+    /// Removes the subscription of a session; returns whether there was one.
+    fn remove_push_subscription(&mut self, session: SessionNo) -> Result<bool, DirectoryError>;
+
+    /// Notes that a test push has arrived; returns whether there is such a subscription.
+    fn prove_push(&mut self, no: PushNo, now: Timestamp) -> Result<bool, DirectoryError>;
+
+    /// Notes what became of pushes, all at once.
+    fn note_pushes(&mut self, notes: &[PushNote]) -> Result<(), DirectoryError>;
 
     /// Notes when devices and tokens were last used. Does not move the directory's version.
     fn note_seen(&mut self, seen: &[Seen]) -> Result<(), DirectoryError>;

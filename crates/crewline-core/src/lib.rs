@@ -22,6 +22,7 @@ pub mod needs;
 mod no;
 pub mod peek;
 mod port;
+pub mod push;
 mod set;
 mod state;
 pub mod webhook;
@@ -43,10 +44,14 @@ pub use event::{EventSource, MessageBodies, MessageWords, PAGE_BYTES_MAX, about_
 pub use keep::{CursorBehind, Cut, Pass, Removed, Retention};
 pub use load::load_batch;
 pub use memory::MemoryStore;
-pub use no::{ChatNo, DeviceNo, MessageNo, ParticipantNo, SessionNo, TokenNo, WebhookNo};
+pub use no::{ChatNo, DeviceNo, MessageNo, ParticipantNo, PushNo, SessionNo, TokenNo, WebhookNo};
 pub use port::{
     BatchId, ChatsBefore, Flush, LogPage, MeRows, Opened, Reader, StoreError, StoreErrorKind,
     StoreInfo, Writer,
+};
+pub use push::{
+    NewPushSubscriptionRow, PushKey, PushNote, PushNoted, PushPlaces, PushSecrets, PushState,
+    PushSubscriptionRow,
 };
 pub use state::{
     ChatHead, ChatRow, Fingerprint, KeyRow, LogHead, Lookup, Mark, MemberRow, MembersKey,

@@ -5,6 +5,7 @@
 
 mod directory;
 mod keep;
+mod push;
 mod reader;
 mod watcher;
 mod webhook;
@@ -23,11 +24,12 @@ use crate::event::MessageWords;
 use crate::keep::Pass;
 use crate::needs::Wanted;
 use crate::port::{BatchId, Flush, Opened, StoreError, StoreErrorKind, Writer};
+use crate::push::{PushKey, PushSubscriptionRow};
 use crate::state::{
     ChatHead, ChatRow, KeyRow, LogHead, MemberRow, MembersKey, Numbers, ParticipantRow, Payloads,
     RecipientRow, State, Window, WindowRow,
 };
-use crate::{ChatNo, DeviceNo, MessageNo, ParticipantNo, SessionNo, TokenNo, WebhookNo};
+use crate::{ChatNo, DeviceNo, MessageNo, ParticipantNo, PushNo, SessionNo, TokenNo, WebhookNo};
 
 /// What the directory knows of a user.
 #[derive(Debug, Clone)]
@@ -84,6 +86,9 @@ struct Data {
     /// Since when a user watches a participant.
     watchers: BTreeMap<(ParticipantNo, ParticipantNo), Timestamp>,
     webhooks: BTreeMap<WebhookNo, webhook::WebhookData>,
+    push_key: Option<PushKey>,
+    pushes: BTreeMap<PushNo, PushSubscriptionRow>,
+    last_push: PushNo,
     last_session: SessionNo,
     last_token: TokenNo,
     last_webhook: WebhookNo,

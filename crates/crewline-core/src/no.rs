@@ -30,4 +30,6 @@ numbers! {
     TokenNo;
     /// A webhook.
     WebhookNo;
+    /// A push subscription.
+    PushNo;
 }

@@ -16,9 +16,10 @@ use crate::credential::{Credential, SecretHash};
 use crate::directory::{Directory, PasswordRow, TokenRow, UserRow, WatcherRow};
 use crate::keep::{CursorBehind, Pass};
 use crate::needs::{Locks, Wanted};
+use crate::push::{PushKey, PushState, PushSubscriptionRow};
 use crate::state::{ChatRow, ParticipantRow, State};
 use crate::webhook::WebhookRow;
-use crate::{ChatNo, ParticipantNo, SessionNo, WebhookNo};
+use crate::{ChatNo, ParticipantNo, PushNo, SessionNo, WebhookNo};
 
 /// What kind of trouble a store is in; it decides what the engine does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -301,6 +302,28 @@ pub trait Reader: Send + Sync {
         after: Seq,
         limit: usize,
     ) -> Result<Vec<WebhookFailure>, StoreError>;
+
+    /// The key pair for push, where one was made.
+    fn push_key(&self) -> Result<Option<PushKey>, StoreError>;
+
+    /// Every push subscription whose session has not ended by `now` and whose user is not shut out, oldest first.
+    fn push_subscriptions(&self, now: Timestamp) -> Result<Vec<PushSubscriptionRow>, StoreError>;
+
+    /// That of a session, likewise.
+    fn push_subscription(
+        &self,
+        session: SessionNo,
+        now: Timestamp,
+    ) -> Result<Option<PushSubscriptionRow>, StoreError>;
+
+    /// What is known of a message, for the device of a subscription; `None` where the subscription is gone or its session has
+    /// ended, or there is no such message.
+    fn push_state(
+        &self,
+        no: PushNo,
+        message: MessageId,
+        now: Timestamp,
+    ) -> Result<Option<PushState>, StoreError>;
 
     /// A number that grows whenever a user, a token, a watcher or a webhook changed, or a session was closed, also by another
     /// process: what was read of the directory before may not hold any more. It stays when a session is opened.

@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::auth::Credentials;
 use crate::live::{self, Live};
 use crate::proxy::Network;
+use crate::push::Pushes;
 use crate::request::RequestIds;
 use crate::seen::Sightings;
 use crate::session::SignIn;
@@ -77,6 +78,7 @@ impl App {
             live: Live::default(),
             upgraded: TaskTracker::new(),
             webhook_trial: OnceLock::new(),
+            push: OnceLock::new(),
         };
         let shared = Arc::new(shared);
         live::sweep(Arc::downgrade(&shared), changes);
@@ -87,6 +89,15 @@ impl App {
     #[must_use]
     pub fn try_webhooks_with(self, trial: WebhookTrial) -> Self {
         let _ = self.edge.webhook_trial.set(trial);
+        self
+    }
+}
+
+impl App {
+    /// Says how devices are woken. Without it push is switched off. Only the first one counts.
+    #[must_use]
+    pub fn push_with(self, push: Arc<dyn Pushes>) -> Self {
+        let _ = self.edge.push.set(push);
         self
     }
 }
@@ -111,6 +122,8 @@ pub(crate) struct Shared {
     pub(crate) upgraded: TaskTracker,
     /// Posts a test event to a webhook.
     pub(crate) webhook_trial: OnceLock<WebhookTrial>,
+    /// Wakes devices.
+    pub(crate) push: OnceLock<Arc<dyn Pushes>>,
 }
 
 impl std::ops::Deref for Edge {

@@ -1,6 +1,6 @@
 //! What the directory refuses, as callers are told. Whoever acts on it has been let in before.
 
-use crewline_api::limits::WEBHOOKS_MAX;
+use crewline_api::limits::{PUSH_SUBSCRIPTIONS_MAX, WEBHOOKS_MAX};
 use crewline_api::{ApiError, ErrorCode, FieldCode};
 use crewline_core::{DirectoryError, StoreError, StoreErrorKind};
 
@@ -35,6 +35,16 @@ pub(crate) fn refused(error: DirectoryError) -> ApiError {
             let detail =
                 format!("There are {WEBHOOKS_MAX} webhooks, and no more are allowed. Remove one.");
             ApiError::field("url", FieldCode::TooMany, detail)
+        }
+        DirectoryError::NoSession => {
+            let detail = "The session has ended. Sign in again.";
+            ApiError::new(ErrorCode::Unauthenticated, detail)
+        }
+        DirectoryError::TooManySubscriptions => {
+            let detail = format!(
+                "would be one more than {PUSH_SUBSCRIPTIONS_MAX}, and this server keeps no more subscriptions"
+            );
+            ApiError::field("endpoint", FieldCode::TooMany, detail)
         }
         // No call of this edge adds users.
         DirectoryError::Exists { .. } | DirectoryError::Line { .. } => internal(),

@@ -17,6 +17,8 @@ pub(crate) enum Place {
     Body,
     /// An item of a list in the body.
     Item(&'static str, usize),
+    /// A field of the body that is an object.
+    Within(&'static str),
 }
 
 impl Place {
@@ -25,6 +27,7 @@ impl Place {
         match self {
             Self::Body => name.to_owned(),
             Self::Item(list, index) => format!("{list}[{index}].{name}"),
+            Self::Within(field) => format!("{field}.{name}"),
         }
     }
 }
@@ -34,6 +37,7 @@ impl fmt::Display for Place {
         match self {
             Self::Body => f.write_str("body"),
             Self::Item(list, index) => write!(f, "{list}[{index}]"),
+            Self::Within(field) => f.write_str(field),
         }
     }
 }

@@ -217,6 +217,20 @@ impl<'a, 'f> Fields<'a, 'f> {
         }
     }
 
+    /// A field of a body that is an object, to be read like the body itself.
+    pub(crate) fn object(&mut self, name: &'static str) -> Option<Self> {
+        let given = self.has(name);
+        let object = self.take(name).and_then(|value| match value {
+            Json::Object(entries) => Some(entries),
+            other => {
+                self.wrong_type(name, &other, "an object");
+                None
+            }
+        });
+        let entries = self.required(name, object, given)?;
+        Some(Self::new(entries, Place::Within(name), self.faults))
+    }
+
     /// A list that may be left out.
     pub(crate) fn optional_list(&mut self, name: &'static str) -> Option<Vec<Json<'a>>> {
         match self.take(name)? {

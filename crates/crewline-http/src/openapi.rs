@@ -33,6 +33,7 @@ stored, and go on from there.";
         (name = "events", description = "Logs of events, and cursors on them"),
         (name = "watchers", description = "Users who may read another participant's log; for administrators"),
         (name = "webhooks", description = "URLs to which the events of a log are posted; for administrators, and for externals of their own"),
+        (name = "push", description = "Waking devices whose app is closed; for users with a session"),
         (name = "receipts", description = "Delivered, read, acknowledged"),
         (name = "session", description = "Sign in and out"),
         (name = "me", description = "The caller"),
@@ -58,7 +59,7 @@ pub fn openapi() -> OpenApi {
 }
 
 /// Bodies of requests, and parts of them. A field that they do not name is refused.
-const REQUESTS: [&str; 11] = [
+const REQUESTS: [&str; 14] = [
     "NewMessage",
     "NewMessageUser",
     "NewReply",
@@ -70,6 +71,9 @@ const REQUESTS: [&str; 11] = [
     "NewWebhook",
     "WebhookChanges",
     "WebhookReplay",
+    "NewPushSubscription",
+    "PushKeys",
+    "PushTest",
 ];
 
 fn refuse_unknown_fields(schema: &mut RefOr<Schema>) {

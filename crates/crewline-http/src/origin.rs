@@ -21,13 +21,7 @@ pub(crate) fn check(parts: &Parts, settings: &Settings) -> Result<(), ApiError> 
         ));
     };
     let origin = origin.to_str().unwrap_or_default();
-    let scheme = if proxy::is_https(parts, settings) {
-        "https"
-    } else {
-        "http"
-    };
-    let own = host(parts).map(|host| format!("{scheme}://{host}"));
-    let known = own
+    let known = own(parts, settings)
         .iter()
         .chain(&settings.origins)
         .any(|known| known.trim_end_matches('/').eq_ignore_ascii_case(origin));
@@ -38,6 +32,16 @@ pub(crate) fn check(parts: &Parts, settings: &Settings) -> Result<(), ApiError> 
             "The header Origin names another site than this server.",
         ))
     }
+}
+
+/// The origin of this server, as the request names it.
+pub(crate) fn own(parts: &Parts, settings: &Settings) -> Option<String> {
+    let scheme = if proxy::is_https(parts, settings) {
+        "https"
+    } else {
+        "http"
+    };
+    host(parts).map(|host| format!("{scheme}://{host}"))
 }
 
 /// Like [`check`], where a request without an `Origin` comes from a program, and carries no cookie that it needs.

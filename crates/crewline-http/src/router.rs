@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 use crate::app::Edge;
 use crate::problem::Refusal;
 use crate::{
-    App, chat, cursor, docs, event, me, message, openapi, ops, people, receipt, request, session,
-    socket, watcher, web, webhook,
+    App, chat, cursor, docs, event, me, message, openapi, ops, people, push, receipt, request,
+    session, socket, watcher, web, webhook,
 };
 
 /// The calls, with their descriptions.
@@ -37,6 +37,10 @@ pub(crate) fn calls() -> OpenApiRouter<Edge> {
         .routes(routes!(webhook::test_webhook))
         .routes(routes!(webhook::get_failures))
         .routes(routes!(webhook::replay_webhook))
+        .routes(routes!(push::get_push))
+        .routes(routes!(push::put_subscription, push::delete_subscription))
+        .routes(routes!(push::post_test))
+        .routes(routes!(push::post_proof))
         .routes(routes!(receipt::post_receipts))
         .routes(routes!(session::post_session, session::delete_session))
         .routes(routes!(me::get_me))

@@ -1,5 +1,6 @@
 //! The directory: each act is one short transaction.
 
+mod push;
 mod session;
 mod token;
 mod user;
@@ -8,9 +9,10 @@ mod webhook;
 
 use crewline_api::{ParticipantId, Seq, Timestamp, WebhookFailure};
 use crewline_core::{
-    Directory, DirectoryError, ImportReport, ImportRow, NewSessionRow, NewToken, NewUser,
-    NewWebhookRow, OpenedSession, ParticipantNo, SecretHash, Seen, SessionNo, Standing, TokenNo,
-    TokenOwner, TokenRow, UserAdded, UserChange, WebhookAct, WebhookNo, fold,
+    Directory, DirectoryError, ImportReport, ImportRow, NewPushSubscriptionRow, NewSessionRow,
+    NewToken, NewUser, NewWebhookRow, OpenedSession, ParticipantNo, PushKey, PushNo, PushNote,
+    SecretHash, Seen, SessionNo, Standing, TokenNo, TokenOwner, TokenRow, UserAdded, UserChange,
+    WebhookAct, WebhookNo, fold,
 };
 use rusqlite::Connection;
 
@@ -200,6 +202,40 @@ impl Directory for WriteConnection {
     fn forget_webhook_failure(&mut self, no: WebhookNo, seq: Seq) -> Result<(), DirectoryError> {
         self.act("forgetting what a webhook failed at", |sql| {
             Ok(webhook::forget(sql, no, seq)?)
+        })
+    }
+
+    fn keep_push_key(&mut self, key: &PushKey, rotate: bool) -> Result<PushKey, DirectoryError> {
+        self.act("keeping the key of push", |sql| {
+            Ok(push::keep_key(sql, key, rotate)?)
+        })
+    }
+
+    fn put_push_subscription(
+        &mut self,
+        new: &NewPushSubscriptionRow,
+        now: Timestamp,
+    ) -> Result<bool, DirectoryError> {
+        self.act("putting a push subscription", |sql| {
+            push::put(sql, new, now)
+        })
+    }
+
+    fn remove_push_subscription(&mut self, session: SessionNo) -> Result<bool, DirectoryError> {
+        self.act("removing a push subscription", |sql| {
+            Ok(push::remove(sql, session)?)
+        })
+    }
+
+    fn prove_push(&mut self, no: PushNo, now: Timestamp) -> Result<bool, DirectoryError> {
+        self.act("noting that a push arrived", |sql| {
+            Ok(push::prove(sql, no, now)?)
+        })
+    }
+
+    fn note_pushes(&mut self, notes: &[PushNote]) -> Result<(), DirectoryError> {
+        self.act("noting what became of pushes", |sql| {
+            Ok(push::note(sql, notes)?)
         })
     }
 

@@ -11,11 +11,12 @@ use crate::error::{Fault, Place};
 use crate::file::{APPLICATION_ID, foreign, refuse_newer};
 
 /// What each migration does; the first has the number 1.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../migrations/0001_start.sql"),
     include_str!("../migrations/0002_watcher.sql"),
     include_str!("../migrations/0003_retention.sql"),
     include_str!("../migrations/0004_webhook.sql"),
+    include_str!("../migrations/0005_push.sql"),
 ];
 
 /// The number of the newest migration: the schema that this version writes.

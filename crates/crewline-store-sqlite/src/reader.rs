@@ -5,6 +5,7 @@ mod credential;
 mod event;
 mod message;
 mod people;
+mod push;
 mod watcher;
 mod webhook;
 
@@ -18,8 +19,9 @@ use crewline_api::{
 };
 use crewline_core::{
     ChatRow, ChatsBefore, Credential, CursorBehind, CursorRow, LogPage, MeRows, MessageBodies,
-    MessageNo, ParticipantNo, ParticipantRow, PasswordRow, Reader, SecretHash, StoreError,
-    StoreInfo, TokenRow, UserRow, WatcherRow, WebhookNo, WebhookRow,
+    MessageNo, ParticipantNo, ParticipantRow, PasswordRow, PushKey, PushNo, PushState,
+    PushSubscriptionRow, Reader, SecretHash, SessionNo, StoreError, StoreInfo, TokenRow, UserRow,
+    WatcherRow, WebhookNo, WebhookRow,
 };
 use rusqlite::Connection;
 
@@ -31,6 +33,7 @@ use crate::wal::Wal;
 use crate::{load, meta};
 
 use chat::ChatCache;
+pub(crate) use push::{all as push_subscriptions, key as push_key};
 pub(crate) use webhook::all as webhooks;
 
 /// A number of the contract as SQLite has it. What is beyond its range is beyond everything stored, too.
@@ -343,6 +346,37 @@ impl Reader for SqliteReader {
     ) -> Result<Vec<WebhookFailure>, StoreError> {
         self.read("reading what a webhook failed at", |reading| {
             webhook::failures(&reading.sql, no, after, limit)
+        })
+    }
+
+    fn push_key(&self) -> Result<Option<PushKey>, StoreError> {
+        self.read("reading the key of push", |reading| push::key(&reading.sql))
+    }
+
+    fn push_subscriptions(&self, now: Timestamp) -> Result<Vec<PushSubscriptionRow>, StoreError> {
+        self.read("reading the push subscriptions", |reading| {
+            push::all(&reading.sql, now)
+        })
+    }
+
+    fn push_subscription(
+        &self,
+        session: SessionNo,
+        now: Timestamp,
+    ) -> Result<Option<PushSubscriptionRow>, StoreError> {
+        self.read("reading a push subscription", |reading| {
+            push::of(&reading.sql, session, now)
+        })
+    }
+
+    fn push_state(
+        &self,
+        no: PushNo,
+        message: MessageId,
+        now: Timestamp,
+    ) -> Result<Option<PushState>, StoreError> {
+        self.read("reading what is known of a message", |reading| {
+            push::state(&reading.sql, no, message, now)
         })
     }
 

@@ -5,6 +5,7 @@
 mod cases;
 mod directory;
 mod keep;
+mod push;
 mod same;
 mod watcher;
 mod webhook;
@@ -84,6 +85,9 @@ cases! {
     webhook::a_webhook_is_paused_resumed_and_sent_back;
     webhook::parked_events_are_listed_asked_for_again_and_bounded;
     webhook::a_webhook_holds_its_log_like_every_cursor_until_it_is_removed;
+    push::the_first_key_of_push_stays_and_a_new_one_removes_every_subscription;
+    push::a_session_has_one_push_subscription_that_ends_with_it;
+    push::what_a_device_has_stored_is_told_from_what_its_user_has_seen;
     same::random_operations_say_the_same_as_the_store_in_memory;
     same::batches_say_the_same_as_the_store_in_memory;
 }

@@ -10,6 +10,7 @@ pub(crate) mod listen;
 pub(crate) mod man;
 mod password;
 pub(crate) mod peek;
+pub(crate) mod push;
 pub(crate) mod restore;
 pub(crate) mod send;
 pub(crate) mod serve;
@@ -39,7 +40,7 @@ fn local_time(at: Timestamp) -> String {
 }
 
 /// Reads `30s`, `500ms`, `2m`, `1h` or `30`, which are seconds.
-fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().map_err(|_| hint(text))?;

@@ -8,12 +8,13 @@ use clap::Args;
 use crewline_core::Settings as Decisions;
 use crewline_engine::{Engine, Options, SystemClock};
 use crewline_http::{App, Settings};
+use crewline_push::Pusher;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{demo, tls, webhook};
+use super::{demo, push, tls, webhook};
 use crate::config::Config;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -86,6 +87,7 @@ async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
     );
     let hooks = context.config.webhooks.settings()?;
     let app = app.try_webhooks_with(webhook::trial_of(engine.clone(), hooks.clone()));
+    let (app, pusher) = with_push(app, &engine, &context.config).await?;
     let demo = if args.demo {
         Some(demo::prepare(&engine).await?)
     } else {
@@ -105,8 +107,7 @@ async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
         crate::output::complain(&demo::text(&demo, &url, context.store_path()));
     }
 
-    let posting = crewline_webhook::run(engine.clone(), hooks, stop.clone());
-    let posting = tokio::spawn(posting);
+    let posting = tokio::spawn(post(engine.clone(), hooks, pusher, stop.clone()));
     let until = stop.clone().cancelled_owned();
     let serving = match tls {
         None => tokio::spawn(crewline_http::serve(listener, app, until)),
@@ -117,6 +118,35 @@ async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
     signals.abort();
     reloads.abort();
     outcome
+}
+
+/// Posts to webhooks, and wakes devices, until the token is cancelled.
+async fn post(
+    engine: Engine,
+    hooks: crewline_webhook::Settings,
+    pusher: Option<Pusher>,
+    stop: CancellationToken,
+) {
+    let pushing = async {
+        if let Some(pusher) = pusher {
+            crewline_push::run(pusher, stop.clone()).await;
+        }
+    };
+    tokio::join!(crewline_webhook::run(engine, hooks, stop.clone()), pushing);
+}
+
+/// Lets the app subscribe, unless push is switched off.
+async fn with_push(
+    app: App,
+    engine: &Engine,
+    config: &Config,
+) -> Result<(App, Option<Pusher>), Failure> {
+    if !config.push.enabled {
+        return Ok((app, None));
+    }
+    let pusher = Pusher::new(engine.clone(), config.push.settings()?);
+    pusher.prepare().await;
+    Ok((app.push_with(push::pushes_of(pusher.clone())), Some(pusher)))
 }
 
 /// Serves until the token is cancelled or the store is lost, then finishes what was accepted.

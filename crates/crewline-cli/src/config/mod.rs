@@ -10,6 +10,7 @@ mod http;
 mod layers;
 mod log;
 mod nearest;
+mod push;
 mod retention;
 mod secret;
 mod sqlite;
@@ -24,6 +25,7 @@ pub(crate) use directory::Directory;
 pub(crate) use http::Http;
 pub(crate) use layers::{Layers, Origin, TOKEN};
 pub(crate) use log::{Log, LogFormat};
+pub(crate) use push::Push;
 pub(crate) use retention::Retention;
 pub(crate) use secret::{HIDDEN, without_password, without_secret};
 pub(crate) use sqlite::Sqlite;
@@ -54,6 +56,8 @@ pub(crate) struct Config {
     pub(crate) sqlite: Sqlite,
     /// `[webhooks]`
     pub(crate) webhooks: Webhooks,
+    /// `[push]`
+    pub(crate) push: Push,
     /// `[client]`
     pub(crate) client: Client,
     /// Where each value came from.
@@ -90,6 +94,7 @@ impl Config {
             retention: Retention::read(&layers)?,
             sqlite: Sqlite::read(&layers)?,
             webhooks: Webhooks::read(&layers)?,
+            push: Push::read(&layers)?,
             client: Client::read(&layers)?,
             layers,
         })

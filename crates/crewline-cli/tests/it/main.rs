@@ -16,6 +16,8 @@ mod listen;
 mod peek;
 mod postgres;
 mod proxy;
+mod push;
+mod push_service;
 mod restore;
 mod restore_socket;
 mod send;

@@ -8,9 +8,10 @@ use crate::directory::{
     Directory, DirectoryError, ImportReport, ImportRow, NewSessionRow, NewToken, NewUser,
     OpenedSession, Seen, TokenOwner, TokenRow, UserAdded, UserChange, fold,
 };
+use crate::push::{NewPushSubscriptionRow, PushKey, PushNote};
 use crate::state::{ParticipantRow, Standing};
 use crate::webhook::{NewWebhookRow, WebhookAct};
-use crate::{DeviceNo, ParticipantNo, SessionNo, TokenNo, WebhookNo};
+use crate::{DeviceNo, ParticipantNo, PushNo, SessionNo, TokenNo, WebhookNo};
 
 impl Data {
     pub(super) fn make_participant(
@@ -421,6 +422,34 @@ impl Directory for MemoryStore {
 
     fn forget_webhook_failure(&mut self, no: WebhookNo, seq: Seq) -> Result<(), DirectoryError> {
         self.lock().forget_webhook_failure(no, seq);
+        Ok(())
+    }
+
+    fn keep_push_key(&mut self, key: &PushKey, rotate: bool) -> Result<PushKey, DirectoryError> {
+        Ok(self.lock().keep_push_key(key, rotate))
+    }
+
+    fn put_push_subscription(
+        &mut self,
+        new: &NewPushSubscriptionRow,
+        now: Timestamp,
+    ) -> Result<bool, DirectoryError> {
+        self.lock().put_push_subscription(new, now)
+    }
+
+    fn remove_push_subscription(&mut self, session: SessionNo) -> Result<bool, DirectoryError> {
+        Ok(self.lock().remove_push_subscription(session))
+    }
+
+    fn prove_push(&mut self, no: PushNo, now: Timestamp) -> Result<bool, DirectoryError> {
+        Ok(self.lock().prove_push(no, now))
+    }
+
+    fn note_pushes(&mut self, notes: &[PushNote]) -> Result<(), DirectoryError> {
+        let mut data = self.lock();
+        for note in notes {
+            data.note_push(note);
+        }
         Ok(())
     }
 

@@ -15,9 +15,10 @@ use crate::event::{
 };
 use crate::keep::CursorBehind;
 use crate::port::{ChatsBefore, LogPage, MeRows, Reader, StoreError, StoreErrorKind, StoreInfo};
+use crate::push::{PushKey, PushState, PushSubscriptionRow};
 use crate::state::{ChatRow, MessageRow, ParticipantRow, RecipientRow, Standing};
 use crate::webhook::WebhookRow;
-use crate::{ChatNo, MessageNo, ParticipantNo, WebhookNo};
+use crate::{ChatNo, MessageNo, ParticipantNo, PushNo, SessionNo, WebhookNo};
 
 /// Most rows that one page of a log looks at.
 const SCAN_MAX: usize = 10_000;
@@ -493,6 +494,33 @@ impl Reader for MemoryStore {
         limit: usize,
     ) -> Result<Vec<WebhookFailure>, StoreError> {
         Ok(self.lock().webhook_failures(no, after, limit))
+    }
+
+    fn push_key(&self) -> Result<Option<PushKey>, StoreError> {
+        Ok(self.lock().push_key.clone())
+    }
+
+    fn push_subscriptions(&self, now: Timestamp) -> Result<Vec<PushSubscriptionRow>, StoreError> {
+        Ok(self.lock().push_rows(now).cloned().collect())
+    }
+
+    fn push_subscription(
+        &self,
+        session: SessionNo,
+        now: Timestamp,
+    ) -> Result<Option<PushSubscriptionRow>, StoreError> {
+        let data = self.lock();
+        let row = data.push_rows(now).find(|row| row.session == session);
+        Ok(row.cloned())
+    }
+
+    fn push_state(
+        &self,
+        no: PushNo,
+        message: MessageId,
+        now: Timestamp,
+    ) -> Result<Option<PushState>, StoreError> {
+        Ok(self.lock().push_state(no, message, now))
     }
 
     fn directory_version(&self) -> Result<u64, StoreError> {

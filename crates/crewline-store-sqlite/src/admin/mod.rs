@@ -13,7 +13,7 @@ pub use shell::{Shell, Table, open_shell};
 use std::path::Path;
 
 use crewline_api::Timestamp;
-use crewline_core::{CursorBehind, StoreError, StoreErrorKind, WebhookRow};
+use crewline_core::{CursorBehind, PushSubscriptionRow, StoreError, StoreErrorKind, WebhookRow};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::connection::poll_for_locks;
@@ -52,6 +52,26 @@ pub fn webhooks(path: &Path) -> Result<Vec<WebhookRow>, StoreError> {
             return Ok(Vec::new());
         }
         crate::reader::webhooks(&sql)
+    };
+    read().map_err(|fault| place.error(doing, fault))
+}
+
+/// The push subscriptions of the store in `path`. None are found in a store of another schema.
+///
+/// # Errors
+/// Where there is no store, or it cannot be read.
+pub fn push_subscriptions(
+    path: &Path,
+    now: Timestamp,
+) -> Result<Vec<PushSubscriptionRow>, StoreError> {
+    let doing = "reading the push subscriptions";
+    let (place, sql) = open_existing(path, doing)?;
+    let read = || -> Result<Vec<PushSubscriptionRow>, Fault> {
+        sql.pragma_update(None, "query_only", true)?;
+        if migration::version(&sql)? != migration::NEWEST {
+            return Ok(Vec::new());
+        }
+        crate::reader::push_subscriptions(&sql, now)
     };
     read().map_err(|fault| place.error(doing, fault))
 }

@@ -8,6 +8,7 @@ mod files;
 mod finding;
 mod limits;
 mod port;
+mod push;
 mod store;
 mod tls;
 mod webhooks;
@@ -39,6 +40,7 @@ pub(crate) fn run(args: &DoctorArgs, context: &mut Context) -> Result<(), Failur
     findings.extend(store::look(context));
     findings.extend(cursors::look(context));
     findings.extend(webhooks::look(context));
+    findings.extend(push::look(context));
     findings.extend(disk::look(context.store_path()));
     findings.extend(files::look(context));
     findings.extend(limits::look());
