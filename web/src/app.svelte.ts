@@ -1,7 +1,6 @@
 // What all screens share: who is signed in, the lists, the contact, the alerts, the place in the app. It holds copies of
 // what the store has, and reads them anew when the store says that something changed.
 
-import { tick } from "svelte";
 import { clock, deviceId, frame, idle, keptBytes, net, random, uuid } from "./browser.ts";
 import { Local } from "./core/local.ts";
 import type { Act, Chat, Message } from "./core/model.ts";
@@ -10,6 +9,7 @@ import { CallError } from "./core/net.ts";
 import type { Contact } from "./core/sync.ts";
 import { Sync } from "./core/sync.ts";
 import type { Me, Person } from "./core/wire.ts";
+import { arrive } from "./focus.svelte.ts";
 import { t } from "./messages/choose.ts";
 import { Outside, Setup } from "./setup.svelte.ts";
 import { alarm, chime } from "./sound.ts";
@@ -90,6 +90,7 @@ export class App {
     addEventListener("popstate", () => {
       this.come(routeOf(location.pathname, location.hash));
       void this.read();
+      void arrive();
     });
     // A press on a notification.
     navigator.serviceWorker?.addEventListener("message", ({ data }: MessageEvent<ToPage>) => {
@@ -234,7 +235,7 @@ export class App {
     this.come(route);
     this.fault = "";
     // Where a page would have been loaded, the focus is at what one came to.
-    void tick().then(() => document.querySelector<HTMLElement>("[data-arrive]")?.focus());
+    void arrive();
   }
 
   /** A chat that was made here may have got its name from the server: the address follows it, what is open stays. */
