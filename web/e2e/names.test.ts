@@ -29,8 +29,8 @@ function standsBehind(screen: Screen, quote: string): Promise<boolean> {
     .locator(quote)
     .first()
     .evaluate((element) => {
-      const name = element.querySelector("bdi");
-      const words = element.querySelectorAll("bdi")[1];
+      const name = element.querySelector(".apart");
+      const words = element.querySelectorAll(".apart")[1];
       if (!name || !words) throw new Error("no name, or no words");
       return words.getBoundingClientRect().left >= name.getBoundingClientRect().right - 1;
     });

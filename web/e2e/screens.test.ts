@@ -1,46 +1,15 @@
 // Every screen and state, looked at by axe-core at phone and desk widths, light, dark and with more contrast; and where
 // PICTURES names a folder, drawn into it.
 
-import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { draw, furnished } from "./furnished.ts";
 import { Pushes, PushServer, subscribable } from "./push.ts";
 import type { Look } from "./screen.ts";
 import { DESK, PHONE, Screen } from "./screen.ts";
-import { Server } from "./server.ts";
+import type { Server } from "./server.ts";
 
-const folder = process.env.PICTURES;
 /** When a push reached the device that is looked at. */
 const AT = "2026-11-23T06:04:00Z";
-
-/** A server with something to look at, and the chat that is looked at. */
-async function furnished(): Promise<{ server: Server; chatId: string }> {
-  const server = await Server.start();
-  await server.say("carol", ["alice"], "Handed over at 06:10, keys are in the box.");
-  await server.say("bob", ["alice"], "Bring the long ladder from your van, please.", 3);
-  const { chatId } = await server.say(
-    "alice",
-    ["bob", "carol"],
-    "Two spans down on Mill Lane at pole 212. Road is closed.",
-  );
-  const isolated = await server.call<{ messageId: string }>("bob", "POST", `/api/v1/chats/${chatId}/messages`, {
-    message: "Mill Lane is isolated at S14 and S17. Earth before you touch.",
-    priority: 3,
-  });
-  await server.call("alice", "POST", `/api/v1/chats/${chatId}/messages`, {
-    message: "Earths on, north and south of 212.",
-    replyTo: isolated.messageId,
-  });
-  await server.call("carol", "POST", `/api/v1/chats/${chatId}/messages`, {
-    message: "Second team is here, on the east span.",
-    readUpTo: isolated.messageId,
-  });
-  await server.call("bob", "POST", `/api/v1/chats/${chatId}/messages`, {
-    message: "43 customers wait on Mill Lane. When can you give it back?",
-  });
-  return { server, chatId };
-}
 
 const looks: [string, Look][] = [
   ["phone-light", { size: PHONE, scheme: "light" }],
@@ -64,13 +33,7 @@ describe.each(looks)("%s", (look, options) => {
       () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
     );
     expect.soft(wide, `${name} ${look} is wider than its window`).toBe(0);
-    if (folder === undefined) return;
-    mkdirSync(folder, { recursive: true });
-    const path = join(folder, `app-${name}-${look}.png`);
-    await screen.page.screenshot({ path, animations: "disabled", caret: "hide" });
-    execFileSync("pngquant", ["--force", "--skip-if-larger", "--ext", ".png", "--quality", "60-95", "32", path], {
-      stdio: "ignore",
-    });
+    await draw(screen, `${name}-${look}`);
   }
 
   test("every screen and state is without a fault that axe-core finds", async () => {
