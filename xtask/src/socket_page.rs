@@ -11,7 +11,13 @@ use crate::snapshot;
 
 const SOURCE: &str = "crates/crewline-http/tests/it/snapshots/it__asyncapi__asyncapi.snap";
 /// Types that only the socket has; all others stand on the page of the HTTP API.
-const OWN: &[&str] = &["Hello", "Welcome", "SocketSend", "SocketReply"];
+const OWN: &[&str] = &[
+    "Hello",
+    "Welcome",
+    "SocketSend",
+    "SocketReply",
+    "SocketRemind",
+];
 
 /// How the page is made.
 pub(crate) fn page(root: &Path) -> Result<String, String> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChatId, MessageView, ParticipantId, Seq, Timestamp};
+use crate::{ChatId, MessageView, ParticipantId, Seq, Timestamp, ToGroup};
 
 /// A chat to be made without a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,9 +12,14 @@ pub struct NewChat {
     /// The external that makes it. Left out where a user makes it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub from_ext_user_id: Option<ParticipantId>,
-    /// The others: 1 to 1,000.
+    /// The others: 1 to 1,000, those of groups among them. May be left out where there are groups.
+    #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(min_items = 1))]
     pub to_user_ids: Vec<ParticipantId>,
+    /// Groups whose members are to be in the chat: as they are when it is made. Who joins the group later is not in it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    #[cfg_attr(feature = "openapi", schema(max_items = 100, required = false))]
+    pub to_groups: Vec<ToGroup>,
 }
 
 /// A chat.

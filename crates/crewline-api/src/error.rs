@@ -56,6 +56,8 @@ codes! {
     AheadOfLog = "ahead_of_log", 409, "Beyond the end of the log";
     /// This session has no push subscription.
     NoPushSubscription = "no_push_subscription", 409, "This session has no push subscription";
+    /// Somebody else has changed it since it was read.
+    RevisionConflict = "revision_conflict", 409, "Somebody else was quicker";
     /// Events before the oldest kept were asked for.
     LogTruncated = "log_truncated", 410, "The log no longer holds this";
     /// The body is larger than 2 MiB.
@@ -66,12 +68,16 @@ codes! {
     Invalid = "invalid", 422, "A field is wrong";
     /// Recipients that are not known or are disabled; `errors` names them all. Nothing was sent.
     UnknownRecipient = "unknown_recipient", 422, "A recipient is not known";
+    /// Groups that do not exist; `errors` names them all. Nothing was sent.
+    UnknownGroup = "unknown_group", 422, "A group is not known";
     /// The idempotency key was used for something else before.
     IdempotencyMismatch = "idempotency_mismatch", 422, "The idempotency key was used for another message";
     /// Too many wrong passwords; `Retry-After` says when to try again.
     TooManyAttempts = "too_many_attempts", 429, "Too many attempts to sign in";
     /// One participant has filled its share of the queue.
     TooManyRequests = "too_many_requests", 429, "Too much from one participant at once";
+    /// The message was reminded of a moment ago, by somebody else or of something else; `Retry-After` says when to try again.
+    RemindedJustNow = "reminded_just_now", 429, "There was a reminder a moment ago";
     /// A fault of the server. The answer tells nothing; the log has the request id.
     Internal = "internal", 500, "A fault of the server";
     /// The queue is full; `Retry-After` says when to try again.
@@ -133,6 +139,8 @@ pub enum FieldCode {
     Conflict,
     /// There is no such participant, or it is disabled.
     UnknownRecipient,
+    /// There is no such group.
+    UnknownGroup,
     /// There is no such message in this chat.
     UnknownMessage,
 }

@@ -8,7 +8,7 @@ use serde::de::Error as _;
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{ChatId, MessageId, ParticipantId, Payload, Priority, Timestamp};
+use crate::{ChatId, MessageId, ParticipantId, Payload, Priority, ReminderEvent, Timestamp};
 
 /// The number of an event in a participant's log: 1, 2, 3 … without gaps. 0 stands before the first.
 pub type Seq = u64;
@@ -59,6 +59,8 @@ kinds! {
     SelfAcknowledged = "self.acknowledged", 7;
     /// A chat was made without a message; in the log of everyone in it.
     ChatCreated = "chat.created", 8;
+    /// A recipient is reminded of a message; in that recipient's log.
+    MessageReminded = "message.reminded", 9;
 }
 
 impl fmt::Display for EventKind {
@@ -159,6 +161,8 @@ pub enum EventData {
     SelfAcknowledged(SelfEvent),
     /// `chat.created`
     ChatCreated(Arc<ChatEvent>),
+    /// `message.reminded`
+    MessageReminded(ReminderEvent),
 }
 
 impl EventData {
@@ -173,6 +177,7 @@ impl EventData {
             Self::SelfRead(_) => EventKind::SelfRead,
             Self::SelfAcknowledged(_) => EventKind::SelfAcknowledged,
             Self::ChatCreated(_) => EventKind::ChatCreated,
+            Self::MessageReminded(_) => EventKind::MessageReminded,
         }
     }
 }
@@ -270,6 +275,7 @@ impl Serialize for EventData {
             | Self::MessageAcknowledged(data) => data.serialize(serializer),
             Self::SelfRead(data) | Self::SelfAcknowledged(data) => data.serialize(serializer),
             Self::ChatCreated(data) => data.serialize(serializer),
+            Self::MessageReminded(data) => data.serialize(serializer),
         }
     }
 }
@@ -319,6 +325,9 @@ impl<'de> Deserialize<'de> for Event {
                 EventData::SelfAcknowledged(read::<_, D::Error>(wire.data)?)
             }
             EventKind::ChatCreated => EventData::ChatCreated(read::<_, D::Error>(wire.data)?),
+            EventKind::MessageReminded => {
+                EventData::MessageReminded(read::<_, D::Error>(wire.data)?)
+            }
         };
         if wire.seq == 0 {
             return Err(D::Error::custom("the seq of an event is 1 or more"));

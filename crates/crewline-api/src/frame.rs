@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    ChatId, CursorName, EventKind, IdempotencyKey, NewChat, NewMessage, NewReply, ParticipantId,
-    Problem, ReceiptSaid, Seq,
+    ChatId, CursorName, EventKind, IdempotencyKey, MessageId, NewChat, NewMessage, NewReminder,
+    NewReply, ParticipantId, Problem, ReceiptSaid, Seq,
 };
 
 /// What a client says.
@@ -76,6 +76,8 @@ pub enum What {
     Receipts(Vec<ReceiptSaid>),
     /// As `POST /api/v1/chats`.
     CreateChat(NewChat),
+    /// As `POST /api/v1/messages/{messageId}/reminders`.
+    Remind(SocketRemind),
 }
 
 /// A message, with the idempotency key inside.
@@ -118,6 +120,18 @@ pub struct SocketReply {
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
+/// A reminder, with the message inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SocketRemind {
+    /// The message.
+    pub message_id: MessageId,
+    /// The reminder.
+    #[serde(flatten)]
+    pub reminder: NewReminder,
+}
+
 /// What the server says.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -156,7 +170,7 @@ pub struct Done {
     /// The client's number for the command.
     pub id: u64,
     /// The answer: of `send` and `reply` a [`crate::SentMessage`], of `receipts` a [`crate::ReceiptsDone`], of
-    /// `createChat` a [`crate::Chat`].
+    /// `createChat` a [`crate::Chat`], of `remind` a [`crate::Reminded`].
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub ok: Option<Box<RawValue>>,

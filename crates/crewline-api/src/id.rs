@@ -114,6 +114,23 @@ text_id!(ParticipantId, |text| {
     }
 });
 
+/// A group of people: 1 to 255 bytes of UTF-8 by the rules of [`ParticipantId`]; a namespace of its own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct GroupId(Arc<str>);
+
+text_id!(GroupId, |text| { ParticipantId::new(text).map(|_| ()) });
+
+impl GroupId {
+    /// The id of the group that is everyone on duty. Nobody makes or removes it.
+    pub const ON_DUTY: &str = "on-duty";
+
+    /// Whether it is the group of everyone on duty.
+    pub fn is_on_duty(&self) -> bool {
+        self.as_str() == Self::ON_DUTY
+    }
+}
+
 /// The name of a cursor that the server keeps for a consumer: 1 to 255 bytes, no control characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

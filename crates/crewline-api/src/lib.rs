@@ -24,16 +24,21 @@
 
 mod chat;
 mod chat_api;
+mod check;
 mod error;
 mod event;
 mod frame;
+mod group;
 mod id;
 pub mod limits;
 mod message;
+mod organisation;
 mod payload;
 mod people;
 mod push;
+mod reach;
 mod receipt;
+mod reminder;
 #[cfg(feature = "openapi")]
 mod schema;
 mod time;
@@ -42,26 +47,32 @@ mod webhook_url;
 
 pub use chat::{Chat, ChatSummary, ChatsPage, NewChat};
 pub use chat_api::{BoxFuture, BoxStream, ChatApi, PayloadFired, PayloadKind, ReceivedMessage};
+pub use check::{check_recipient_count, check_to_groups, id_error};
 pub use error::{ApiError, ErrorCode, FieldCode, FieldError, Problem};
 pub use event::{
     ChatEvent, Event, EventData, EventKind, EventKinds, EventsPage, MessageEvent, ReceiptEvent,
     SelfEvent, Seq,
 };
 pub use frame::{
-    ClientFrame, Do, Done, Hello, ServerFrame, SocketReply, SocketSend, Welcome, What, close,
+    ClientFrame, Do, Done, Hello, ServerFrame, SocketRemind, SocketReply, SocketSend, Welcome,
+    What, close,
 };
-pub use id::{ChatId, CursorName, IdError, IdempotencyKey, MessageId, ParticipantId};
+pub use group::{Duty, Group, GroupsPage, NewDuty, NewGroup, NewMessageGroup, ToGroup};
+pub use id::{ChatId, CursorName, GroupId, IdError, IdempotencyKey, MessageId, ParticipantId};
 pub use message::{
     MessageView, MessagesPage, NewMessage, NewMessageBuilder, NewMessageUser, NewReply, Priority,
-    RecipientView, SentMessage, SentRecipient, check_recipient_count, id_error,
+    RecipientView, SentMessage, SentRecipient,
 };
+pub use organisation::{EmergencyPhone, Organisation, Phrase, Phrases, Sos};
 pub use payload::Payload;
 pub use people::{
     Cursor, DeviceView, Me, NewCursor, NewSession, ParticipantKind, PeoplePage, Person, Role,
     SessionOpened, SessionView, Watcher, Watchers,
 };
 pub use push::{NewPushSubscription, Push, PushKeys, PushSubscription, PushTest};
+pub use reach::{AskReach, PresencePage, Present, Reach, Reachable, Way};
 pub use receipt::{NewReceipts, Outcome, ReceiptResult, ReceiptSaid, ReceiptState, ReceiptsDone};
+pub use reminder::{NewReminder, Reminded, ReminderEvent, ReminderView};
 pub use time::Timestamp;
 pub use webhook::{
     NewWebhook, Webhook, WebhookChanges, WebhookFailure, WebhookFailures, WebhookReplay,

@@ -28,6 +28,22 @@ pub const WAIT_S_MAX: u64 = 60;
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 /// Most push subscriptions of a store.
 pub const PUSH_SUBSCRIPTIONS_MAX: usize = 10_000;
+/// Most users in a group.
+pub const GROUP_MEMBERS_MAX: usize = 1_000;
+/// Most groups of a store.
+pub const GROUPS_MAX: usize = 1_000;
+/// Most groups among the recipients of a message, or those who are to be in a chat.
+pub const TO_GROUPS_MAX: usize = 100;
+/// Most stock phrases.
+pub const PHRASES_MAX: usize = 200;
+/// Most characters of a shortcut.
+pub const SHORTCUT_CHARS_MAX: usize = 32;
+/// Most characters of a telephone number.
+pub const PHONE_CHARS_MAX: usize = 32;
+/// Most reminders of a message.
+pub const REMINDERS_MAX: usize = 100;
+/// Least time between two reminders of a message, in seconds.
+pub const REMINDER_S_MIN: u64 = 10;
 /// Most bytes in the URL of a webhook, and in the endpoint of a push subscription.
 pub const WEBHOOK_URL_BYTES_MAX: usize = 2_048;
 /// Most webhooks of a store.

@@ -4,10 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{MESSAGE_CHARS_MAX, NAME_CHARS_MAX, PAYLOAD_BYTES_MAX, RECIPIENTS_MAX};
+use crate::check::{check_message, check_text, id_error};
 use crate::{
-    ApiError, ChatId, ErrorCode, FieldCode, FieldError, IdempotencyKey, MessageId, ParticipantId,
-    Payload, ReceiptState, Timestamp,
+    ApiError, ChatId, ErrorCode, IdempotencyKey, MessageId, NewMessageGroup, ParticipantId,
+    Payload, ReceiptState, ReminderView, Timestamp,
 };
 
 /// How urgent a message is; it decides what its alert does. 1, 2 or 3 on the wire.
@@ -61,9 +61,14 @@ pub struct NewMessage {
     /// The name of the sender, as people are to see it: 1 to 255 characters.
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 255))]
     pub from_ext_user_name: String,
-    /// The recipients: 1 to 1,000 after duplicates and the sender are removed.
+    /// The recipients: 1 to 1,000 after duplicates and the sender are removed, those of groups among them. May be left out
+    /// where there are groups.
     #[cfg_attr(feature = "openapi", schema(min_items = 1))]
     pub to_users: Vec<NewMessageUser>,
+    /// Groups whose members are recipients: as they are when the message is stored. Who is in several is one recipient.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_items = 100, required = false))]
+    pub to_groups: Vec<NewMessageGroup>,
     /// The text: 1 to 4,000 characters, not only white space.
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 4000))]
     pub message: String,
@@ -133,6 +138,7 @@ impl NewMessage {
             from_ext_user_name: from_ext_user_name.into(),
             message: message.into(),
             to_users: Vec::new(),
+            to_groups: Vec::new(),
             priority: Priority::default(),
             idempotency_key: None,
         }
@@ -148,7 +154,7 @@ impl NewMessage {
         check_message(
             from,
             &self.from_ext_user_name,
-            &self.to_users,
+            (&self.to_users, &self.to_groups),
             &self.message,
             &mut errors,
         );
@@ -167,6 +173,7 @@ pub struct NewMessageBuilder {
     from_ext_user_name: String,
     message: String,
     to_users: Vec<NewMessageUser>,
+    to_groups: Vec<NewMessageGroup>,
     priority: Priority,
     idempotency_key: Option<String>,
 }
@@ -181,6 +188,12 @@ impl NewMessageBuilder {
     /// Adds recipients.
     pub fn to_all<U: Into<NewMessageUser>>(mut self, users: impl IntoIterator<Item = U>) -> Self {
         self.to_users.extend(users.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds a group.
+    pub fn to_group(mut self, group: impl Into<NewMessageGroup>) -> Self {
+        self.to_groups.push(group.into());
         self
     }
 
@@ -205,7 +218,7 @@ impl NewMessageBuilder {
         check_message(
             &self.from_ext_user_id,
             &self.from_ext_user_name,
-            &self.to_users,
+            (&self.to_users, &self.to_groups),
             &self.message,
             &mut errors,
         );
@@ -220,163 +233,13 @@ impl NewMessageBuilder {
                 from_ext_user_id,
                 from_ext_user_name: self.from_ext_user_name,
                 to_users: self.to_users,
+                to_groups: self.to_groups,
                 message: self.message,
                 priority: self.priority,
                 idempotency_key,
             }),
             _ => Err(ApiError::fields(ErrorCode::Invalid, errors)),
         }
-    }
-}
-
-fn check_message(
-    from: &str,
-    name: &str,
-    to_users: &[NewMessageUser],
-    text: &str,
-    errors: &mut Vec<FieldError>,
-) {
-    check_id("fromExtUserId", from, errors);
-    check_name("fromExtUserName", name, errors);
-    check_recipients(to_users, from, errors);
-    check_text("message", text, errors);
-}
-
-/// The error of a field that holds an id.
-pub fn id_error(field: &str, error: &crate::IdError) -> FieldError {
-    use crate::IdError as E;
-    let code = match error {
-        E::Empty => FieldCode::Empty,
-        E::TooLong { .. } => FieldCode::TooLong,
-        E::Control(_) | E::Malformed | E::Reserved(_) => FieldCode::Malformed,
-    };
-    FieldError::new(field, code, error.to_string())
-}
-
-/// Checks an id of a participant.
-pub(crate) fn check_id(
-    field: &str,
-    id: &str,
-    errors: &mut Vec<FieldError>,
-) -> Option<ParticipantId> {
-    ParticipantId::new(id)
-        .map_err(|error| errors.push(id_error(field, &error)))
-        .ok()
-}
-
-/// Checks a name: 1 to 255 characters, no U+0000.
-pub(crate) fn check_name(field: &str, name: &str, errors: &mut Vec<FieldError>) {
-    check_chars(field, name, NAME_CHARS_MAX, errors);
-}
-
-/// Checks the text of a message: 1 to 4,000 characters, not only white space, no U+0000.
-pub(crate) fn check_text(field: &str, text: &str, errors: &mut Vec<FieldError>) {
-    if !text.is_empty() && text.chars().all(char::is_whitespace) {
-        errors.push(FieldError::new(
-            field,
-            FieldCode::Empty,
-            "holds only white space",
-        ));
-    } else {
-        check_chars(field, text, MESSAGE_CHARS_MAX, errors);
-    }
-}
-
-fn check_chars(field: &str, text: &str, max: usize, errors: &mut Vec<FieldError>) {
-    if text.is_empty() {
-        errors.push(FieldError::new(field, FieldCode::Empty, "is empty"));
-    } else if text.contains('\0') {
-        errors.push(FieldError::new(
-            field,
-            FieldCode::Malformed,
-            "holds the control character U+0000",
-        ));
-    } else if text.len() > max {
-        // There are at least as many bytes as characters: short texts are not counted.
-        let chars = text.chars().count();
-        if chars > max {
-            errors.push(FieldError::new(
-                field,
-                FieldCode::TooLong,
-                format!("has {chars} characters; at most {max} are allowed"),
-            ));
-        }
-    }
-}
-
-fn check_recipients(to_users: &[NewMessageUser], sender: &str, errors: &mut Vec<FieldError>) {
-    let mut seen: std::collections::BTreeMap<&str, (Option<&Payload>, Option<&Payload>)> =
-        std::collections::BTreeMap::new();
-    for (index, user) in to_users.iter().enumerate() {
-        check_id(
-            &format!("toUsers[{index}].toUserId"),
-            &user.to_user_id,
-            errors,
-        );
-        let first = seen.entry(&user.to_user_id).or_default();
-        check_payload(
-            index,
-            "onDeliveredPayload",
-            user.on_delivered_payload.as_ref(),
-            &mut first.0,
-            errors,
-        );
-        check_payload(
-            index,
-            "onReadPayload",
-            user.on_read_payload.as_ref(),
-            &mut first.1,
-            errors,
-        );
-    }
-    seen.remove(sender);
-    check_recipient_count("toUsers", to_users.is_empty(), seen.len(), errors);
-}
-
-fn check_payload<'a>(
-    index: usize,
-    name: &str,
-    payload: Option<&'a Payload>,
-    first: &mut Option<&'a Payload>,
-    errors: &mut Vec<FieldError>,
-) {
-    let Some(payload) = payload.filter(|payload| !payload.as_bytes().is_empty()) else {
-        return;
-    };
-    let field = || format!("toUsers[{index}].{name}");
-    let bytes = payload.as_bytes().len();
-    if bytes > PAYLOAD_BYTES_MAX {
-        let detail = format!("has {bytes} bytes; at most {PAYLOAD_BYTES_MAX} are allowed");
-        errors.push(FieldError::new(field(), FieldCode::TooLong, detail));
-    } else if first.is_some_and(|first| first != payload) {
-        errors.push(FieldError::new(
-            field(),
-            FieldCode::Conflict,
-            "differs from the one given before for the same recipient",
-        ));
-    } else {
-        *first = Some(payload);
-    }
-}
-
-/// Checks how many recipients are left when duplicates and the sender are gone.
-pub fn check_recipient_count(
-    field: &str,
-    none_given: bool,
-    left: usize,
-    errors: &mut Vec<FieldError>,
-) {
-    if none_given {
-        errors.push(FieldError::new(field, FieldCode::Empty, "names nobody"));
-    } else if left == 0 {
-        errors.push(FieldError::new(
-            field,
-            FieldCode::Empty,
-            "names nobody but the sender",
-        ));
-    } else if left > RECIPIENTS_MAX {
-        let detail = format!("names {left} recipients; at most {RECIPIENTS_MAX} are allowed");
-        errors.push(FieldError::new(field, FieldCode::TooMany, detail));
     }
 }
 
@@ -503,6 +366,9 @@ pub struct MessageView {
     pub reply_to: Option<MessageId>,
     /// Its recipients, sorted by id byte by byte. The sender sees all, a recipient itself.
     pub recipients: Vec<RecipientView>,
+    /// Who reminded whom of it, oldest first: for the sender, where one message is asked for. Left out where nobody did.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub reminders: Vec<ReminderView>,
 }
 
 /// What became of a message with one recipient. Times are the server's; implied states have theirs too.

@@ -77,6 +77,12 @@ pub struct Person {
     pub name: String,
     /// User or external.
     pub kind: ParticipantKind,
+    /// Of a user, the role.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub role: Option<Role>,
+    /// Of a user, whether on duty.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub on_duty: Option<bool>,
 }
 
 /// A page of people, sorted by id byte by byte.

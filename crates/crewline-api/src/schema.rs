@@ -5,8 +5,9 @@ use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
-    ChatEvent, ChatId, CursorName, Event, EventKind, MessageEvent, MessageId, ParticipantId,
-    Payload, Priority, ReceiptEvent, SelfEvent, Timestamp, WebhookUrl,
+    ChatEvent, ChatId, CursorName, Event, EventKind, GroupId, MessageEvent, MessageId,
+    ParticipantId, Payload, Priority, ReceiptEvent, ReminderEvent, SelfEvent, Timestamp,
+    WebhookUrl,
 };
 
 fn text(description: &str, example: &str) -> ObjectBuilder {
@@ -29,6 +30,8 @@ macro_rules! value_schemas {
 
 value_schemas! {
     ParticipantId => text("A user or an external. Compared byte by byte; no control characters; not `me`, `.` or `..`.", "alice")
+        .min_length(Some(1)).max_length(Some(255));
+    GroupId => text("A group of people, by the rules of participants' ids; `on-duty` is everyone on duty.", "crew-north")
         .min_length(Some(1)).max_length(Some(255));
     CursorName => text("The name of a cursor that the server keeps.", "outage-desk").min_length(Some(1)).max_length(Some(255));
     MessageId => text("Opaque.", "m2k7f3q9xab");
@@ -56,6 +59,7 @@ fn data_of(kind: EventKind) -> &'static str {
         }
         EventKind::SelfRead | EventKind::SelfAcknowledged => "SelfEvent",
         EventKind::ChatCreated => "ChatEvent",
+        EventKind::MessageReminded => "ReminderEvent",
     }
 }
 
@@ -98,10 +102,12 @@ impl ToSchema for Event {
             ("ReceiptEvent".to_owned(), ReceiptEvent::schema()),
             ("SelfEvent".to_owned(), SelfEvent::schema()),
             ("ChatEvent".to_owned(), ChatEvent::schema()),
+            ("ReminderEvent".to_owned(), ReminderEvent::schema()),
         ]);
         MessageEvent::schemas(schemas);
         ReceiptEvent::schemas(schemas);
         SelfEvent::schemas(schemas);
         ChatEvent::schemas(schemas);
+        ReminderEvent::schemas(schemas);
     }
 }

@@ -6,9 +6,11 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::command::listen::ListenArgs;
 use crate::command::peek::ImportCommand;
+use crate::command::remind::RemindArgs;
 use crate::command::send::SendArgs;
 use crate::command::{
-    completions, config_show, db, doctor, man, push, serve, token, user, webhook,
+    completions, config_show, db, doctor, group, man, organisation, push, serve, token, user,
+    webhook,
 };
 use crate::config::LogFormat;
 use crate::style::Color;
@@ -94,6 +96,12 @@ pub(crate) enum Command {
     /// Keep the users of the directory
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Keep the groups of people that messages can be sent to
+    #[command(subcommand)]
+    Group(group::GroupCommand),
+    /// Keep stock phrases, whom an SOS goes to, and the number to call
+    #[command(subcommand)]
+    Organisation(organisation::OrganisationCommand),
     /// Keep the tokens by which systems and scripts act
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -105,6 +113,8 @@ pub(crate) enum Command {
     Push(push::PushCommand),
     /// Send a message, and watch what becomes of it
     Send(SendArgs),
+    /// Remind those who have not come far enough with a message
+    Remind(RemindArgs),
     /// Print the events of the token's participant as they come
     Listen(ListenArgs),
     /// Back up, check, or look into the store
@@ -145,7 +155,8 @@ impl Cli {
                 put("http.tlsKey", "--tls-key", args.tls_key.clone());
             }
             Command::Send(SendArgs { connection, .. })
-            | Command::Listen(ListenArgs { connection, .. }) => {
+            | Command::Listen(ListenArgs { connection, .. })
+            | Command::Remind(RemindArgs { connection, .. }) => {
                 for (key, flag, value) in connection.flags() {
                     put(key, flag, value);
                 }

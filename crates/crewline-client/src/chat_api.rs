@@ -30,6 +30,7 @@ impl ChatApi for Client {
             let chat = NewChat {
                 from_ext_user_id: Some(from),
                 to_user_ids: to,
+                to_groups: Vec::new(),
             };
             Ok(Client::create_chat(self, chat).await?)
         })

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crewline_api::{
     Chat, ChatId, Cursor, CursorName, EventKind, IdempotencyKey, MessageId, MessageView, NewChat,
-    NewCursor, NewMessage, NewReceipts, NewReply, ParticipantId, ReceiptsDone, SentMessage, Seq,
+    NewCursor, NewMessage, NewReceipts, NewReminder, NewReply, ParticipantId, ReceiptsDone,
+    Reminded, SentMessage, Seq,
 };
 use percent_encoding::percent_decode_str;
 use reqwest::header::HeaderMap;
@@ -151,6 +152,24 @@ impl Client {
     /// As [`Client::send`].
     pub async fn create_chat(&self, chat: NewChat) -> Result<Chat, Error> {
         self.post("/api/v1/chats", &chat).await
+    }
+
+    /// Reminds those who have not come far enough with a message. A retry is the same reminder.
+    ///
+    /// # Errors
+    /// As [`Client::send`]; [`crewline_api::ErrorCode::RemindedJustNow`] where another one was given a moment ago, and the
+    /// patience of this client does not last as long.
+    pub async fn remind(
+        &self,
+        message: MessageId,
+        reminder: NewReminder,
+    ) -> Result<Reminded, Error> {
+        reminder.check()?;
+        let path = format!(
+            "/api/v1/messages/{}/reminders",
+            segment(&message.to_string())
+        );
+        self.post(&path, &reminder).await
     }
 
     /// Says receipts.

@@ -82,23 +82,25 @@ pub struct LogRow {
     pub kind: EventKind,
     /// Of kinds about a message, the message.
     pub message: Option<MessageNo>,
-    /// Of `message.delivered`, `message.read` and `message.acknowledged`, the recipient.
+    /// Of `message.delivered`, `message.read` and `message.acknowledged`, the recipient; of `message.reminded`, who reminds.
     pub who: Option<ParticipantNo>,
-    /// Of `self.…` and `chat.created`: see [`LogDetail`].
+    /// Of `self.…`, `chat.created` and `message.reminded`: see [`LogDetail`].
     pub detail: Option<LogDetail>,
 }
 
-/// What a log row of `self.read`, `self.acknowledged` or `chat.created` says beside its kind.
+/// What a log row of `self.read`, `self.acknowledged`, `chat.created` or `message.reminded` says beside its kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogDetail {
     /// The server's time.
     pub at: Timestamp,
     /// The chat.
     pub chat: ChatNo,
-    /// The messages, oldest first; none for `chat.created`.
+    /// The messages, oldest first; only of `self.…`.
     pub messages: Vec<MessageNo>,
-    /// Unread after it.
+    /// Unread after it; only of `self.…`.
     pub unread: u64,
+    /// Of `message.reminded`, how far the recipient should have come.
+    pub until: Option<ReceiptState>,
 }
 
 impl LogDetail {
@@ -118,6 +120,10 @@ impl LogDetail {
             write_varint(&mut bytes, (message.0 - last) as u64);
             last = message.0;
         }
+        // Only where there is one: older rows end here.
+        if let Some(until) = self.until {
+            write_varint(&mut bytes, until as u64);
+        }
         bytes
     }
 
@@ -131,13 +137,63 @@ impl LogDetail {
             last = last.checked_add(next()? as i64)?;
             messages.push(MessageNo(last));
         }
+        let until = match bytes {
+            [] => None,
+            _ => Some(read_state(read_varint(&mut bytes)?)?),
+        };
         bytes.is_empty().then_some(())?;
         Some(Self {
             at: Timestamp::from_millis(at as i64),
             chat: ChatNo(chat as i64),
             messages,
             unread,
+            until,
         })
+    }
+}
+
+/// A state from its number; see [`LogDetail::to_bytes`].
+fn read_state(number: u64) -> Option<ReceiptState> {
+    [
+        ReceiptState::Accepted,
+        ReceiptState::Delivered,
+        ReceiptState::Read,
+        ReceiptState::Acknowledged,
+    ]
+    .into_iter()
+    .find(|state| *state as u64 == number)
+}
+
+/// A reminder of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReminderRow {
+    /// When.
+    pub at: Timestamp,
+    /// Who reminded.
+    pub by: ParticipantNo,
+    /// How far everybody should have come.
+    pub until: ReceiptState,
+    /// Who was reminded, in the order of the members of the chat.
+    pub who: Arc<[ParticipantNo]>,
+}
+
+impl ReminderRow {
+    /// Who was reminded, as bytes for a store: each number as LEB128.
+    pub fn who_to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(2 * self.who.len());
+        for no in self.who.iter() {
+            write_varint(&mut bytes, no.0 as u64);
+        }
+        bytes
+    }
+
+    /// From the bytes of a store; `None` where they are damaged.
+    pub fn who_from_bytes(mut bytes: &[u8]) -> Option<Arc<[ParticipantNo]>> {
+        let mut who = Vec::new();
+        while !bytes.is_empty() {
+            who.push(ParticipantNo(read_varint(&mut bytes)? as i64));
+        }
+        Some(who.into())
     }
 }
 
@@ -202,6 +258,8 @@ pub struct Changes {
     pub log: Vec<LogRow>,
     /// Logs whose `confirmed` moved. (Their `head` is the seq of their last row, and needs no row of its own.)
     pub confirmed: BTreeMap<ParticipantNo, LogHead>,
+    /// Reminders, by message and by their numbers: 1, 2, 3 …
+    pub reminders: BTreeMap<(MessageNo, u32), ReminderRow>,
     /// Cursors that were put: insert or replace.
     pub cursors: BTreeMap<(ParticipantNo, CursorName), CursorRow>,
 }
@@ -228,17 +286,25 @@ mod tests {
         #[test]
         fn a_log_detail_reads_back_as_it_was_written(
             at in 0i64..1 << 48, chat in 1i64..1 << 40, unread in any::<u64>(),
-            steps in proptest::collection::vec(1i64..1 << 30, 0..50),
+            steps in proptest::collection::vec(1i64..1 << 30, 0..50), until in proptest::option::of(0u64..4),
         ) {
             let mut last = 0;
             let messages = steps.iter().map(|step| { last += step; MessageNo(last) }).collect();
-            let detail = LogDetail { at: Timestamp::from_millis(at), chat: ChatNo(chat), messages, unread };
+            let detail = LogDetail { at: Timestamp::from_millis(at), chat: ChatNo(chat), messages, unread, until: until.and_then(read_state) };
             prop_assert_eq!(LogDetail::from_bytes(&detail.to_bytes()), Some(detail));
         }
 
         #[test]
         fn damaged_bytes_are_no_detail_and_no_panic(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
             let _ = LogDetail::from_bytes(&bytes);
+            let _ = ReminderRow::who_from_bytes(&bytes);
+        }
+
+        #[test]
+        fn who_was_reminded_reads_back_as_it_was_written(who in proptest::collection::vec(1i64..1 << 40, 0..50)) {
+            let who = who.into_iter().map(ParticipantNo).collect();
+            let row = ReminderRow { at: Timestamp::from_millis(7), by: ParticipantNo(1), until: ReceiptState::Read, who };
+            prop_assert_eq!(ReminderRow::who_from_bytes(&row.who_to_bytes()), Some(row.who));
         }
     }
 }

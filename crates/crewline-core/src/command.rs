@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use crewline_api::{
     ApiError, Chat, ChatId, Cursor, CursorName, ErrorCode, EventKinds, FieldCode, FieldError,
-    IdempotencyKey, MessageId, NewMessage, NewReply, ParticipantId, Priority, ReceiptResult,
-    ReceiptSaid, ReceiptState, SentMessage, Seq, Timestamp, limits,
+    GroupId, IdempotencyKey, MessageId, NewMessage, NewMessageGroup, NewReminder, NewReply,
+    ParticipantId, Priority, ReceiptResult, ReceiptSaid, ReceiptState, Reminded, SentMessage, Seq,
+    Timestamp, ToGroup, limits,
 };
 use sha2::{Digest, Sha256};
 
@@ -37,6 +38,19 @@ pub struct Recipient {
     pub payloads: Payloads,
 }
 
+/// A group among the recipients of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupRecipient {
+    /// Which.
+    pub id: GroupId,
+    /// Only those of it who are on duty.
+    pub on_duty_only: bool,
+    /// Where it was first named, for errors: `toGroups[0]`.
+    pub field: String,
+    /// The payloads of each of them, duplicates merged.
+    pub payloads: Payloads,
+}
+
 /// `POST /api/v1/messages`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendCommand {
@@ -46,6 +60,8 @@ pub struct SendCommand {
     pub from_name: Arc<str>,
     /// The recipients, sorted by id, each once, the sender not among them.
     pub recipients: Vec<Recipient>,
+    /// Groups whose members are recipients too, sorted, each once.
+    pub groups: Vec<GroupRecipient>,
     /// The text.
     pub text: Arc<str>,
     /// The priority.
@@ -80,6 +96,8 @@ pub struct ChatCommand {
     pub actor: Actor,
     /// The others, sorted by id, each once, the actor not among them; no payloads.
     pub others: Vec<Recipient>,
+    /// Groups whose members are among them, sorted, each once; no payloads.
+    pub groups: Vec<GroupRecipient>,
 }
 
 /// One receipt. An id that no server could have given out is `None`, and answered as one that does not exist.
@@ -145,6 +163,20 @@ pub struct ConfirmCommand {
     pub said_after: Seq,
 }
 
+/// `POST /api/v1/messages/{messageId}/reminders`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemindCommand {
+    /// Who reminds.
+    pub actor: Actor,
+    /// Whose message it is, where that is not the actor: the edge has checked that the actor is a dispatcher or
+    /// administrator who watches this participant.
+    pub watched: Option<ParticipantId>,
+    /// The message; `None` for an id that no server could have given out.
+    pub message: Option<MessageId>,
+    /// What is asked for.
+    pub reminder: NewReminder,
+}
+
 /// What a participant asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -160,6 +192,8 @@ pub enum Command {
     Cursor(CursorCommand),
     /// A device confirms what it has stored.
     Confirm(ConfirmCommand),
+    /// Somebody reminds the silent recipients of a message.
+    Remind(RemindCommand),
     /// An external reads its log: it is known from now on.
     Appear(Actor),
 }
@@ -188,6 +222,13 @@ pub enum Answer {
     /// Everything up to this event is confirmed. Below what was asked for, where that would be too much at once: ask
     /// again.
     Confirmed(Seq),
+    /// A reminder.
+    Reminded {
+        /// Who was reminded.
+        reminded: Reminded,
+        /// Whether nothing new came of it: it is the first answer again, or nobody was left to be reminded.
+        again: bool,
+    },
     /// A participant that is known now.
     Appeared(ParticipantNo),
 }
@@ -212,20 +253,16 @@ impl SendCommand {
                 field: format!("toUsers[{index}].toUserId"),
                 payloads: Payloads::default(),
             });
-            let full = |payload: &crewline_api::Payload| !payload.as_bytes().is_empty();
-            let payloads = &mut recipient.payloads;
-            payloads.on_delivered = payloads
-                .on_delivered
-                .take()
-                .or(user.on_delivered_payload.filter(full));
-            payloads.on_read = payloads
-                .on_read
-                .take()
-                .or(user.on_read_payload.filter(full));
+            recipient
+                .payloads
+                .or(user.on_delivered_payload, user.on_read_payload);
         }
+        let groups = plain_groups(message.to_groups);
         let recipients: Vec<Recipient> = recipients.into_values().collect();
         let key = message.idempotency_key.map(|key| {
-            let mut meaning = Meaning::new("send");
+            // What was asked counts, not whom it came to: a group may have changed when a retry comes.
+            let kind = ["send", "send to groups"][usize::from(!groups.is_empty())];
+            let mut meaning = Meaning::new(kind);
             meaning
                 .text(message.from_ext_user_name.as_str())
                 .text(&message.message)
@@ -239,6 +276,15 @@ impl SendCommand {
                     meaning.optional(payload.as_ref().map(crewline_api::Payload::as_bytes));
                 }
             }
+            for group in &groups {
+                meaning
+                    .number(u64::MAX)
+                    .text(group.id.as_str())
+                    .number(u64::from(group.on_duty_only));
+                for payload in [&group.payloads.on_delivered, &group.payloads.on_read] {
+                    meaning.optional(payload.as_ref().map(crewline_api::Payload::as_bytes));
+                }
+            }
             (key, meaning.fingerprint())
         });
         Ok(Self {
@@ -249,6 +295,7 @@ impl SendCommand {
             },
             from_name: message.from_ext_user_name.into(),
             recipients,
+            groups,
             text: message.message.into(),
             priority: message.priority,
             key,
@@ -296,7 +343,11 @@ impl ChatCommand {
     ///
     /// # Errors
     /// Nobody but the actor, or too many.
-    pub fn new(actor: Actor, to_user_ids: Vec<ParticipantId>) -> Result<Self, ApiError> {
+    pub fn new(
+        actor: Actor,
+        to_user_ids: Vec<ParticipantId>,
+        to_groups: Vec<ToGroup>,
+    ) -> Result<Self, ApiError> {
         let none_given = to_user_ids.is_empty();
         let mut others: BTreeMap<ParticipantId, Recipient> = BTreeMap::new();
         for (index, id) in to_user_ids.into_iter().enumerate() {
@@ -310,11 +361,19 @@ impl ChatCommand {
             }
         }
         let mut errors = Vec::new();
-        crewline_api::check_recipient_count("toUserIds", none_given, others.len(), &mut errors);
+        if to_groups.is_empty() || others.len() > limits::RECIPIENTS_MAX {
+            crewline_api::check_recipient_count("toUserIds", none_given, others.len(), &mut errors);
+        }
+        crewline_api::check_to_groups(to_groups.len(), &mut errors);
+        let groups = to_groups.into_iter().map(|group| NewMessageGroup {
+            on_duty_only: group.on_duty_only,
+            ..NewMessageGroup::new(group.group_id)
+        });
         if errors.is_empty() {
             Ok(Self {
                 actor,
                 others: others.into_values().collect(),
+                groups: plain_groups(groups.collect()),
             })
         } else {
             Err(ApiError::fields(ErrorCode::Invalid, errors))
@@ -400,6 +459,7 @@ impl Command {
             Self::Receipts(command) => &command.actor,
             Self::Cursor(command) => &command.actor,
             Self::Confirm(command) => &command.actor,
+            Self::Remind(command) => &command.actor,
             Self::Appear(actor) => actor,
         }
     }
@@ -407,10 +467,12 @@ impl Command {
     /// About how many rows it will write.
     pub fn rows(&self) -> usize {
         match self {
-            Self::Send(command) => 3 + command.recipients.len(),
+            Self::Send(command) => 3 + command.recipients.len() + about(&command.groups),
             Self::Reply(_) => 8,
-            Self::Chat(command) => 2 + 2 * command.others.len(),
+            Self::Chat(command) => 2 + 2 * (command.others.len() + about(&command.groups)),
             Self::Receipts(command) => 4 * command.receipts.len(),
+            // How many are silent is not known yet.
+            Self::Remind(_) => 64,
             Self::Cursor(_) | Self::Confirm(_) | Self::Appear(_) => 2,
         }
     }
@@ -431,13 +493,42 @@ impl Command {
                 .sum()
         };
         256 + match self {
-            Self::Send(command) => command.text.len() + of(&command.recipients),
+            Self::Send(command) => {
+                let groups = command.groups.iter();
+                let groups: usize = groups.map(|group| 128 + group.payloads.bytes()).sum();
+                command.text.len() + of(&command.recipients) + groups
+            }
             Self::Reply(command) => command.text.len(),
             Self::Chat(command) => of(&command.others),
             Self::Receipts(command) => 96 * command.receipts.len(),
-            Self::Cursor(_) | Self::Confirm(_) | Self::Appear(_) => 0,
+            Self::Cursor(_) | Self::Confirm(_) | Self::Remind(_) | Self::Appear(_) => 0,
         }
     }
+}
+
+/// About how many rows come of groups: how many are in them shows when they are resolved.
+fn about(groups: &[GroupRecipient]) -> usize {
+    (50 * groups.len()).min(limits::RECIPIENTS_MAX)
+}
+
+/// Groups in their plainest form: sorted, each once, payloads of duplicates merged.
+fn plain_groups(groups: Vec<NewMessageGroup>) -> Vec<GroupRecipient> {
+    let mut plain: BTreeMap<(GroupId, bool), GroupRecipient> = BTreeMap::new();
+    for (index, group) in groups.into_iter().enumerate() {
+        let Ok(id) = GroupId::new(&group.group_id) else {
+            continue;
+        };
+        let key = (id.clone(), group.on_duty_only);
+        let kept = plain.entry(key).or_insert_with(|| GroupRecipient {
+            id,
+            on_duty_only: group.on_duty_only,
+            field: format!("toGroups[{index}]"),
+            payloads: Payloads::default(),
+        });
+        kept.payloads
+            .or(group.on_delivered_payload, group.on_read_payload);
+    }
+    plain.into_values().collect()
 }
 
 /// Collects what a send means. Each part is written with its length, so that no two meanings look the same.

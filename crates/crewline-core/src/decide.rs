@@ -7,6 +7,7 @@ mod chat;
 mod cursor;
 mod message;
 mod receipt;
+mod reminder;
 
 use crewline_api::{ApiError, ErrorCode, EventKind, FieldCode, FieldError, Timestamp};
 
@@ -42,6 +43,7 @@ pub fn decide(
         Command::Receipts(receipts) => receipt::receipts(state, receipts, context),
         Command::Cursor(cursor) => cursor::put(state, cursor, context),
         Command::Confirm(confirm) => cursor::confirm(state, confirm, context),
+        Command::Remind(remind) => reminder::remind(state, remind, context),
         Command::Appear(actor) => {
             check_actor(state, actor)?;
             Ok(Answer::Appeared(appear(state, actor, None)?))

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use crewline_api::{ParticipantId, Role, Seq, Timestamp, WebhookFailure};
+use crewline_api::{GroupId, ParticipantId, Role, Seq, Timestamp, WebhookFailure};
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::credential::{ExternalPattern, SecretHash};
+use crate::group::{DutyRow, GroupRow};
+use crate::organisation::OrganisationPart;
 use crate::port::StoreError;
 use crate::push::{NewPushSubscriptionRow, PushKey, PushNote};
 use crate::webhook::{NewWebhookRow, WebhookAct};
@@ -239,6 +241,30 @@ pub enum DirectoryError {
         /// What is wrong.
         detail: String,
     },
+    /// The group of everyone on duty is made by nobody.
+    #[error(
+        "the group {} is everyone on duty; nobody makes or removes it",
+        crewline_api::GroupId::ON_DUTY
+    )]
+    ReservedGroup,
+    /// Members who are no users.
+    #[error("there is no user {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    UnknownMembers(Vec<ParticipantId>),
+    /// A group has more members than it may.
+    #[error("the group {} has more than {} members", .0, crewline_api::limits::GROUP_MEMBERS_MAX)]
+    TooManyMembers(GroupId),
+    /// The store holds as many groups as it may.
+    #[error(
+        "there are more than {} groups; remove one",
+        crewline_api::limits::GROUPS_MAX
+    )]
+    TooManyGroups,
+    /// Somebody else has changed a part of what the organisation keeps since it was read.
+    #[error("somebody else has changed it since it was read; the revision is {is} now")]
+    Revision {
+        /// The revision now.
+        is: u64,
+    },
     /// There is no such webhook.
     #[error("there is no webhook {}", .0.0)]
     NoWebhook(WebhookNo),
@@ -335,6 +361,32 @@ pub trait Directory {
         user: &ParticipantId,
         participant: &ParticipantId,
     ) -> Result<bool, DirectoryError>;
+
+    /// Puts groups, all or none, each in the place of the one of its id; returns how many are new. Messages that were sent to
+    /// a group before stay as they are. Does not move the directory's version: it takes no right from anybody; nor does
+    /// what follows.
+    fn put_groups(&mut self, groups: &[GroupRow], now: Timestamp) -> Result<usize, DirectoryError>;
+
+    /// Removes a group; returns whether there was one.
+    fn remove_group(&mut self, group: &GroupId) -> Result<bool, DirectoryError>;
+
+    /// Says whether a user is on duty. What was so already stays as it was said first. Returns what holds now.
+    fn set_duty(
+        &mut self,
+        user: &ParticipantId,
+        on_duty: bool,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<DutyRow, DirectoryError>;
+
+    /// Sets a part of what the organisation keeps, where its revision is the one that was read; returns the new one. Does
+    /// not move the directory's version.
+    fn put_organisation(
+        &mut self,
+        part: OrganisationPart,
+        revision: u64,
+        value: &str,
+    ) -> Result<u64, DirectoryError>;
 
     /// Adds a webhook, and puts its cursor. Returns its number. Whose log it reads is known from now on; who is not in the
     /// directory acts as an external.

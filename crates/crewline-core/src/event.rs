@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crewline_api::{
-    ChatEvent, Event, EventData, EventKind, MessageEvent, MessageId, Payload, ReceiptEvent,
-    ReceiptState, SelfEvent,
+    ChatEvent, Event, EventData, EventKind, MessageEvent, MessageId, ParticipantId, Payload,
+    ReceiptEvent, ReceiptState, ReminderEvent, SelfEvent,
 };
 
 use crate::changes::LogRow;
@@ -31,6 +31,8 @@ pub trait EventSource {
     fn words(&self, no: MessageNo) -> Option<MessageWords>;
     /// A chat.
     fn chat(&self, no: ChatNo) -> Option<ChatRow>;
+    /// The id of a participant that a row names, and that may be in no chat with the reader of the log.
+    fn id(&self, no: ParticipantNo) -> Option<ParticipantId>;
     /// What became of a message with a recipient.
     fn recipient(&self, message: MessageNo, who: ParticipantNo) -> Option<RecipientRow>;
     /// The payload that comes back with a state.
@@ -104,6 +106,19 @@ pub fn assemble(
                 })),
             )
         }
+        EventKind::MessageReminded => {
+            let detail = row.detail.as_ref()?;
+            let message = source.message(row.message?)?;
+            let data = ReminderEvent {
+                message_id: message.id(),
+                chat_id: source.chat(message.chat)?.id(),
+                by_user_id: source.id(row.who?)?,
+                at: detail.at,
+                until: detail.until?,
+                priority: message.priority,
+            };
+            (detail.at, EventData::MessageReminded(data))
+        }
         // A kind that a newer version of the api knows; this store cannot hold it.
         _ => return None,
     };
@@ -119,8 +134,7 @@ pub const PAGE_BYTES_MAX: usize = 1024 * 1024;
 
 /// About how many bytes an event takes, in memory and on the wire.
 pub fn about_bytes(event: &Event) -> usize {
-    let ids =
-        |ids: &[crewline_api::ParticipantId]| ids.iter().map(|id| id.as_str().len() + 24).sum();
+    let ids = |ids: &[ParticipantId]| ids.iter().map(|id| id.as_str().len() + 24).sum();
     256 + match &event.data {
         EventData::MessageReceived(data) | EventData::MessageSent(data) => {
             let ids: usize = ids(&data.all_user_ids);

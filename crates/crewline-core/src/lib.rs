@@ -15,22 +15,27 @@ mod credential;
 pub mod decide;
 mod directory;
 mod event;
+mod group;
 pub mod keep;
 mod load;
 mod memory;
 pub mod needs;
 mod no;
+mod organisation;
 pub mod peek;
 mod port;
 pub mod push;
+mod resolve;
 mod set;
 mod state;
 pub mod webhook;
 
-pub use changes::{Changes, CursorRow, LogRow, NewChatRow, NewMessageRow, PayloadRow, ReceiptFact};
+pub use changes::{
+    Changes, CursorRow, LogRow, NewChatRow, NewMessageRow, PayloadRow, ReceiptFact, ReminderRow,
+};
 pub use command::{
-    Actor, Answer, ChatCommand, Command, ConfirmCommand, CursorCommand, ReceiptCommand,
-    ReceiptsCommand, Recipient, ReplyCommand, SendCommand,
+    Actor, Answer, ChatCommand, Command, ConfirmCommand, CursorCommand, GroupRecipient,
+    ReceiptCommand, ReceiptsCommand, Recipient, RemindCommand, ReplyCommand, SendCommand,
 };
 pub use credential::{
     Credential, CredentialSource, ExternalPattern, PatternError, Scope, Secret, SecretHash,
@@ -41,10 +46,12 @@ pub use directory::{
     WatcherRow, fold,
 };
 pub use event::{EventSource, MessageBodies, MessageWords, PAGE_BYTES_MAX, about_bytes, assemble};
+pub use group::{DutyRow, GROUP_PAGE_MEMBERS_MAX, GroupRow};
 pub use keep::{CursorBehind, Cut, Pass, Removed, Retention};
 pub use load::load_batch;
 pub use memory::MemoryStore;
 pub use no::{ChatNo, DeviceNo, MessageNo, ParticipantNo, PushNo, SessionNo, TokenNo, WebhookNo};
+pub use organisation::{OrganisationPart, OrganisationRow};
 pub use port::{
     BatchId, ChatsBefore, Flush, LogPage, MeRows, Opened, Reader, StoreError, StoreErrorKind,
     StoreInfo, Writer,
@@ -54,8 +61,8 @@ pub use push::{
     PushSubscriptionRow,
 };
 pub use state::{
-    ChatHead, ChatRow, Fingerprint, KeyRow, LogHead, Lookup, Mark, MemberRow, MembersKey,
-    MessageRow, Numbers, ParticipantRow, Payloads, RecipientRow, Settings, Standing, State,
-    UnknownRecipients, Window, WindowRow,
+    ChatHead, ChatRow, Fingerprint, GroupMember, KeyRow, LogHead, Lookup, Mark, MemberRow,
+    MembersKey, MessageRow, Numbers, ParticipantRow, Payloads, RecipientRow, Reminders, Settings,
+    Standing, State, UnknownRecipients, Window, WindowRow,
 };
 pub use webhook::{NewWebhookRow, WebhookAct, WebhookRow, WebhookSecret};

@@ -4,6 +4,7 @@
 //! that was aborted has left no trace.
 
 mod directory;
+mod group;
 mod keep;
 mod push;
 mod reader;
@@ -14,20 +15,22 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crewline_api::{
-    CursorName, IdempotencyKey, ParticipantId, Payload, ReceiptState, Role, Seq, Timestamp,
+    CursorName, GroupId, IdempotencyKey, ParticipantId, Payload, ReceiptState, Role, Seq, Timestamp,
 };
 
-use crate::changes::{Changes, CursorRow, LogRow, NewMessageRow, ReceiptFact};
+use crate::changes::{Changes, CursorRow, LogRow, NewMessageRow, ReceiptFact, ReminderRow};
 use crate::credential::SecretHash;
 use crate::directory::{Directory, NewSessionRow, TokenRow};
 use crate::event::MessageWords;
+use crate::group::DutyRow;
 use crate::keep::Pass;
 use crate::needs::Wanted;
+use crate::organisation::{OrganisationPart, OrganisationRow};
 use crate::port::{BatchId, Flush, Opened, StoreError, StoreErrorKind, Writer};
 use crate::push::{PushKey, PushSubscriptionRow};
 use crate::state::{
     ChatHead, ChatRow, KeyRow, LogHead, MemberRow, MembersKey, Numbers, ParticipantRow, Payloads,
-    RecipientRow, State, Window, WindowRow,
+    RecipientRow, Reminders, State, Window, WindowRow,
 };
 use crate::{ChatNo, DeviceNo, MessageNo, ParticipantNo, PushNo, SessionNo, TokenNo, WebhookNo};
 
@@ -78,6 +81,7 @@ struct Data {
     recipients: BTreeMap<(MessageNo, ParticipantNo), RecipientRow>,
     log: BTreeMap<(ParticipantNo, Seq), LogRow>,
     cursors: BTreeMap<(ParticipantNo, CursorName), CursorRow>,
+    reminders: BTreeMap<(MessageNo, u32), ReminderRow>,
 
     users: BTreeMap<ParticipantNo, UserData>,
     devices: BTreeMap<DeviceNo, DeviceData>,
@@ -85,6 +89,9 @@ struct Data {
     tokens: BTreeMap<TokenNo, TokenData>,
     /// Since when a user watches a participant.
     watchers: BTreeMap<(ParticipantNo, ParticipantNo), Timestamp>,
+    groups: BTreeMap<GroupId, group::GroupData>,
+    duty: BTreeMap<ParticipantNo, DutyRow>,
+    organisation: BTreeMap<OrganisationPart, OrganisationRow>,
     webhooks: BTreeMap<WebhookNo, webhook::WebhookData>,
     push_key: Option<PushKey>,
     pushes: BTreeMap<PushNo, PushSubscriptionRow>,
@@ -277,6 +284,18 @@ fn load_constant(data: &Data, wanted: &Wanted, state: &mut State) {
     for no in &wanted.chats {
         state.chats.insert(*no, data.chats.get(no).cloned());
     }
+    for id in &wanted.groups {
+        let members = data.group_members(id);
+        for row in members
+            .iter()
+            .flat_map(|members| members.iter())
+            .filter_map(|member| data.participants.get(&member.no))
+        {
+            state.ids.insert(row.id.clone(), Some(row.no));
+            state.participants.insert(row.no, row.clone());
+        }
+        state.groups.insert(id.clone(), members);
+    }
     for key in &wanted.sets {
         state.sets.insert(*key, data.sets.get(key).copied());
     }
@@ -344,6 +363,15 @@ fn load_changing(data: &Data, wanted: &Wanted, state: &mut State) {
             .received
             .insert((*no, *after, *up_to), messages.collect());
     }
+    for no in &wanted.reminders {
+        let mut given = data.reminders.range((*no, 0)..=(*no, u32::MAX));
+        let last = given.next_back();
+        let reminders = Reminders {
+            count: last.map_or(0, |((_, number), _)| *number),
+            last: last.map(|(_, row)| row.clone()),
+        };
+        state.reminders.entry(*no).or_insert(reminders);
+    }
     for key in &wanted.cursors {
         state
             .cursors
@@ -385,6 +413,13 @@ fn check_unique(data: &Data, changes: &Changes) -> Result<(), StoreError> {
         {
             return conflict("the message");
         }
+    }
+    if changes
+        .reminders
+        .keys()
+        .any(|key| data.reminders.contains_key(key))
+    {
+        return conflict("the reminder");
     }
     if changes
         .log
@@ -442,6 +477,12 @@ fn write(data: &mut Data, changes: &Changes) {
             .log
             .iter()
             .map(|row| ((row.participant, row.seq), row.clone())),
+    );
+    data.reminders.extend(
+        changes
+            .reminders
+            .iter()
+            .map(|(key, row)| (*key, row.clone())),
     );
     data.confirmed.extend(
         changes

@@ -3,11 +3,15 @@
 //! [`to_resolve`] asks for what never changes; it may take three rounds, since who is in a set is known only when the
 //! ids are. [`to_lock`] says what the batch will change. [`to_read`] asks for what changes, once that is locked.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crewline_api::{ChatId, CursorName, IdempotencyKey, MessageId, ParticipantId, Seq};
+use crewline_api::{ChatId, CursorName, GroupId, IdempotencyKey, MessageId, ParticipantId, Seq};
 
-use crate::command::{Command, ConfirmCommand, CursorCommand, ReceiptCommand, Recipient};
+use crate::command::{
+    Command, ConfirmCommand, CursorCommand, GroupRecipient, ReceiptCommand, Recipient,
+};
+use crate::resolve;
 use crate::set::{self, Set};
 use crate::state::{Fingerprint, KeyRow, MembersKey, State};
 use crate::{ChatNo, MessageNo, ParticipantNo};
@@ -46,6 +50,10 @@ pub struct Wanted {
     pub windows: BTreeMap<(ChatNo, ParticipantNo), (u64, u64)>,
     /// → `received`: the messages of `message.received` in the log of the participant, after the one seq, up to the other
     pub received: BTreeSet<(ParticipantNo, Seq, Seq)>,
+    /// → `groups`, and `participants` and `ids` of their members
+    pub groups: BTreeSet<GroupId>,
+    /// → `reminders`
+    pub reminders: BTreeSet<MessageNo>,
     /// → `cursors`
     pub cursors: BTreeSet<(ParticipantNo, CursorName)>,
 }
@@ -122,7 +130,11 @@ pub fn to_resolve(commands: &[&Command], state: &State) -> Wanted {
         match command {
             Command::Send(send) => {
                 resolve_key(&mut wanted, state, &send.actor.id, send.key.as_ref());
-                resolve_set(&mut wanted, state, &send.actor.id, &send.recipients);
+                if !resolve_groups(&mut wanted, state, &send.groups) {
+                    continue;
+                }
+                let all = resolve::everyone(state, &send.actor.id, &send.recipients, &send.groups);
+                resolve_set(&mut wanted, state, &send.actor.id, &all);
             }
             Command::Reply(reply) => {
                 resolve_key(&mut wanted, state, &reply.actor.id, reply.key.as_ref());
@@ -131,7 +143,13 @@ pub fn to_resolve(commands: &[&Command], state: &State) -> Wanted {
                     wanted.message_id(state, id);
                 }
             }
-            Command::Chat(chat) => resolve_set(&mut wanted, state, &chat.actor.id, &chat.others),
+            Command::Chat(chat) => {
+                if !resolve_groups(&mut wanted, state, &chat.groups) {
+                    continue;
+                }
+                let all = resolve::everyone(state, &chat.actor.id, &chat.others, &chat.groups);
+                resolve_set(&mut wanted, state, &chat.actor.id, &all);
+            }
             Command::Receipts(receipts) => {
                 for receipt in &receipts.receipts {
                     match receipt {
@@ -149,6 +167,17 @@ pub fn to_resolve(commands: &[&Command], state: &State) -> Wanted {
                                 wanted.message_id(state, message);
                             }
                         }
+                    }
+                }
+            }
+            Command::Remind(remind) => {
+                if let Some(watched) = &remind.watched {
+                    wanted.id(state, watched);
+                }
+                if let Some(id) = remind.message {
+                    wanted.message_id(state, id);
+                    if let Some(message) = state.message(id) {
+                        wanted.chat(state, message.chat);
                     }
                 }
             }
@@ -180,6 +209,18 @@ fn resolve_key(
             }
         }
     }
+}
+
+/// Whether all groups are there; who is in a set is known only then.
+fn resolve_groups(wanted: &mut Wanted, state: &State, groups: &[GroupRecipient]) -> bool {
+    let mut all = true;
+    for group in groups {
+        if !state.groups.contains_key(&group.id) {
+            wanted.groups.insert(group.id.clone());
+            all = false;
+        }
+    }
+    all
 }
 
 fn resolve_set(wanted: &mut Wanted, state: &State, actor: &ParticipantId, others: &[Recipient]) {
@@ -219,15 +260,7 @@ pub fn to_lock(commands: &[&Command], state: &State) -> Locks {
             locks.chats.insert(chat);
         }
         // The people of a set that has no chat yet.
-        let others = match command {
-            Command::Send(send) => send.recipients.as_slice(),
-            Command::Chat(chat) => chat.others.as_slice(),
-            Command::Reply(_)
-            | Command::Receipts(_)
-            | Command::Cursor(_)
-            | Command::Confirm(_)
-            | Command::Appear(_) => &[],
-        };
+        let others = everyone_of(command, state);
         locks
             .participants
             .extend(others.iter().filter_map(|other| state.no(&other.id)));
@@ -235,16 +268,32 @@ pub fn to_lock(commands: &[&Command], state: &State) -> Locks {
     locks
 }
 
+/// Everyone whom a send or a new chat is for; nobody of all else.
+fn everyone_of<'a>(command: &'a Command, state: &State) -> Cow<'a, [Recipient]> {
+    match command {
+        Command::Send(send) => {
+            resolve::everyone(state, &send.actor.id, &send.recipients, &send.groups)
+        }
+        Command::Chat(chat) => resolve::everyone(state, &chat.actor.id, &chat.others, &chat.groups),
+        Command::Reply(_)
+        | Command::Receipts(_)
+        | Command::Cursor(_)
+        | Command::Confirm(_)
+        | Command::Remind(_)
+        | Command::Appear(_) => Cow::Borrowed(&[]),
+    }
+}
+
 fn chats_of(command: &Command, state: &State) -> Vec<ChatNo> {
-    let of_set = |actor, others| match set::find(state, actor, others) {
+    let of_set = |actor, others: &[Recipient]| match set::find(state, actor, others) {
         Set::Known(chat) => chat,
         Set::OfNew | Set::NotAsked(_) => None,
     };
     match command {
-        Command::Send(send) => of_set(&send.actor.id, &send.recipients)
-            .into_iter()
-            .collect(),
-        Command::Chat(chat) => of_set(&chat.actor.id, &chat.others).into_iter().collect(),
+        Command::Send(_) | Command::Chat(_) => {
+            let all = everyone_of(command, state);
+            of_set(&command.actor().id, &all).into_iter().collect()
+        }
         Command::Reply(reply) => state
             .chat(reply.chat)
             .map(|chat| chat.no)
@@ -262,6 +311,12 @@ fn chats_of(command: &Command, state: &State) -> Vec<ChatNo> {
                     .map(|chat| chat.no),
             })
             .collect(),
+        Command::Remind(remind) => remind
+            .message
+            .and_then(|id| state.message(id))
+            .map(|message| message.chat)
+            .into_iter()
+            .collect(),
         Command::Cursor(_) | Command::Confirm(_) | Command::Appear(_) => Vec::new(),
     }
 }
@@ -272,23 +327,19 @@ pub fn to_read(commands: &[&Command], state: &State) -> Wanted {
     for command in commands {
         let Some(actor) = state.no(&command.actor().id) else {
             // An external that is new: nothing of it is stored. The heads of its recipients are still needed.
-            if let Command::Send(send) = command {
-                read_recipients(&mut wanted, state, &send.recipients);
-            } else if let Command::Chat(chat) = command {
-                read_recipients(&mut wanted, state, &chat.others);
-            }
+            read_recipients(&mut wanted, state, &everyone_of(command, state));
             continue;
         };
         match command {
-            Command::Send(send) => {
-                read_recipients(&mut wanted, state, &send.recipients);
+            Command::Send(_) => {
+                read_recipients(&mut wanted, state, &everyone_of(command, state));
                 for chat in chats_of(command, state) {
                     wanted.chat_head(state, chat);
                 }
             }
-            Command::Chat(chat) => {
+            Command::Chat(_) => {
                 wanted.head(state, actor);
-                read_recipients(&mut wanted, state, &chat.others);
+                read_recipients(&mut wanted, state, &everyone_of(command, state));
             }
             Command::Reply(reply) => {
                 if let Some(chat) = state.chat(reply.chat) {
@@ -312,10 +363,28 @@ pub fn to_read(commands: &[&Command], state: &State) -> Wanted {
                 wanted.head(state, actor);
                 read_received(&mut wanted, state, actor, not_said(state, actor, confirm));
             }
+            Command::Remind(remind) => read_remind(&mut wanted, state, remind.message),
             Command::Appear(_) => {}
         }
     }
     wanted
+}
+
+/// What a reminder needs: how far each recipient has come, their logs, and the reminders before it.
+fn read_remind(wanted: &mut Wanted, state: &State, id: Option<MessageId>) {
+    let Some(message) = id.and_then(|id| state.message(id)) else {
+        return;
+    };
+    if !state.reminders.contains_key(&message.no) {
+        wanted.reminders.insert(message.no);
+    }
+    let Some(Some(chat)) = state.chats.get(&message.chat) else {
+        return;
+    };
+    for member in chat.members.iter().filter(|no| **no != message.sender) {
+        wanted.head(state, *member);
+        wanted.recipient(state, message.no, *member);
+    }
 }
 
 fn read_recipients(wanted: &mut Wanted, state: &State, recipients: &[Recipient]) {

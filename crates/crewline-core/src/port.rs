@@ -3,12 +3,13 @@
 //! A store has one [`Writer`], which belongs to the engine's writer thread, and any number of [`Reader`]s, which may be
 //! used from many threads at once. All of it is synchronous: who must not block calls it from a thread that may.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use crewline_api::{
-    ChatId, ChatsPage, CursorName, Event, EventKinds, MessageId, MessageView, MessagesPage,
-    ParticipantId, PeoplePage, Role, Seq, Timestamp, WebhookFailure,
+    ChatId, ChatsPage, CursorName, Event, EventKinds, GroupId, GroupsPage, MessageId, MessageView,
+    MessagesPage, ParticipantId, PeoplePage, Role, Seq, Timestamp, WebhookFailure,
 };
 
 use crate::changes::{Changes, CursorRow};
@@ -16,6 +17,7 @@ use crate::credential::{Credential, SecretHash};
 use crate::directory::{Directory, PasswordRow, TokenRow, UserRow, WatcherRow};
 use crate::keep::{CursorBehind, Pass};
 use crate::needs::{Locks, Wanted};
+use crate::organisation::{OrganisationPart, OrganisationRow};
 use crate::push::{PushKey, PushState, PushSubscriptionRow};
 use crate::state::{ChatRow, ParticipantRow, State};
 use crate::webhook::WebhookRow;
@@ -201,7 +203,8 @@ pub trait Reader: Send + Sync {
     /// A participant by id.
     fn participant(&self, id: &ParticipantId) -> Result<Option<ParticipantRow>, StoreError>;
 
-    /// A message as `viewers` may see it together: the sender sees all recipients, a recipient itself, others nothing.
+    /// A message as `viewers` may see it together: the sender sees all recipients and who was reminded, a recipient itself,
+    /// others nothing.
     fn message(
         &self,
         viewers: &[ParticipantNo],
@@ -237,6 +240,23 @@ pub trait Reader: Send + Sync {
     /// Users and externals that are not disabled, whose id or name contains `q` (without regard to case; all, where it
     /// is empty), with an id after `after`, sorted by id byte by byte. `next` is the last id where there are more.
     fn people(&self, q: &str, after: Option<&str>, limit: usize) -> Result<PeoplePage, StoreError>;
+
+    /// Groups with an id after `after`, sorted by id byte by byte, at most `limit`, and no more once they have about
+    /// [`crate::GROUP_PAGE_MEMBERS_MAX`] members together.
+    fn groups(&self, after: Option<&str>, limit: usize) -> Result<GroupsPage, StoreError>;
+
+    /// Who is in a group at this moment, those who are shut out among them, and whether each is on duty; `None` where there is
+    /// no such group.
+    fn group_members(
+        &self,
+        group: &GroupId,
+    ) -> Result<Option<Vec<(ParticipantRow, bool)>>, StoreError>;
+
+    /// When a device of each of these users was last heard of, in the order given; of externals nothing is known.
+    fn last_contacts(&self, who: &[ParticipantNo]) -> Result<Vec<Option<Timestamp>>, StoreError>;
+
+    /// What the organisation keeps; parts that never changed are not in it.
+    fn organisation(&self) -> Result<BTreeMap<OrganisationPart, OrganisationRow>, StoreError>;
 
     /// A named cursor.
     fn cursor(

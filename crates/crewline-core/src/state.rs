@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crewline_api::{
-    ChatId, CursorName, IdempotencyKey, MessageId, ParticipantId, Payload, Priority, ReceiptState,
-    Seq, Timestamp,
+    ChatId, CursorName, GroupId, IdempotencyKey, MessageId, ParticipantId, Payload, Priority,
+    ReceiptState, Seq, Timestamp,
 };
 use sha2::{Digest, Sha256};
 
-use crate::changes::{Changes, CursorRow};
+use crate::changes::{Changes, CursorRow, ReminderRow};
 use crate::{ChatNo, MessageNo, ParticipantNo};
 
 /// What a participant is, as far as is known.
@@ -241,6 +241,19 @@ pub struct Payloads {
 }
 
 impl Payloads {
+    /// Takes what is given where there is none yet. An empty payload is as if not given.
+    pub(crate) fn or(&mut self, on_delivered: Option<Payload>, on_read: Option<Payload>) {
+        let full = |payload: &Payload| !payload.as_bytes().is_empty();
+        self.on_delivered = self.on_delivered.take().or(on_delivered.filter(full));
+        self.on_read = self.on_read.take().or(on_read.filter(full));
+    }
+
+    /// How many bytes they have.
+    pub(crate) fn bytes(&self) -> usize {
+        let of = |payload: &Option<Payload>| payload.as_ref().map_or(0, |p| p.as_bytes().len());
+        of(&self.on_delivered) + of(&self.on_read)
+    }
+
     /// The payload that comes back with a state.
     pub fn of(&self, state: ReceiptState) -> Option<&Payload> {
         match state {
@@ -262,6 +275,24 @@ pub struct KeyRow {
     pub message: MessageNo,
     /// What it meant.
     pub fingerprint: Fingerprint,
+}
+
+/// A member of a group, as it is in this batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GroupMember {
+    /// Who; the row is in `participants`.
+    pub no: ParticipantNo,
+    /// Whether on duty.
+    pub on_duty: bool,
+}
+
+/// The reminders of a message, as far as the next one depends on them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reminders {
+    /// How many there are.
+    pub count: u32,
+    /// The last one.
+    pub last: Option<ReminderRow>,
 }
 
 /// A message of a chat as a member has it: one row of a window.
@@ -336,6 +367,10 @@ pub struct State {
     pub fresh: BTreeMap<(ChatNo, u64), MessageNo>,
     /// Messages received by a participant between two seqs (after, up to), with their seqs, as they were before the batch.
     pub received: BTreeMap<(ParticipantNo, Seq, Seq), Vec<(Seq, MessageNo)>>,
+    /// Who is in groups; of `on-duty`, everyone on duty. Read anew in each batch.
+    pub groups: BTreeMap<GroupId, Option<Arc<[GroupMember]>>>,
+    /// The reminders of messages.
+    pub reminders: BTreeMap<MessageNo, Reminders>,
     /// Named cursors.
     pub cursors: BTreeMap<(ParticipantNo, CursorName), Option<CursorRow>>,
     /// What was decided in this batch.
@@ -386,6 +421,8 @@ impl State {
         self.windows.clear();
         self.fresh.clear();
         self.received.clear();
+        self.reminders.clear();
+        self.groups.clear();
         self.cursors.clear();
         self.trim();
         changes

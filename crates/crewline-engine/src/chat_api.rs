@@ -35,7 +35,11 @@ impl ChatApi for Engine {
     ) -> BoxFuture<'_, Result<Chat, ApiError>> {
         Box::pin(async move {
             match self
-                .submit(Command::Chat(ChatCommand::new(external(from), to)?))
+                .submit(Command::Chat(ChatCommand::new(
+                    external(from),
+                    to,
+                    Vec::new(),
+                )?))
                 .await?
             {
                 Answer::Chat { chat, .. } => Ok(chat),

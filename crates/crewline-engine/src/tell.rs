@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crewline_api::{EventKind, Payload, ReceiptState, Seq};
+use crewline_api::{EventKind, ParticipantId, Payload, ReceiptState, Seq};
 use crewline_core::{
     Changes, ChatNo, ChatRow, EventSource, LogRow, MessageBodies, MessageNo, MessageRow,
     MessageWords, NewMessageRow, ParticipantNo, RecipientRow, State, assemble,
@@ -39,6 +39,10 @@ impl EventSource for Batch<'_> {
 
     fn chat(&self, no: ChatNo) -> Option<ChatRow> {
         self.state.chats.get(&no).cloned().flatten()
+    }
+
+    fn id(&self, no: ParticipantNo) -> Option<ParticipantId> {
+        self.state.participants.get(&no).map(|row| row.id.clone())
     }
 
     fn recipient(&self, message: MessageNo, who: ParticipantNo) -> Option<RecipientRow> {

@@ -188,6 +188,28 @@ impl Caller {
         }
     }
 
+    /// Refuses callers who do not run the desk, before anything is looked at.
+    pub(crate) fn must_dispatch(&self) -> Result<(), ApiError> {
+        match &self.credential().scope {
+            Scope::Administration
+            | Scope::User {
+                role: Role::Dispatcher | Role::Administrator,
+                ..
+            } => Ok(()),
+            Scope::User { .. } | Scope::Externals(_) => Err(not_allowed(
+                "This call is for dispatchers and administrators: users of these roles, and tokens of administration.",
+            )),
+        }
+    }
+
+    /// Refuses callers to whom it is not told who is there; `with_externals`, externals may ask.
+    pub(crate) fn must_see_presence(&self, with_externals: bool) -> Result<(), ApiError> {
+        match &self.credential().scope {
+            Scope::Externals(_) if with_externals => Ok(()),
+            _ => self.must_dispatch(),
+        }
+    }
+
     /// The external of this id, if the token covers it.
     pub(crate) async fn external(
         &self,
@@ -294,6 +316,17 @@ impl Caller {
                 access: Access::Watched,
             }),
             _ => Err(ApiError::not_found()),
+        }
+    }
+
+    /// Whether the caller is a user who watches a participant.
+    pub(crate) async fn watches(&self, edge: &Edge, id: &ParticipantId) -> Result<bool, ApiError> {
+        let Scope::User { no, .. } = &self.credential().scope else {
+            return Ok(false);
+        };
+        match participant(edge, id).await? {
+            Some(row) => watches(edge, *no, row.no).await,
+            None => Ok(false),
         }
     }
 

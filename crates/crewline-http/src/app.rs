@@ -64,6 +64,7 @@ impl App {
         let sign_in = SignIn::new(settings.wrong_passwords_per_minute);
         let seen = Sightings::default();
         let request_ids = RequestIds::new(engine.random());
+        let now = engine.now();
         let stopping = CancellationToken::new();
         let changes = engine.directory_changes();
         let shared = Shared {
@@ -75,7 +76,7 @@ impl App {
             sign_in,
             request_ids,
             stopping,
-            live: Live::default(),
+            live: Live::new(now),
             upgraded: TaskTracker::new(),
             webhook_trial: OnceLock::new(),
             push: OnceLock::new(),

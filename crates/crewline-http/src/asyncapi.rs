@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use crewline_api::{
     Chat, ChatId, CursorName, FieldError, Hello, MessageId, NewChat, NewMessageUser, ParticipantId,
-    Payload, Priority, Problem, ReceiptSaid, ReceiptState, ReceiptsDone, SentMessage,
-    SentRecipient, SocketReply, SocketSend, Timestamp, Welcome, close,
+    Payload, Priority, Problem, ReceiptSaid, ReceiptState, ReceiptsDone, Reminded, SentMessage,
+    SentRecipient, SocketRemind, SocketReply, SocketSend, Timestamp, Welcome, close,
 };
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -52,6 +52,7 @@ fn of_clients() -> [Frame; 3] {
             value: json!({"oneOf": [
                 command("send", reference("SocketSend")), command("reply", reference("SocketReply")),
                 command("receipts", receipts), command("createChat", reference("NewChat")),
+                command("remind", reference("SocketRemind")),
             ]}),
             example: json!({"id": 1, "send": {
                 "fromExtUserId": "scada:feeder-7", "fromExtUserName": "Feeder 7", "toUsers": [{"toUserId": "alice"}],
@@ -63,7 +64,7 @@ fn of_clients() -> [Frame; 3] {
 
 /// What the server says.
 fn of_the_server() -> [Frame; 4] {
-    let answers = ["SentMessage", "ReceiptsDone", "Chat"].map(reference);
+    let answers = ["SentMessage", "ReceiptsDone", "Chat", "Reminded"].map(reference);
     let done = |name: &str, value: Value| {
         json!({
             "type": "object", "additionalProperties": false, "required": ["id", name],
@@ -182,6 +183,7 @@ fn schemas() -> Map<String, Value> {
     add::<SocketSend>(&mut found);
     add::<SocketReply>(&mut found);
     add::<NewChat>(&mut found);
+    add::<SocketRemind>(&mut found);
     add::<NewMessageUser>(&mut found);
     add::<ReceiptSaid>(&mut found);
     add::<ReceiptState>(&mut found);
@@ -191,6 +193,7 @@ fn schemas() -> Map<String, Value> {
     add::<SentRecipient>(&mut found);
     add::<ReceiptsDone>(&mut found);
     add::<Chat>(&mut found);
+    add::<Reminded>(&mut found);
     add::<Problem>(&mut found);
     add::<FieldError>(&mut found);
     add::<crewline_api::EventKind>(&mut found);

@@ -3,14 +3,16 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use crewline_api::limits::HISTORY_DEFAULT;
-use crewline_api::{ApiError, Chat, ChatId, MessagesPage, NewChat, ParticipantId};
+use crewline_api::{
+    ApiError, Chat, ChatId, GroupId, MessagesPage, NewChat, ParticipantId, ToGroup,
+};
 use crewline_core::{Actor, Answer, ChatCommand, Command, Scope};
 
 use crate::answer::json;
 use crate::app::Edge;
 use crate::auth::Caller;
 use crate::body::JsonBody;
-use crate::fault::Faults;
+use crate::fault::{Faults, Place};
 use crate::fields::Fields;
 use crate::json::Json;
 use crate::message::read_id;
@@ -19,7 +21,7 @@ use crate::problem::{Answered, internal};
 use crate::query::{NoQuery, Query};
 use crate::refusals::{BODY, CALLER, READ, WRITE, refusals};
 
-refusals!(ChatRefusals: BODY, CALLER, WRITE, [NotAllowed, UnknownRecipient]);
+refusals!(ChatRefusals: BODY, CALLER, WRITE, [NotAllowed, UnknownRecipient, UnknownGroup]);
 refusals!(HistoryRefusals: READ, [NotAllowed, NotFound]);
 
 /// Make a chat without a message, or find it.
@@ -72,21 +74,24 @@ pub(crate) async fn chat_command(
     body: Json<'_>,
 ) -> Result<Command, ApiError> {
     let by_user = check_maker(caller)?;
-    let (from, others) = read_chat(caller, body, by_user.is_some())?;
+    let (from, others, groups) = read_chat(caller, body, by_user.is_some())?;
     let actor = match (by_user, from) {
         (Some(actor), _) => actor,
         (None, Some(from)) => caller.external(edge, &from).await?,
         (None, None) => return Err(internal()),
     };
-    Ok(Command::Chat(ChatCommand::new(actor, others)?))
+    Ok(Command::Chat(ChatCommand::new(actor, others, groups)?))
 }
 
-/// Who makes the chat, where an external does; and the others.
+/// Who makes a chat, where an external does; the others, and the groups among them.
+pub(crate) type Wanted = (Option<ParticipantId>, Vec<ParticipantId>, Vec<ToGroup>);
+
+/// Reads who is to be in a chat.
 pub(crate) fn read_chat(
     caller: &Caller,
     body: Json<'_>,
     by_user: bool,
-) -> Result<(Option<ParticipantId>, Vec<ParticipantId>), ApiError> {
+) -> Result<Wanted, ApiError> {
     let faults = Faults::default();
     let mut fields = Fields::of_body(body, &faults)?;
     let from = if by_user {
@@ -96,9 +101,32 @@ pub(crate) fn read_chat(
             read_id::<ParticipantId>(caller.named(id))
         })
     };
-    let others = fields.texts("toUserIds", read_id::<ParticipantId>);
+    // One of both is needed.
+    let with_groups = fields.has("toGroups");
+    let others = if with_groups {
+        fields.optional_texts("toUserIds", read_id::<ParticipantId>)
+    } else {
+        fields.texts("toUserIds", read_id::<ParticipantId>)
+    };
+    let groups = fields.optional_list("toGroups").unwrap_or_default();
     fields.end();
-    faults.finish(|| Ok((from, others.unwrap_or_default())))
+    let groups = groups.into_iter().enumerate();
+    let groups: Vec<_> = groups
+        .filter_map(|(index, item)| read_to_group(item, index, &faults))
+        .collect();
+    faults.finish(|| Ok((from, others.unwrap_or_default(), groups)))
+}
+
+/// A group among those whom something is for.
+pub(crate) fn read_to_group(item: Json<'_>, index: usize, faults: &Faults) -> Option<ToGroup> {
+    let mut fields = Fields::of_item(item, Place::Item("toGroups", index), faults)?;
+    let group_id = fields.parsed("groupId", read_id::<GroupId>);
+    let on_duty_only = fields.flag("onDutyOnly");
+    fields.end();
+    Some(ToGroup {
+        group_id: group_id?,
+        on_duty_only,
+    })
 }
 
 /// Read the history of a chat, newest first.

@@ -21,6 +21,24 @@ pub(crate) fn refused(error: DirectoryError) -> ApiError {
             let detail = format!("is {id} itself; everybody reads their own log anyway");
             ApiError::field("userId", FieldCode::Conflict, detail)
         }
+        error @ DirectoryError::Revision { .. } => ApiError::new(
+            ErrorCode::RevisionConflict,
+            format!("{error}. Read it again.").replacen('s', "S", 1),
+        ),
+        DirectoryError::ReservedGroup => ApiError::field(
+            "groupId",
+            FieldCode::Conflict,
+            "is everyone on duty; nobody makes or removes that group",
+        ),
+        DirectoryError::UnknownMembers(_) => {
+            ApiError::field("userIds", FieldCode::UnknownRecipient, format!("{error}"))
+        }
+        DirectoryError::TooManyMembers(_) => {
+            ApiError::field("userIds", FieldCode::TooMany, format!("{error}"))
+        }
+        DirectoryError::TooManyGroups => {
+            ApiError::field("groupId", FieldCode::TooMany, format!("{error}"))
+        }
         DirectoryError::NoWebhook(no) => not_there(&format!("webhook {}", no.0)),
         DirectoryError::NotParked(seq) => ApiError::field(
             "parked",

@@ -11,7 +11,7 @@ use axum::http::{HeaderName, HeaderValue, Request};
 use bytes::Bytes;
 use crewline_api::{
     ApiError, ChatId, ClientFrame, Do, EventKind, EventKinds, Hello, NewChat, NewCursor,
-    ParticipantId, ReceiptSaid, SocketReply, SocketSend, What as Wish,
+    ParticipantId, ReceiptSaid, SocketRemind, SocketReply, SocketSend, What as Wish,
 };
 use crewline_core::{
     Actor, ChatCommand, Credential, CredentialSource, DeviceNo, ExternalPattern, ReceiptsCommand,
@@ -25,11 +25,14 @@ use crate::body::JsonBody;
 use crate::event::Asked;
 use crate::json::Json;
 use crate::message::{Key, KeyHeader, read_message, read_reply};
+use crate::reminder::read_reminder;
 use crate::socket::{Said, What, read_frame, read_hello};
 use crate::{Settings, chat, cursor, problem, proxy, receipt, session};
 
 /// The calls that have a body.
-pub const CALLS: [&str; 6] = ["message", "reply", "chat", "receipts", "session", "cursor"];
+pub const CALLS: [&str; 7] = [
+    "message", "reply", "chat", "receipts", "session", "cursor", "reminder",
+];
 
 const DEVICE: DeviceNo = DeviceNo(1);
 
@@ -56,6 +59,7 @@ pub fn body(call: &str, bytes: &[u8]) -> Result<String, ApiError> {
             let command = ReceiptsCommand::new(actor, said.receipts.clone());
             write(&command.map(|_| said)?)
         }
+        "reminder" => write(&read_reminder(body.json()?, false)?.1),
         "session" => write(&session::read_session(&body)?),
         _ => {
             let put = cursor::read_put(&actor, "name", &body)?;
@@ -126,6 +130,14 @@ fn wish(what: What<'_>) -> Result<Wish, ApiError> {
             }))
         }
         What::CreateChat(body) => Ok(Wish::CreateChat(read_chat(&caller(), body)?)),
+        What::Remind(body) => {
+            let (message, reminder) = read_reminder(body, true)?;
+            let message_id = message.parse().map_err(|_| ApiError::not_found())?;
+            Ok(Wish::Remind(SocketRemind {
+                message_id,
+                reminder,
+            }))
+        }
         What::Receipts(list) => {
             let said: Vec<ReceiptSaid> = receipt::read_bare(list)?;
             ReceiptsCommand::new(actor(), said.clone())?;
@@ -135,11 +147,12 @@ fn wish(what: What<'_>) -> Result<Wish, ApiError> {
 }
 
 fn read_chat(caller: &Caller, body: Json<'_>) -> Result<NewChat, ApiError> {
-    let (from_ext_user_id, to_user_ids) = chat::read_chat(caller, body, false)?;
-    ChatCommand::new(actor(), to_user_ids.clone())?;
+    let (from_ext_user_id, to_user_ids, to_groups) = chat::read_chat(caller, body, false)?;
+    ChatCommand::new(actor(), to_user_ids.clone(), to_groups.clone())?;
     Ok(NewChat {
         from_ext_user_id,
         to_user_ids,
+        to_groups,
     })
 }
 

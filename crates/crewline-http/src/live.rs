@@ -38,6 +38,8 @@ struct Open {
     caller: Caller,
     /// Where the log of another is read: who watches, and whom.
     watching: Option<(ParticipantNo, ParticipantNo)>,
+    /// Whose own log is read.
+    own: Option<ParticipantNo>,
     end: oneshot::Sender<End>,
 }
 
@@ -45,16 +47,72 @@ struct Open {
 struct State {
     next: u64,
     open: HashMap<u64, Open>,
+    /// How many of them read the log of their own participant: who has one is there.
+    followed: HashMap<ParticipantNo, usize>,
     stopping: bool,
 }
 
+impl State {
+    /// One more, or one less, reads the own log; says whether somebody came or went by it.
+    fn count(&mut self, own: Option<ParticipantNo>, more: bool) -> bool {
+        let Some(own) = own else { return false };
+        let count = self.followed.entry(own).or_default();
+        if more {
+            *count += 1;
+            return *count == 1;
+        }
+        *count = count.saturating_sub(1);
+        let gone = *count == 0;
+        if gone {
+            self.followed.remove(&own);
+        }
+        gone
+    }
+
+    /// Takes one out; says whether somebody went by it.
+    fn remove(&mut self, key: u64) -> (Option<Open>, bool) {
+        let open = self.open.remove(&key);
+        let gone = self.count(open.as_ref().and_then(|open| open.own), false);
+        (open, gone)
+    }
+}
+
 /// Everything that is open.
-#[derive(Default)]
 pub(crate) struct Live {
     state: Mutex<State>,
+    /// Grows whenever somebody comes or goes, and with what else the list of people shows.
+    version: watch::Sender<u64>,
 }
 
 impl Live {
+    /// With nothing open. Versions begin with the time, so that one of a server before this one is never taken for news.
+    pub(crate) fn new(now: Timestamp) -> Self {
+        Self {
+            state: Mutex::default(),
+            version: watch::Sender::new(now.as_millis() as u64),
+        }
+    }
+
+    /// Whether somebody follows the own log now.
+    pub(crate) fn is_followed(&self, no: ParticipantNo) -> bool {
+        self.lock().followed.contains_key(&no)
+    }
+
+    /// The version of who is there.
+    pub(crate) fn version(&self) -> u64 {
+        *self.version.borrow()
+    }
+
+    /// The versions to come.
+    pub(crate) fn versions(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    /// Somebody came or went, or something else changed that the list of people shows.
+    pub(crate) fn note_change(&self) {
+        self.version.send_modify(|version| *version += 1);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing under this lock panics half-way through a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -73,7 +131,11 @@ impl Live {
     fn end(&self, ended: &[(u64, End)]) {
         let mut state = self.lock();
         for (key, why) in ended {
-            if let Some(open) = state.open.remove(key) {
+            let (open, gone) = state.remove(*key);
+            if gone {
+                self.note_change();
+            }
+            if let Some(open) = open {
                 let _ = open.end.send(*why);
             }
         }
@@ -127,6 +189,7 @@ impl Entered {
             let open = Open {
                 caller,
                 watching: None,
+                own: None,
                 end: sender,
             };
             state.open.insert(key, open);
@@ -147,18 +210,29 @@ impl Entered {
     /// Says whose log is read, once that is known: it ends, too, when the caller watches that log no more. Then that must
     /// be looked at once more, as the credential.
     pub(crate) fn watches(&self, caller: &Caller, owner: &Owner) {
-        if let (Access::Watched, Scope::User { no, .. }) =
-            (&owner.access, &caller.credential().scope)
-            && let Some(open) = self.edge.live.lock().open.get_mut(&self.key)
-        {
-            open.watching = Some((*no, owner.no));
+        let mut state = self.edge.live.lock();
+        let Some(open) = state.open.get_mut(&self.key) else {
+            return;
+        };
+        match (&owner.access, &caller.credential().scope) {
+            (Access::Watched, Scope::User { no, .. }) => open.watching = Some((*no, owner.no)),
+            (Access::Own(_), _) if open.own.is_none() => {
+                open.own = Some(owner.no);
+                if state.count(Some(owner.no), true) {
+                    self.edge.live.note_change();
+                }
+            }
+            _ => {}
         }
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        self.edge.live.lock().open.remove(&self.key);
+        let (_, gone) = self.edge.live.lock().remove(self.key);
+        if gone {
+            self.edge.live.note_change();
+        }
         metrics::gauge!("crewline_sessions", "kind" => self.kind).decrement(1.0);
     }
 }

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use crewline_api::{
     ApiError, ChatId, FieldCode, IdError, IdempotencyKey, MessageId, MessageView, NewMessage,
-    NewMessageUser, NewReply, ParticipantId, Priority, SentMessage,
+    NewMessageGroup, NewMessageUser, NewReply, ParticipantId, Priority, SentMessage,
 };
 use crewline_core::{Actor, Answer, Command, ReplyCommand, SendCommand};
 
@@ -26,7 +26,7 @@ use crate::refusals::{BODY, CALLER, READ, WRITE, refusals};
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
-refusals!(SendRefusals: BODY, CALLER, WRITE, [NotAllowed, UnknownRecipient, IdempotencyMismatch]);
+refusals!(SendRefusals: BODY, CALLER, WRITE, [NotAllowed, UnknownRecipient, UnknownGroup, IdempotencyMismatch]);
 refusals!(ReplyRefusals: BODY, CALLER, WRITE, [NotAllowed, NotFound, IdempotencyMismatch]);
 refusals!(MessageRefusals: READ, [NotAllowed, NotFound]);
 
@@ -42,7 +42,9 @@ pub(crate) fn read_id<T: FromStr<Err = IdError>>(text: &str) -> Result<T, (Field
 ///
 /// For externals. The chat is the one of exactly these people, made where there is none yet. The answer comes when the
 /// message is durable. Payloads come back as events when the first device of that recipient has the message, and when
-/// that person has read it. `fromExtUserId` may be `me` where the token names exactly one external.
+/// that person has read it. `fromExtUserId` may be `me` where the token names exactly one external. Groups are resolved in
+/// the moment in which the message is stored, and stand in it as the people who were in them then, without those who are
+/// shut out; the same idempotency key gives the first answer, also when a group has changed since.
 #[utoipa::path(
     post, path = "/api/v1/messages", tag = "messages",
     params(("Idempotency-Key" = Option<String>, Header, max_length = 255, example = "outage-4711/1",
@@ -99,23 +101,33 @@ pub(crate) fn read_message(
     let key = key.read(&mut fields, &faults);
     let from = fields.text("fromExtUserId").unwrap_or_default();
     let name = fields.text("fromExtUserName").unwrap_or_default();
-    let users = fields.list("toUsers").unwrap_or_default();
+    // One of both is needed.
+    let users = if fields.has("toGroups") {
+        fields.optional_list("toUsers")
+    } else {
+        fields.list("toUsers")
+    };
+    let groups = fields.optional_list("toGroups").unwrap_or_default();
     let text = fields.text("message").unwrap_or_default();
     let priority = read_priority(&mut fields, &faults);
     fields.end();
     let mut builder = NewMessage::builder(caller.named(&from), name, text).priority(priority);
     let users = users
+        .unwrap_or_default()
         .into_iter()
         .enumerate()
         .map(|(index, item)| read_user(item, index, &faults));
     builder = builder.to_all(users);
+    for (index, item) in groups.into_iter().enumerate() {
+        builder = builder.to_group(read_group(item, index, &faults));
+    }
     if let Some(key) = key {
         builder = builder.idempotency_key(key.as_str());
     }
     faults.finish(|| builder.build())
 }
 
-fn read_user(item: Json<'_>, index: usize, faults: &Faults) -> NewMessageUser {
+pub(crate) fn read_user(item: Json<'_>, index: usize, faults: &Faults) -> NewMessageUser {
     let Some(mut fields) = Fields::of_item(item, Place::Item("toUsers", index), faults) else {
         return NewMessageUser::new("");
     };
@@ -124,6 +136,18 @@ fn read_user(item: Json<'_>, index: usize, faults: &Faults) -> NewMessageUser {
     user.on_read_payload = fields.payload("onReadPayload");
     fields.end();
     user
+}
+
+pub(crate) fn read_group(item: Json<'_>, index: usize, faults: &Faults) -> NewMessageGroup {
+    let Some(mut fields) = Fields::of_item(item, Place::Item("toGroups", index), faults) else {
+        return NewMessageGroup::new("");
+    };
+    let mut group = NewMessageGroup::new(fields.text("groupId").unwrap_or_default());
+    group.on_duty_only = fields.flag("onDutyOnly");
+    group.on_delivered_payload = fields.payload("onDeliveredPayload");
+    group.on_read_payload = fields.payload("onReadPayload");
+    fields.end();
+    group
 }
 
 fn read_priority(fields: &mut Fields<'_, '_>, faults: &Faults) -> Priority {

@@ -31,6 +31,8 @@ stored, and go on from there.";
         (name = "messages", description = "Send, and see what became of it"),
         (name = "chats", description = "Sets of people, and what they wrote"),
         (name = "events", description = "Logs of events, and cursors on them"),
+        (name = "groups", description = "Groups of people, and who is on duty"),
+        (name = "organisation", description = "What the organisation keeps: stock phrases, whom an SOS goes to, the number to call"),
         (name = "watchers", description = "Users who may read another participant's log; for administrators"),
         (name = "webhooks", description = "URLs to which the events of a log are posted; for administrators, and for externals of their own"),
         (name = "push", description = "Waking devices whose app is closed; for users with a session"),

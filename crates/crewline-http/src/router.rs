@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 use crate::app::Edge;
 use crate::problem::Refusal;
 use crate::{
-    App, chat, cursor, docs, event, me, message, openapi, ops, people, push, receipt, request,
-    session, socket, watcher, web, webhook,
+    App, chat, cursor, docs, event, group, me, message, openapi, ops, organisation, people, push,
+    reach, receipt, reminder, request, session, socket, watcher, web, webhook,
 };
 
 /// The calls, with their descriptions.
@@ -20,6 +20,7 @@ pub(crate) fn calls() -> OpenApiRouter<Edge> {
         .routes(routes!(message::post_message))
         .routes(routes!(message::post_reply, chat::get_history))
         .routes(routes!(message::get_message))
+        .routes(routes!(reminder::post_reminder))
         .routes(routes!(chat::post_chat))
         .routes(routes!(event::get_events))
         .routes(routes!(socket::get_socket))
@@ -46,6 +47,15 @@ pub(crate) fn calls() -> OpenApiRouter<Edge> {
         .routes(routes!(me::get_me))
         .routes(routes!(me::get_chats))
         .routes(routes!(people::get_people))
+        .routes(routes!(reach::get_presence))
+        .routes(routes!(reach::post_reach))
+        .routes(routes!(organisation::get_organisation))
+        .routes(routes!(organisation::put_phrases))
+        .routes(routes!(organisation::put_sos))
+        .routes(routes!(organisation::put_phone))
+        .routes(routes!(group::get_groups))
+        .routes(routes!(group::put_group, group::delete_group))
+        .routes(routes!(group::put_duty))
         .routes(routes!(ops::get_health))
         .routes(routes!(ops::get_ready))
         .routes(routes!(ops::get_metrics))

@@ -1,5 +1,6 @@
 //! The directory: each act is one short transaction.
 
+mod group;
 mod push;
 mod session;
 mod token;
@@ -7,12 +8,12 @@ mod user;
 mod watcher;
 mod webhook;
 
-use crewline_api::{ParticipantId, Seq, Timestamp, WebhookFailure};
+use crewline_api::{GroupId, ParticipantId, Seq, Timestamp, WebhookFailure};
 use crewline_core::{
-    Directory, DirectoryError, ImportReport, ImportRow, NewPushSubscriptionRow, NewSessionRow,
-    NewToken, NewUser, NewWebhookRow, OpenedSession, ParticipantNo, PushKey, PushNo, PushNote,
-    SecretHash, Seen, SessionNo, Standing, TokenNo, TokenOwner, TokenRow, UserAdded, UserChange,
-    WebhookAct, WebhookNo, fold,
+    Directory, DirectoryError, DutyRow, GroupRow, ImportReport, ImportRow, NewPushSubscriptionRow,
+    NewSessionRow, NewToken, NewUser, NewWebhookRow, OpenedSession, OrganisationPart,
+    ParticipantNo, PushKey, PushNo, PushNote, SecretHash, Seen, SessionNo, Standing, TokenNo,
+    TokenOwner, TokenRow, UserAdded, UserChange, WebhookAct, WebhookNo, fold,
 };
 use rusqlite::Connection;
 
@@ -160,6 +161,37 @@ impl Directory for WriteConnection {
     ) -> Result<bool, DirectoryError> {
         self.act("ending a watcher", |sql| {
             watcher::unwatch(sql, user, participant)
+        })
+    }
+
+    fn put_groups(&mut self, groups: &[GroupRow], now: Timestamp) -> Result<usize, DirectoryError> {
+        self.act("putting groups", |sql| group::put(sql, groups, now))
+    }
+
+    fn remove_group(&mut self, group: &GroupId) -> Result<bool, DirectoryError> {
+        self.act("removing a group", |sql| group::remove(sql, group))
+    }
+
+    fn set_duty(
+        &mut self,
+        user: &ParticipantId,
+        on_duty: bool,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<DutyRow, DirectoryError> {
+        self.act("saying who is on duty", |sql| {
+            group::set_duty(sql, user, on_duty, by, now)
+        })
+    }
+
+    fn put_organisation(
+        &mut self,
+        part: OrganisationPart,
+        revision: u64,
+        value: &str,
+    ) -> Result<u64, DirectoryError> {
+        self.act("setting what the organisation keeps", |sql| {
+            group::put_organisation(sql, part, revision, value)
         })
     }
 

@@ -6,11 +6,12 @@ use crewline_api::{EventKind, EventKinds, ReceiptState, Timestamp};
 use crewline_core::needs::Wanted;
 use crewline_core::{
     ChatHead, ChatNo, CursorRow, Fingerprint, KeyRow, LogHead, MemberRow, MembersKey, MessageNo,
-    Numbers, ParticipantNo, ParticipantRow, Payloads, State, Window, WindowRow,
+    Numbers, ParticipantNo, ParticipantRow, Payloads, Reminders, State, Window, WindowRow,
 };
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::error::Fault;
+use crate::reader::group;
 use crate::row;
 use crate::row::{message_columns, participant_columns, recipient_columns};
 
@@ -26,6 +27,10 @@ pub(crate) fn load(sql: &Connection, wanted: &Wanted, state: &mut State) -> Resu
     load_heads(sql, wanted, state)?;
     load_receipts(sql, wanted, state)?;
     load_ranges(sql, wanted, state)?;
+    for no in &wanted.reminders {
+        let row = reminders(sql, *no)?;
+        state.reminders.entry(*no).or_insert(row);
+    }
     for key in &wanted.cursors {
         let row = cursor(sql, key.0, key.1.as_str())?;
         state.cursors.entry(key.clone()).or_insert(row);
@@ -102,6 +107,13 @@ fn load_constant(sql: &Connection, wanted: &Wanted, state: &mut State) -> Result
     for no in &wanted.chats {
         let row = row::load_chat(sql, *no)?;
         state.chats.entry(*no).or_insert(row);
+    }
+    for id in &wanted.groups {
+        let members = group::members(sql, id, |row| {
+            state.ids.entry(row.id.clone()).or_insert(Some(row.no));
+            state.participants.entry(row.no).or_insert(row);
+        })?;
+        state.groups.entry(id.clone()).or_insert(members);
     }
     for key in &wanted.sets {
         let row = chat_of_set(sql, key)?;
@@ -275,6 +287,21 @@ fn received(
         Ok((row.get::<_, i64>(0)? as u64, MessageNo(row.get(1)?)))
     })?;
     Ok(rows.collect::<std::result::Result<_, _>>()?)
+}
+
+/// The reminders of a message, as far as the next one depends on them.
+fn reminders(sql: &Connection, message: MessageNo) -> Result<Reminders> {
+    let mut statement = sql.prepare_cached(
+        "SELECT number, at, by, until, who FROM reminder WHERE message = ?1 ORDER BY number DESC LIMIT 1",
+    )?;
+    let mut rows = statement.query([message.0])?;
+    let Some(row) = rows.next()? else {
+        return Ok(Reminders::default());
+    };
+    Ok(Reminders {
+        count: row.get(0)?,
+        last: Some(row::reminder(row, 1)?),
+    })
 }
 
 /// A named cursor.

@@ -11,12 +11,13 @@ use crate::error::{Fault, Place};
 use crate::file::{APPLICATION_ID, foreign, refuse_newer};
 
 /// What each migration does; the first has the number 1.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../migrations/0001_start.sql"),
     include_str!("../migrations/0002_watcher.sql"),
     include_str!("../migrations/0003_retention.sql"),
     include_str!("../migrations/0004_webhook.sql"),
     include_str!("../migrations/0005_push.sql"),
+    include_str!("../migrations/0006_groups.sql"),
 ];
 
 /// The number of the newest migration: the schema that this version writes.
@@ -59,11 +60,15 @@ fn apply(connection: &mut Connection, from: i32, migration: &str) -> Result<bool
     Ok(true)
 }
 
-/// Whether it is a store, or has nothing in it.
+/// Whether it is a store, or has nothing in it. The mark is looked at last: whoever makes the store at this moment writes it
+/// together with the first table, and so who saw a table sees the mark.
 fn is_own(connection: &Connection) -> Result<bool, Fault> {
-    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let sql = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)";
-    Ok(id == APPLICATION_ID || connection.query_row(sql, [], |row| row.get(0))?)
+    if connection.query_row(sql, [], |row| row.get(0))? {
+        return Ok(true);
+    }
+    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    Ok(id == APPLICATION_ID)
 }
 
 pub(crate) fn version(connection: &Connection) -> Result<i32, Fault> {

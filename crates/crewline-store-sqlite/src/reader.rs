@@ -3,25 +3,27 @@
 mod chat;
 mod credential;
 mod event;
+pub(crate) mod group;
 mod message;
 mod people;
 mod push;
 mod watcher;
 mod webhook;
 
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crewline_api::{
-    ChatId, ChatsPage, CursorName, EventKinds, MessageId, MessageView, MessagesPage, ParticipantId,
-    PeoplePage, Seq, Timestamp, WebhookFailure,
+    ChatId, ChatsPage, CursorName, EventKinds, GroupId, GroupsPage, MessageId, MessageView,
+    MessagesPage, ParticipantId, PeoplePage, Seq, Timestamp, WebhookFailure,
 };
 use crewline_core::{
-    ChatRow, ChatsBefore, Credential, CursorBehind, CursorRow, LogPage, MeRows, MessageBodies,
-    MessageNo, ParticipantNo, ParticipantRow, PasswordRow, PushKey, PushNo, PushState,
-    PushSubscriptionRow, Reader, SecretHash, SessionNo, StoreError, StoreInfo, TokenRow, UserRow,
-    WatcherRow, WebhookNo, WebhookRow,
+    ChatRow, ChatsBefore, Credential, CursorBehind, CursorRow, GroupMember, LogPage, MeRows,
+    MessageBodies, MessageNo, OrganisationPart, OrganisationRow, ParticipantNo, ParticipantRow,
+    PasswordRow, PushKey, PushNo, PushState, PushSubscriptionRow, Reader, SecretHash, SessionNo,
+    StoreError, StoreInfo, TokenRow, UserRow, WatcherRow, WebhookNo, WebhookRow,
 };
 use rusqlite::Connection;
 
@@ -255,6 +257,39 @@ impl Reader for SqliteReader {
     fn people(&self, q: &str, after: Option<&str>, limit: usize) -> Result<PeoplePage, StoreError> {
         self.read("reading people", |reading| {
             people::people(&reading.sql, q, after, limit)
+        })
+    }
+
+    fn groups(&self, after: Option<&str>, limit: usize) -> Result<GroupsPage, StoreError> {
+        self.read("reading groups", |reading| {
+            group::page(&reading.sql, after.unwrap_or_default(), limit)
+        })
+    }
+
+    fn group_members(
+        &self,
+        group: &GroupId,
+    ) -> Result<Option<Vec<(ParticipantRow, bool)>>, StoreError> {
+        self.read("reading a group", |reading| {
+            let mut rows = Vec::new();
+            let members = group::members(&reading.sql, group, |row| rows.push(row))?;
+            let with_duty = |members: Arc<[GroupMember]>| {
+                let on_duty = members.iter().map(|member| member.on_duty);
+                rows.into_iter().zip(on_duty).collect()
+            };
+            Ok(members.map(with_duty))
+        })
+    }
+
+    fn last_contacts(&self, who: &[ParticipantNo]) -> Result<Vec<Option<Timestamp>>, StoreError> {
+        self.read("reading when somebody was last heard of", |reading| {
+            group::last_contacts(&reading.sql, who)
+        })
+    }
+
+    fn organisation(&self) -> Result<BTreeMap<OrganisationPart, OrganisationRow>, StoreError> {
+        self.read("reading what the organisation keeps", |reading| {
+            group::organisation(&reading.sql)
         })
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crewline_api::{ParticipantId, Payload, Priority, ReceiptState, Role, Timestamp};
 use crewline_core::{
     ChatNo, ChatRow, Mark, MessageNo, MessageRow, ParticipantNo, ParticipantRow, RecipientRow,
-    Standing,
+    ReminderRow, Standing,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -209,6 +209,39 @@ pub(crate) fn load_message(sql: &Connection, no: MessageNo) -> Result<Option<Mes
     let mut statement = sql.prepare_cached(SQL)?;
     let mut rows = statement.query([no.0])?;
     rows.next()?.map(message).transpose()
+}
+
+/// The id of a participant that some row names.
+pub(crate) fn load_id(sql: &Connection, no: ParticipantNo) -> Result<ParticipantId> {
+    let mut statement = sql.prepare_cached("SELECT id FROM participant WHERE no = ?1")?;
+    let mut rows = statement.query([no.0])?;
+    let row = rows
+        .next()?
+        .ok_or_else(|| Fault::damaged(format!("participant {} is missing", no.0)))?;
+    participant_id(row, 0)
+}
+
+pub(crate) fn state(row: &Row<'_>, at: usize) -> Result<ReceiptState> {
+    match row.get(at)? {
+        1 => Ok(ReceiptState::Delivered),
+        2 => Ok(ReceiptState::Read),
+        3 => Ok(ReceiptState::Acknowledged),
+        code => Err(Fault::damaged(format!(
+            "a reminder asks for the state {code}"
+        ))),
+    }
+}
+
+/// A reminder, from the columns `at, by, until, who` that begin at `from`.
+pub(crate) fn reminder(row: &Row<'_>, from: usize) -> Result<ReminderRow> {
+    let who = row.get_ref(from + 3)?.as_blob().ok();
+    let who = who.and_then(ReminderRow::who_from_bytes);
+    Ok(ReminderRow {
+        at: time(row, from)?,
+        by: ParticipantNo(row.get(from + 1)?),
+        until: state(row, from + 2)?,
+        who: who.ok_or_else(|| Fault::damaged("who was reminded cannot be read".to_owned()))?,
+    })
 }
 
 /// A payload.

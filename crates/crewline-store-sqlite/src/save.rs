@@ -17,6 +17,7 @@ pub(crate) fn save(sql: &Connection, changes: &Changes) -> Result<()> {
     save_chat_heads(sql, changes)?;
     save_members(sql, changes)?;
     save_receipts(sql, changes)?;
+    save_reminders(sql, changes)?;
     save_log(sql, changes)?;
     save_cursors(sql, changes)
 }
@@ -237,6 +238,26 @@ fn save_receipts(sql: &Connection, changes: &Changes) -> Result<()> {
             said(acknowledged),
             implied_bits(row),
         ])?;
+    }
+    Ok(())
+}
+
+fn save_reminders(sql: &Connection, changes: &Changes) -> Result<()> {
+    if changes.reminders.is_empty() {
+        return Ok(());
+    }
+    let mut insert = sql.prepare_cached(
+        "INSERT INTO reminder (message, number, at, by, until, who) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for ((message, number), row) in &changes.reminders {
+        insert.execute((
+            message.0,
+            number,
+            row.at.as_millis(),
+            row.by.0,
+            state_code(row.until),
+            row.who_to_bytes(),
+        ))?;
     }
     Ok(())
 }

@@ -4,8 +4,10 @@
 
 mod cases;
 mod directory;
+mod group;
 mod keep;
 mod push;
+mod reminder;
 mod same;
 mod watcher;
 mod webhook;
@@ -88,6 +90,15 @@ cases! {
     push::the_first_key_of_push_stays_and_a_new_one_removes_every_subscription;
     push::a_session_has_one_push_subscription_that_ends_with_it;
     push::what_a_device_has_stored_is_told_from_what_its_user_has_seen;
+    group::groups_are_put_listed_in_pages_and_removed;
+    group::groups_are_put_all_or_none;
+    group::duty_says_since_when_and_who_said_so;
+    group::a_group_is_resolved_as_it_is_when_a_message_is_stored;
+    group::who_is_in_a_group_is_read_with_duty_and_the_shut_out_among_them;
+    group::the_last_contact_is_that_of_any_device;
+    group::what_the_organisation_keeps_is_changed_by_who_has_read_it;
+    reminder::reminders_are_told_and_kept_with_their_message;
+    reminder::the_number_of_a_reminder_is_unique;
     same::random_operations_say_the_same_as_the_store_in_memory;
     same::batches_say_the_same_as_the_store_in_memory;
 }

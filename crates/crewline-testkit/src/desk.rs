@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use crewline_api::{
     ApiError, ChatId, CursorName, Event, EventKinds, IdempotencyKey, MessageId, NewMessage,
-    NewMessageUser, NewReply, ParticipantId, ReceiptResult, ReceiptSaid, ReceiptState, Role,
-    SentMessage, Seq, Timestamp,
+    NewMessageUser, NewReminder, NewReply, ParticipantId, ReceiptResult, ReceiptSaid, ReceiptState,
+    Role, SentMessage, Seq, Timestamp,
 };
 use crewline_core::decide::{Context, decide};
 use crewline_core::needs::{Locks, Wanted, to_lock, to_read, to_resolve};
 use crewline_core::{
     Actor, Answer, BatchId, Changes, ChatCommand, Command, CursorCommand, Cut, DeviceNo,
-    DirectoryError, NewUser, Opened, ParticipantNo, Pass, Reader, ReceiptsCommand, Removed,
-    ReplyCommand, SendCommand, Settings, State, StoreError, Writer,
+    DirectoryError, NewUser, Opened, ParticipantNo, Pass, Reader, ReceiptsCommand, RemindCommand,
+    Removed, ReplyCommand, SendCommand, Settings, State, StoreError, Writer,
 };
 
 /// See the module.
@@ -216,6 +216,7 @@ impl Desk {
         self.run(Command::Chat(ChatCommand::new(
             actor,
             others.iter().map(|other| id(other)).collect(),
+            Vec::new(),
         )?))
     }
 
@@ -246,6 +247,35 @@ impl Desk {
     ) -> Result<ReceiptResult, ApiError> {
         let mut results = self.receipts(person(who, 1), vec![said(message, state)])?;
         Ok(results.pop().expect("one result for one receipt"))
+    }
+
+    /// The command of a reminder.
+    pub fn reminder(
+        actor: Actor,
+        watched: Option<ParticipantId>,
+        message: MessageId,
+        until: Option<ReceiptState>,
+    ) -> Command {
+        Command::Remind(RemindCommand {
+            actor,
+            watched,
+            message: Some(message),
+            reminder: NewReminder { until },
+        })
+    }
+
+    /// Reminds of a message.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn remind(
+        &mut self,
+        actor: Actor,
+        watched: Option<ParticipantId>,
+        message: MessageId,
+        until: Option<ReceiptState>,
+    ) -> Result<Answer, ApiError> {
+        self.run(Self::reminder(actor, watched, message, until))
     }
 
     /// Puts a cursor.
@@ -367,6 +397,7 @@ fn short(event: &Event) -> String {
             let implied = if data.implied { ", implied" } else { "" };
             format!("{kind}({}{implied})", data.user_id)
         }
+        D::MessageReminded(data) => format!("{kind}({}, {})", data.by_user_id, data.until),
         D::SelfRead(data) | D::SelfAcknowledged(data) => {
             format!("{kind}({}, unread {})", data.message_ids.len(), data.unread)
         }
@@ -396,6 +427,8 @@ fn count(wanted: &Wanted) -> usize {
         + wanted.windows.len()
         + wanted.received.len()
         + wanted.cursors.len()
+        + wanted.reminders.len()
+        + wanted.groups.len()
 }
 
 /// A user on one of its devices.

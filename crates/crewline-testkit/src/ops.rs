@@ -1,12 +1,12 @@
 //! Operations drawn from a seed: what people and systems do all day, with the wrong and the odd among it.
 
 use crewline_api::{
-    ChatId, EventKind, EventKinds, MessageId, NewMessage, NewMessageUser, NewReply, Priority,
-    ReceiptSaid, ReceiptState, Timestamp,
+    ChatId, EventKind, EventKinds, MessageId, NewMessage, NewMessageGroup, NewMessageUser,
+    NewReminder, NewReply, Priority, ReceiptSaid, ReceiptState, Timestamp,
 };
 use crewline_core::{
     Answer, ChatCommand, Command, ConfirmCommand, CursorCommand, DeviceNo, ReceiptsCommand,
-    ReplyCommand, SendCommand,
+    RemindCommand, ReplyCommand, SendCommand,
 };
 
 use crate::random::Random;
@@ -41,6 +41,7 @@ impl World {
             Answer::Receipts(_)
             | Answer::Cursor(_)
             | Answer::Confirmed(_)
+            | Answer::Reminded { .. }
             | Answer::Appeared(_) => {}
         }
     }
@@ -52,12 +53,13 @@ impl World {
 /// Never: what is drawn is well formed.
 pub fn draw(random: &mut Random, world: &World) -> Op {
     loop {
-        let op = match random.below(11) {
+        let op = match random.below(12) {
             0..=2 => draw_send(random),
             3..=4 => draw_reply(random, world),
             5..=7 => draw_receipts(random, world),
             8 => draw_cursor(random),
             9 => Some(draw_confirm(random)),
+            10 => draw_remind(random, world),
             _ => draw_chat(random),
         };
         if let Some(op) = op {
@@ -115,9 +117,21 @@ fn draw_send(random: &mut Random) -> Option<Op> {
     if random.one_in(3) {
         message = message.idempotency_key(format!("key {}", random.below(6)));
     }
+    if random.one_in(4) {
+        let mut group = NewMessageGroup::new(draw_group(random));
+        group.on_duty_only = random.one_in(4);
+        message = message.to_group(group);
+    }
     Some(Command::Send(
         SendCommand::new(message.build().ok()?, DeviceNo(100)).ok()?,
     ))
+}
+
+/// Groups in every world, and one that nobody makes.
+pub(crate) const GROUPS: [&str; 2] = ["north", "south"];
+
+fn draw_group(random: &mut Random) -> &'static str {
+    random.pick(&[GROUPS[0], GROUPS[1], GROUPS[0], "on-duty", "west"])
 }
 
 fn draw_message(random: &mut Random, world: &World) -> (MessageId, ChatId) {
@@ -235,6 +249,27 @@ fn draw_confirm(random: &mut Random) -> Op {
     })
 }
 
+fn draw_remind(random: &mut Random, world: &World) -> Option<Op> {
+    let (message, _) = random.pick_some(&world.messages)?;
+    let actor = if random.one_in(3) {
+        person(random.pick(&USERS), 1)
+    } else {
+        external(random.pick(&EXTERNALS))
+    };
+    let watched = random.one_in(2).then(|| random.pick(&EXTERNALS));
+    let until = random.pick(&[
+        None,
+        Some(ReceiptState::Delivered),
+        Some(ReceiptState::Read),
+    ]);
+    Some(Command::Remind(RemindCommand {
+        actor,
+        watched: watched.and_then(|id| id.parse().ok()),
+        message: Some(message),
+        reminder: NewReminder { until },
+    }))
+}
+
 fn draw_chat(random: &mut Random) -> Option<Op> {
     let others = draw_others(random)
         .into_iter()
@@ -245,5 +280,7 @@ fn draw_chat(random: &mut Random) -> Option<Op> {
     } else {
         external(random.pick(&EXTERNALS))
     };
-    Some(Command::Chat(ChatCommand::new(actor, others).ok()?))
+    Some(Command::Chat(
+        ChatCommand::new(actor, others, Vec::new()).ok()?,
+    ))
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use crewline_api::{
-    ErrorCode, Event, EventData, EventKind, NewMessage, ParticipantId, Priority, ReceiptEvent,
-    ReceiptState,
+    ErrorCode, Event, EventData, EventKind, NewMessage, NewMessageBuilder, ParticipantId, Priority,
+    ReceiptEvent, ReceiptState,
 };
 use crewline_client::{Client, Head, Sent};
 use tokio::time::Instant;
@@ -42,8 +42,11 @@ const RECEIPTS: [EventKind; 3] = [
 #[command(after_help = HELP)]
 pub(crate) struct SendArgs {
     /// A recipient; give it several times for several
-    #[arg(long, value_name = "ID", required = true)]
+    #[arg(long, value_name = "ID", required_unless_present = "to_group")]
     pub(crate) to: Vec<String>,
+    /// A group whose members are recipients; on-duty is everyone on duty; give it several times for several
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) to_group: Vec<String>,
     /// The external that sends; needed where the token names several
     #[arg(long, value_name = "EXTID")]
     pub(crate) from: Option<String>,
@@ -192,8 +195,10 @@ fn until(client: &Client, deadline: Instant) -> Client {
 
 fn message(args: &SendArgs, from: &str, key: &str) -> Result<NewMessage, Failure> {
     let name = args.from_name.as_deref().unwrap_or(from);
-    NewMessage::builder(from, name, &args.text)
-        .to_all(&args.to)
+    let message = NewMessage::builder(from, name, &args.text).to_all(&args.to);
+    let groups = args.to_group.iter();
+    groups
+        .fold(message, NewMessageBuilder::to_group)
         .priority(args.priority.into())
         .idempotency_key(key)
         .build()

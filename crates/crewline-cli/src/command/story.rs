@@ -26,6 +26,12 @@ pub(crate) fn line(event: &Event, style: Style) -> String {
                 style.dim(&data.chat_id.to_string())
             )
         }
+        EventData::MessageReminded(data) => format!(
+            "! {} reminds of {}: not yet {}",
+            style.bold(&plain(data.by_user_id.as_str())),
+            data.message_id,
+            data.until
+        ),
         // A kind that a newer version of the contract knows.
         other => format!("· {}", other.kind()),
     };

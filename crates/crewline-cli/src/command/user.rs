@@ -7,7 +7,7 @@ use crewline_core::{NewUser, UserChange};
 use crewline_engine::{Clock as _, SystemClock};
 use serde_json::json;
 
-use super::{import, local_time, password, watch};
+use super::{group, import, local_time, password, watch};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Table, plain};
@@ -33,6 +33,8 @@ pub(crate) enum UserCommand {
     Watch(watch::WatchArgs),
     /// End that a user watches a participant
     Unwatch(watch::UnwatchArgs),
+    /// Say whether a user is on duty
+    Duty(group::DutyArgs),
     /// Add or change the users of a CSV file: all or none
     Import(import::ImportArgs),
 }
@@ -148,6 +150,7 @@ pub(crate) fn run(command: &UserCommand, context: &mut Context) -> Result<(), Fa
         UserCommand::SignOut(args) => sign_out(args, context),
         UserCommand::Watch(args) => watch::watch(args, context),
         UserCommand::Unwatch(args) => watch::unwatch(args, context),
+        UserCommand::Duty(args) => group::duty(args, context),
         UserCommand::Import(args) => import::run(args, context),
     }
 }

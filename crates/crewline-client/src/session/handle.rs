@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crewline_api::limits::REQUEST_BYTES_MAX;
 use crewline_api::{
-    Chat, ChatId, ClientFrame, Do, ErrorCode, IdempotencyKey, NewChat, NewMessage, NewReply,
-    ReceiptSaid, ReceiptsDone, SentMessage, SocketReply, SocketSend, What,
+    Chat, ChatId, ClientFrame, Do, ErrorCode, IdempotencyKey, MessageId, NewChat, NewMessage,
+    NewReminder, NewReply, ReceiptSaid, ReceiptsDone, Reminded, SentMessage, SocketRemind,
+    SocketReply, SocketSend, What,
 };
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
@@ -103,6 +104,23 @@ impl Handle {
     /// As [`Handle::send`].
     pub async fn create_chat(&self, chat: NewChat) -> Result<Chat, Error> {
         self.act(What::CreateChat(chat)).await
+    }
+
+    /// Reminds those who have not come far enough with a message. A retry is the same reminder.
+    ///
+    /// # Errors
+    /// As [`Handle::send`]; [`ErrorCode::RemindedJustNow`] where another one was given a moment ago.
+    pub async fn remind(
+        &self,
+        message_id: MessageId,
+        reminder: NewReminder,
+    ) -> Result<Reminded, Error> {
+        reminder.check()?;
+        self.act(What::Remind(SocketRemind {
+            message_id,
+            reminder,
+        }))
+        .await
     }
 
     /// Has a command done. Each try has a number of its own, and means the same.

@@ -109,6 +109,7 @@ async fn a_wait_that_the_server_asks_for_is_told_where_patience_is_too_short() {
     let chat = NewChat {
         from_ext_user_id: None,
         to_user_ids: vec!["alice".parse().unwrap()],
+        to_groups: Vec::new(),
     };
     let slower = problem(ErrorCode::TooManyRequests, "Slower.");
     let (made, _) = tokio::join!(

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::changes::{LogDetail, NewChatRow};
 use crate::command::{Answer, ChatCommand};
+use crate::resolve::everyone_checked;
 use crate::state::{ChatHead, ChatRow, MembersKey, State};
 use crate::{ChatNo, ParticipantNo};
 
@@ -18,14 +19,16 @@ pub(super) fn create(
     context: &mut Context<'_>,
 ) -> Result<Answer, ApiError> {
     check_actor(state, &command.actor)?;
-    check_recipients(state, &command.others, context.settings)?;
-    let found = find_chat(state, &command.actor, &command.others)?;
+    let actor = &command.actor;
+    let everyone = everyone_checked(state, &actor.id, &command.others, &command.groups)?;
+    check_recipients(state, &everyone, context.settings)?;
+    let found = find_chat(state, actor, &everyone)?;
     check_heads(
         state,
-        known(state, &command.others).chain(state.no(&command.actor.id)),
+        known(state, &everyone).chain(state.no(&command.actor.id)),
     )?;
     let actor = appear(state, &command.actor, None)?;
-    let others = expect_recipients(state, &command.others)?;
+    let others = expect_recipients(state, &everyone)?;
     let (no, new) = match found {
         Some(no) => (no, false),
         None => (make(state, actor, &others, context), true),
@@ -38,6 +41,7 @@ pub(super) fn create(
                 chat: no,
                 messages: Vec::new(),
                 unread: 0,
+                until: None,
             };
             append(state, member, Told::detail(EventKind::ChatCreated, detail));
         }

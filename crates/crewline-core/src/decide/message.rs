@@ -15,6 +15,7 @@ use super::{
 };
 use crate::changes::{NewMessageRow, PayloadRow};
 use crate::command::{Actor, Answer, ReplyCommand, SendCommand};
+use crate::resolve::everyone_checked;
 use crate::state::{Fingerprint, KeyRow, MessageRow, State};
 use crate::{ChatNo, MessageNo, ParticipantNo};
 
@@ -28,18 +29,19 @@ pub(super) fn send(
     if let Some(again) = sent_before(state, &command.actor, command.key.as_ref())? {
         return Ok(again);
     }
-    check_recipients(state, &command.recipients, context.settings)?;
-    let chat = find_chat(state, &command.actor, &command.recipients)?;
+    let actor = &command.actor;
+    let everyone = everyone_checked(state, &actor.id, &command.recipients, &command.groups)?;
+    check_recipients(state, &everyone, context.settings)?;
+    let chat = find_chat(state, actor, &everyone)?;
     if chat.is_some_and(|chat| !state.chat_heads.contains_key(&chat)) {
         return Err(not_loaded("the head of the chat"));
     }
     // An external's own log is not written by its own send.
-    check_heads(state, known(state, &command.recipients))?;
+    check_heads(state, known(state, &everyone))?;
     let sender = appear(state, &command.actor, Some(&command.from_name))?;
-    let recipients = expect_recipients(state, &command.recipients)?;
+    let recipients = expect_recipients(state, &everyone)?;
     let chat = chat.unwrap_or_else(|| make(state, sender, &recipients, context));
-    let has_payloads = command
-        .recipients
+    let has_payloads = everyone
         .iter()
         .any(|r| r.payloads.on_delivered.is_some() || r.payloads.on_read.is_some());
     let post = Post {
@@ -60,7 +62,7 @@ pub(super) fn send(
         .last()
         .map(|row| row.message.no)
         .ok_or_else(|| not_loaded("the message"))?;
-    for (recipient, no) in command.recipients.iter().zip(recipients) {
+    for (recipient, no) in everyone.iter().zip(recipients) {
         for (payload, state_of) in [
             (&recipient.payloads.on_delivered, ReceiptState::Delivered),
             (&recipient.payloads.on_read, ReceiptState::Read),

@@ -478,6 +478,7 @@ fn tell_chat(
         chat,
         messages,
         unread: last.saturating_sub(member.done),
+        until: None,
     };
     append(state, reader, Told::detail(kind, detail));
 }

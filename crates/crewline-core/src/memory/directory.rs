@@ -1,6 +1,6 @@
 //! The directory in memory.
 
-use crewline_api::{ParticipantId, Seq, Timestamp, WebhookFailure};
+use crewline_api::{GroupId, ParticipantId, Seq, Timestamp, WebhookFailure};
 
 use super::{Data, DeviceData, MemoryStore, SessionData, TokenData, UserData};
 use crate::credential::{ExternalPattern, SecretHash};
@@ -8,6 +8,8 @@ use crate::directory::{
     Directory, DirectoryError, ImportReport, ImportRow, NewSessionRow, NewToken, NewUser,
     OpenedSession, Seen, TokenOwner, TokenRow, UserAdded, UserChange, fold,
 };
+use crate::group::{DutyRow, GroupRow};
+use crate::organisation::OrganisationPart;
 use crate::push::{NewPushSubscriptionRow, PushKey, PushNote};
 use crate::state::{ParticipantRow, Standing};
 use crate::webhook::{NewWebhookRow, WebhookAct};
@@ -379,6 +381,44 @@ impl Directory for MemoryStore {
         let ended = data.unwatch(user, participant)?;
         data.directory_version += u64::from(ended);
         Ok(ended)
+    }
+
+    fn put_groups(
+        &mut self,
+        groups: &[GroupRow],
+        _now: Timestamp,
+    ) -> Result<usize, DirectoryError> {
+        self.lock().put_groups(groups)
+    }
+
+    fn remove_group(&mut self, group: &GroupId) -> Result<bool, DirectoryError> {
+        Ok(self.lock().groups.remove(group).is_some())
+    }
+
+    fn set_duty(
+        &mut self,
+        user: &ParticipantId,
+        on_duty: bool,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<DutyRow, DirectoryError> {
+        self.lock().set_duty(user, on_duty, by, now)
+    }
+
+    fn put_organisation(
+        &mut self,
+        part: OrganisationPart,
+        revision: u64,
+        value: &str,
+    ) -> Result<u64, DirectoryError> {
+        let mut data = self.lock();
+        let row = data.organisation.entry(part).or_default();
+        if row.revision != revision {
+            return Err(DirectoryError::Revision { is: row.revision });
+        }
+        row.revision += 1;
+        value.clone_into(&mut row.value);
+        Ok(row.revision)
     }
 
     fn add_webhook(

@@ -1,9 +1,11 @@
 //! Reading from the store in memory.
 
+use std::collections::BTreeMap;
+
 use crewline_api::{
-    ChatId, ChatSummary, ChatsPage, CursorName, DeviceView, Event, EventKinds, MessageId,
-    MessageView, MessagesPage, ParticipantId, ParticipantKind, Payload, PeoplePage, Person,
-    ReceiptState, RecipientView, Seq, SessionView, Timestamp, WebhookFailure,
+    ChatId, ChatSummary, ChatsPage, CursorName, DeviceView, Event, EventKinds, GroupId, GroupsPage,
+    MessageId, MessageView, MessagesPage, ParticipantId, ParticipantKind, Payload, PeoplePage,
+    Person, ReceiptState, RecipientView, ReminderView, Seq, SessionView, Timestamp, WebhookFailure,
 };
 
 use super::{Data, MemoryStore, keep};
@@ -14,9 +16,10 @@ use crate::event::{
     EventSource, MessageBodies, MessageWords, PAGE_BYTES_MAX, about_bytes, assemble,
 };
 use crate::keep::CursorBehind;
+use crate::organisation::{OrganisationPart, OrganisationRow};
 use crate::port::{ChatsBefore, LogPage, MeRows, Reader, StoreError, StoreErrorKind, StoreInfo};
 use crate::push::{PushKey, PushState, PushSubscriptionRow};
-use crate::state::{ChatRow, MessageRow, ParticipantRow, RecipientRow, Standing};
+use crate::state::{ChatRow, GroupMember, MessageRow, ParticipantRow, RecipientRow, Standing};
 use crate::webhook::WebhookRow;
 use crate::{ChatNo, MessageNo, ParticipantNo, PushNo, SessionNo, WebhookNo};
 
@@ -34,6 +37,10 @@ impl EventSource for Data {
 
     fn chat(&self, no: ChatNo) -> Option<ChatRow> {
         self.chats.get(&no).cloned()
+    }
+
+    fn id(&self, no: ParticipantNo) -> Option<ParticipantId> {
+        self.participants.get(&no).map(|row| row.id.clone())
     }
 
     fn recipient(&self, message: MessageNo, who: ParticipantNo) -> Option<RecipientRow> {
@@ -83,7 +90,23 @@ impl Data {
             recipients: recipients
                 .map(|(who, id)| recipient_view(id, &Data::recipient(self, no, *who)))
                 .collect(),
+            reminders: Vec::new(),
         })
+    }
+
+    /// Who reminded whom of a message, oldest first.
+    fn reminders_of(&self, no: MessageNo) -> Option<Vec<ReminderView>> {
+        let id = |no: &ParticipantNo| self.participants.get(no).map(|row| row.id.clone());
+        let rows = self.reminders.range((no, 0)..=(no, u32::MAX));
+        rows.map(|(_, row)| {
+            Some(ReminderView {
+                at: row.at,
+                by_user_id: id(&row.by)?,
+                until: row.until,
+                user_ids: row.who.iter().map(id).collect::<Option<_>>()?,
+            })
+        })
+        .collect()
     }
 
     fn chat_of(&self, id: ChatId) -> Option<&ChatRow> {
@@ -174,9 +197,13 @@ impl Reader for MemoryStore {
         if row.message.salt != id.salt() || !seen {
             return Ok(None);
         }
-        data.view(viewers, row.message.no)
-            .map(Some)
-            .ok_or_else(|| damaged("a message"))
+        let view = data.view(viewers, row.message.no);
+        let mut view = view.ok_or_else(|| damaged("a message"))?;
+        if viewers.contains(&row.message.sender) {
+            let reminders = data.reminders_of(row.message.no);
+            view.reminders = reminders.ok_or_else(|| damaged("a reminder"))?;
+        }
+        Ok(Some(view))
     }
 
     fn history(
@@ -296,6 +323,8 @@ impl Reader for MemoryStore {
                 } else {
                     ParticipantKind::External
                 },
+                role: data.users.get(&row.no).map(|user| user.role),
+                on_duty: (row.standing == Standing::User).then(|| data.on_duty(row.no)),
             })
             .collect();
         let more = rows.next().is_some();
@@ -304,6 +333,37 @@ impl Reader for MemoryStore {
             .filter(|_| more)
             .map(|person| person.user_id.to_string());
         Ok(PeoplePage { people, next })
+    }
+
+    fn groups(&self, after: Option<&str>, limit: usize) -> Result<GroupsPage, StoreError> {
+        Ok(self.lock().groups_page(after.unwrap_or_default(), limit))
+    }
+
+    fn group_members(
+        &self,
+        group: &GroupId,
+    ) -> Result<Option<Vec<(ParticipantRow, bool)>>, StoreError> {
+        let data = self.lock();
+        let members = data.group_members(group);
+        let row = |member: &GroupMember| {
+            let row = data.participants.get(&member.no)?;
+            Some((row.clone(), member.on_duty))
+        };
+        Ok(members.map(|members| members.iter().filter_map(row).collect()))
+    }
+
+    fn last_contacts(&self, who: &[ParticipantNo]) -> Result<Vec<Option<Timestamp>>, StoreError> {
+        let data = self.lock();
+        let last = |no: &ParticipantNo| {
+            let own = data.devices.values();
+            let own = own.filter(|device| device.participant == Some(*no));
+            own.map(|device| device.last_seen_at).max()
+        };
+        Ok(who.iter().map(last).collect())
+    }
+
+    fn organisation(&self) -> Result<BTreeMap<OrganisationPart, OrganisationRow>, StoreError> {
+        Ok(self.lock().organisation.clone())
     }
 
     fn cursor(

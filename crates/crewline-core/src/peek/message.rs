@@ -206,6 +206,7 @@ impl Post {
             actor,
             from_name: name.into(),
             recipients: others.map(|id| self.recipient(id)).collect(),
+            groups: Vec::new(),
             text: Arc::clone(&self.text),
             priority: self.priority,
             key: Some(self.key.clone()),

@@ -34,6 +34,7 @@ pub(super) fn chat_command(members: &BTreeMap<ParticipantId, bool>) -> Command {
                 payloads: Payloads::default(),
             })
             .collect(),
+        groups: Vec::new(),
     })
 }
 

@@ -15,6 +15,7 @@ use crate::chat::chat_command;
 use crate::message::{Key, reply_command, send_command};
 use crate::problem::internal;
 use crate::receipt::receipts_command;
+use crate::reminder::remind_command;
 
 /// Most commands of one session under way.
 const COMMANDS_MAX: usize = 256;
@@ -122,6 +123,7 @@ impl Asking<'_> {
             What::Send(body) => send_command(self.edge, self.caller, body, Key::Inside).await,
             What::Reply(body) => reply_command(self.caller, body),
             What::CreateChat(body) => chat_command(self.edge, self.caller, body).await,
+            What::Remind(body) => remind_command(self.edge, self.caller, body).await,
             What::Receipts(list) => receipts_command(self.owner.receipts_actor()?.clone(), list),
             What::Unclear(error) => Err(error),
         }
@@ -136,6 +138,7 @@ fn done(id: u64, answer: Answer) -> Vec<u8> {
     match answer {
         Answer::Sent { sent, .. } => frame::done(id, &sent),
         Answer::Chat { chat, .. } => frame::done(id, &chat),
+        Answer::Reminded { reminded, .. } => frame::done(id, &reminded),
         Answer::Receipts(results) => frame::done(id, &ReceiptsDone { results }),
         // The engine answers each command with its own kind of answer.
         Answer::Cursor(_) | Answer::Confirmed(_) | Answer::Appeared(_) => {

@@ -42,6 +42,8 @@ pub(crate) enum What<'a> {
     Receipts(Json<'a>),
     /// `createChat`
     CreateChat(Json<'a>),
+    /// `remind`
+    Remind(Json<'a>),
     /// None of these, or not exactly one.
     Unclear(ApiError),
 }
@@ -79,7 +81,7 @@ fn read_do(entries: Entries<'_>) -> Result<Said<'_>, &'static str> {
             ("id", Json::Whole(given)) if id.is_none() => id = Some(given),
             ("id", _) => return Err(NO_ID),
             (_, Json::Null) => {}
-            ("send" | "reply" | "receipts" | "createChat", _) if what.is_some() => {
+            ("send" | "reply" | "receipts" | "createChat" | "remind", _) if what.is_some() => {
                 unclear = Some((
                     name.into_owned(),
                     FieldCode::Conflict,
@@ -90,9 +92,11 @@ fn read_do(entries: Entries<'_>) -> Result<Said<'_>, &'static str> {
             ("reply", value) => what = Some(What::Reply(value)),
             ("receipts", value) => what = Some(What::Receipts(value)),
             ("createChat", value) => what = Some(What::CreateChat(value)),
+            ("remind", value) => what = Some(What::Remind(value)),
             (_, _) => {
                 let shown = named(&name);
-                let detail = "is not a command; there are send, reply, receipts and createChat";
+                let detail =
+                    "is not a command; there are send, reply, receipts, createChat and remind";
                 unclear = Some((shown, FieldCode::UnknownField, detail));
             }
         }
@@ -102,7 +106,7 @@ fn read_do(entries: Entries<'_>) -> Result<Said<'_>, &'static str> {
         (_, Some((field, code, detail))) => What::Unclear(ApiError::field(field, code, detail)),
         (Some(what), None) => what,
         (None, None) => {
-            let detail = "holds no command; there are send, reply, receipts and createChat";
+            let detail = "holds no command; there are send, reply, receipts, createChat and remind";
             What::Unclear(ApiError::field("do", FieldCode::Required, detail))
         }
     };

@@ -151,7 +151,7 @@ async fn people_are_those_one_may_write_to() {
         .value();
     assert_eq!(
         page,
-        json!({"people": [{"userId": "bob", "name": "Bob", "kind": "user"}]})
+        json!({"people": [{"userId": "bob", "name": "Bob", "kind": "user", "role": "crew", "onDuty": false}]})
     );
     rig.stop().await;
 }

@@ -148,8 +148,12 @@ const RULES: &[(&str, &str)] = &[
     (
         "row # of the log of participant # lacks what its kind tells of",
         "SELECT seq, participant FROM log
-         WHERE kind NOT BETWEEN 1 AND 8 OR (kind <= 5) <> (message IS NOT NULL) OR (kind BETWEEN 3 AND 5) <> (who IS NOT NULL)
-            OR (kind >= 6) <> (detail IS NOT NULL)",
+         WHERE kind NOT BETWEEN 1 AND 9 OR (kind <= 5 OR kind = 9) <> (message IS NOT NULL)
+            OR (kind BETWEEN 3 AND 5 OR kind = 9) <> (who IS NOT NULL) OR (kind >= 6) <> (detail IS NOT NULL)",
+    ),
+    (
+        "message # has # reminders, and they are not numbered without a gap",
+        "SELECT message, count(*) FROM reminder GROUP BY message HAVING min(number) <> 1 OR max(number) <> count(*)",
     ),
     (
         "the log of participant # holds the same receipt of message # more than once",
@@ -227,6 +231,11 @@ const RULES: &[(&str, &str)] = &[
         "participant # watches participant #, and is no user, or watches itself",
         "SELECT w.user, w.participant FROM watcher w JOIN participant p ON p.no = w.user
          WHERE p.standing <> 1 OR w.user = w.participant",
+    ),
+    (
+        "group # has the member #, who is no user",
+        "SELECT m.people_group, m.participant FROM people_group_member m JOIN participant p ON p.no = m.participant
+         WHERE p.standing <> 1",
     ),
     (
         "of participant #, messages are confirmed up to #, which is beyond the log",

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use crewline_api::{EventKind, EventKinds, MessageId, Payload, ReceiptState, Seq};
+use crewline_api::{EventKind, EventKinds, MessageId, ParticipantId, Payload, ReceiptState, Seq};
 use crewline_core::changes::LogDetail;
 use crewline_core::{
     ChatNo, ChatRow, EventSource, LogPage, LogRow, MessageNo, MessageRow, MessageWords,
@@ -201,6 +201,10 @@ impl EventSource for Joined<'_> {
 
     fn chat(&self, no: ChatNo) -> Option<ChatRow> {
         self.store.keep(self.store.chats.get(self.store.sql, no))
+    }
+
+    fn id(&self, no: ParticipantNo) -> Option<ParticipantId> {
+        self.store.keep(row::load_id(self.store.sql, no).map(Some))
     }
 
     fn recipient(&self, message: MessageNo, who: ParticipantNo) -> Option<RecipientRow> {

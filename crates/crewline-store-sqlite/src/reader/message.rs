@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crewline_api::{ChatId, MessageId, MessageView, MessagesPage, ParticipantId, RecipientView};
+use crewline_api::{
+    ChatId, MessageId, MessageView, MessagesPage, ParticipantId, RecipientView, ReminderView,
+};
 use crewline_core::{ChatRow, MessageNo, MessageRow, ParticipantNo, RecipientRow};
 use rusqlite::{Connection, Row};
 
@@ -45,8 +47,12 @@ pub(super) fn view(
     if message.salt != id.salt() || !viewers.iter().any(|viewer| chat.has(*viewer)) {
         return Ok(None);
     }
-    let viewers = viewers.iter().copied().collect();
-    show(sql, &chat, &viewers, &message, row).map(Some)
+    let viewers: BTreeSet<ParticipantNo> = viewers.iter().copied().collect();
+    let mut view = show(sql, &chat, &viewers, &message, row)?;
+    if viewers.contains(&message.sender) {
+        view.reminders = reminders(sql, message.no)?;
+    }
+    Ok(Some(view))
 }
 
 /// A message that exists, to a viewer who is in its chat.
@@ -129,7 +135,28 @@ fn show(
         sent_at: message.sent_at,
         reply_to: reply_to(row, MESSAGE_WIDTH + 2)?,
         recipients: recipients(sql, chat, viewers, message)?,
+        reminders: Vec::new(),
     })
+}
+
+/// Who reminded whom of a message, oldest first.
+fn reminders(sql: &Connection, message: MessageNo) -> Result<Vec<ReminderView>> {
+    let mut statement = sql.prepare_cached(
+        "SELECT at, by, until, who FROM reminder WHERE message = ?1 ORDER BY number",
+    )?;
+    let mut rows = statement.query([message.0])?;
+    let mut views = Vec::new();
+    while let Some(row) = rows.next()? {
+        let reminder = row::reminder(row, 0)?;
+        let ids = reminder.who.iter().map(|no| row::load_id(sql, *no));
+        views.push(ReminderView {
+            at: reminder.at,
+            by_user_id: row::load_id(sql, reminder.by)?,
+            until: reminder.until,
+            user_ids: ids.collect::<Result<_>>()?,
+        });
+    }
+    Ok(views)
 }
 
 fn recipients(

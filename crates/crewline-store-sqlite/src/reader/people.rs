@@ -23,7 +23,7 @@ pub(super) fn people(
     const SQL: &str = concat!(
         "SELECT ",
         participant_columns!(),
-        " FROM participant p WHERE p.id > ?1 AND p.standing <> 0 AND p.disabled = 0 ORDER BY p.id"
+        ", p.role, coalesce(d.on_duty, 0) FROM participant p LEFT JOIN duty d ON d.participant = p.no WHERE p.id > ?1 AND p.standing <> 0 AND p.disabled = 0 ORDER BY p.id"
     );
     let q = q.to_lowercase();
     let mut page = PeoplePage {
@@ -46,7 +46,10 @@ pub(super) fn people(
                 .map(|person: &Person| person.user_id.to_string());
             break;
         }
+        let is_user = found.standing == Standing::User;
         page.people.push(Person {
+            role: is_user.then(|| row::role(row, 5)).transpose()?,
+            on_duty: is_user.then(|| row.get(6)).transpose()?,
             name: found.shown_name().to_owned(),
             kind: match found.standing {
                 Standing::User => ParticipantKind::User,

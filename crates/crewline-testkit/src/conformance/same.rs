@@ -1,10 +1,10 @@
 //! The same operations on two stores: the same answers, the same logs, the same lists.
 
 use crewline_api::{EventKind, EventKinds, Timestamp};
-use crewline_core::{Cut, MemoryStore, Removed};
+use crewline_core::{Cut, GroupRow, MemoryStore, Removed};
 
 use super::{Make, desk};
-use crate::ops::{EXTERNALS, USERS};
+use crate::ops::{EXTERNALS, GROUPS, USERS};
 use crate::{Desk, Op, Random, World, draw};
 
 /// Seeds of every run. A seed that finds a fault is added to this list, and stays.
@@ -44,6 +44,25 @@ fn prune(tested: &mut Desk, model: &mut Desk, random: &mut Random, rows: usize) 
     removed
 }
 
+/// Groups and duty change, between two batches.
+fn change_groups(tested: &mut Desk, model: &mut Desk, random: &mut Random) {
+    let groups = GROUPS.map(|group| GroupRow {
+        id: group.parse().unwrap(),
+        name: group.to_owned(),
+        members: (0..random.below(4))
+            .map(|_| random.pick(&USERS).parse().unwrap())
+            .collect(),
+    });
+    let (user, on_duty) = (random.pick(&USERS).parse().unwrap(), random.one_in(2));
+    for desk in [tested, model] {
+        let now = desk.now;
+        let put = desk.directory(|directory| directory.put_groups(&groups, now));
+        put.unwrap();
+        let duty = desk.directory(|directory| directory.set_duty(&user, on_duty, "random", now));
+        duty.unwrap();
+    }
+}
+
 /// Plays operations on the store and on the one in memory, in batches of up to `batch`; where `step` is given, what is
 /// old is removed now and then.
 fn play(make: Make<'_>, seed: u64, batch: usize, step: Option<usize>) {
@@ -55,6 +74,7 @@ fn play(make: Make<'_>, seed: u64, batch: usize, step: Option<usize>) {
         tested.add_user(user);
         model.add_user(user);
     }
+    change_groups(&mut tested, &mut model, &mut random);
     let mut world = World::default();
     let (mut done, mut events, mut texts) = (0, 0, 0);
     while done < OPS {
@@ -71,6 +91,9 @@ fn play(make: Make<'_>, seed: u64, batch: usize, step: Option<usize>) {
             if let Ok(answer) = answer {
                 world.learn(answer);
             }
+        }
+        if random.one_in(8) {
+            change_groups(&mut tested, &mut model, &mut random);
         }
         if let Some(rows) = step.filter(|_| random.one_in(6)) {
             let removed = prune(&mut tested, &mut model, &mut random, rows);

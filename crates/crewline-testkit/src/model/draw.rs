@@ -104,7 +104,7 @@ impl Drawn {
     }
 
     fn op(&mut self, tag: Tag) -> Op {
-        match self.random.below(121) {
+        match self.random.below(127) {
             0..=15 => self.send(tag),
             16..=27 => self.reply(tag),
             28..=43 => self.receipts(),
@@ -120,6 +120,7 @@ impl Drawn {
             92..=95 | 106..=107 => self.administer(),
             115 | 116 => self.keep(),
             117..=120 => self.backup(),
+            121..=126 => self.remind(),
             96 => {
                 self.sessions.clear();
                 self.polls.clear();

@@ -1,7 +1,7 @@
 //! The rest of what is drawn: chats, cursors, reading, sessions, signing in, and the administrator's acts.
 
 use super::draw::Drawn;
-use crewline_api::Role;
+use crewline_api::{ReceiptState, Role};
 
 use super::op::{By, EXTERNALS, Kinds, Much, Op, Place, Tag, USERS};
 
@@ -126,6 +126,29 @@ impl Drawn {
                 Op::People { by, q, limit }
             }
         }
+    }
+
+    /// Mostly by one who may: the sender stands first, where an external sent.
+    pub(super) fn remind(&mut self) -> Op {
+        let (message, members) = self.message();
+        let by = if let Some((by, _)) = self.watcher(3) {
+            by
+        } else {
+            let who = match members.first() {
+                Some(first) if self.random.one_in(2) => *first,
+                Some(_) => self.random.pick(&members),
+                None => self.anybody(),
+            };
+            self.by(who)
+        };
+        let until = self.random.pick(&[
+            None,
+            None,
+            Some(ReceiptState::Delivered),
+            Some(ReceiptState::Read),
+            Some(ReceiptState::Acknowledged),
+        ]);
+        Op::Remind { by, message, until }
     }
 
     pub(super) fn connect(&mut self, tag: Tag) -> Op {

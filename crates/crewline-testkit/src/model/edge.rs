@@ -155,6 +155,10 @@ impl<C: Core> Edge<C> {
                 let view = self.message(&credential, message, *whose);
                 Ok(good(view.ok_or_else(ApiError::not_found)?))
             }
+            Op::Remind { by, message, until } => {
+                let message = self.names.message(made, *message);
+                self.remind(*by, message, *until).await
+            }
             Op::History {
                 by,
                 chat,

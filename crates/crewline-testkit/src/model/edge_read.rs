@@ -119,7 +119,10 @@ impl<C: Core> Edge<C> {
             // Each is shown as by itself: to several together, what all of them see.
             for message in &mut page.messages {
                 if let Some(whole) = self.message(credential, message.message_id, named) {
-                    *message = whole;
+                    *message = MessageView {
+                        reminders: Vec::new(),
+                        ..whole
+                    };
                 }
             }
             before = page.next.as_ref().and_then(|next| next.parse().ok());

@@ -111,7 +111,7 @@ impl<C: Core> Edge<C> {
                 Self::actor(&credential, &id(from), true)
             }
         };
-        let command = Command::Chat(ChatCommand::new(actor, others)?);
+        let command = Command::Chat(ChatCommand::new(actor, others, Vec::new())?);
         match self.core.submit(command).await? {
             Done::Chat { chat, new } => {
                 let status = if new { 201 } else { 200 };

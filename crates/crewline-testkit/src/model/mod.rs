@@ -36,6 +36,7 @@ mod op;
 mod plain;
 mod plain_directory;
 mod plain_keep;
+mod plain_remind;
 mod plain_rules;
 mod play;
 mod poll;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crewline_api::{EventKind, EventKinds, Role};
+use crewline_api::{EventKind, EventKinds, ReceiptState, Role};
 
 /// Names a step, and whatever it made.
 pub type Tag = u32;
@@ -136,6 +136,12 @@ pub enum Op {
         by: By,
         participant: Option<&'static str>,
         said: Vec<Said>,
+    },
+    /// Those who have not come far enough with a message are reminded of it.
+    Remind {
+        by: By,
+        message: Tag,
+        until: Option<ReceiptState>,
     },
     /// Moves a named cursor.
     PutCursor {
@@ -324,6 +330,7 @@ impl Op {
             Self::PutCursor { rewind, .. } => !rewind,
             Self::CreateChat { .. }
             | Self::Receipts { .. }
+            | Self::Remind { .. }
             | Self::GetCursor { .. }
             | Self::ReadEvents { .. }
             | Self::ReadOtherEpoch { .. }

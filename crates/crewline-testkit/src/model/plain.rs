@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crewline_api::{
     ApiError, ChatId, CursorName, ErrorCode, Event, EventData, FieldCode, IdempotencyKey,
     MessageEvent, MessageId, ParticipantId, Payload, Priority, ReceiptEvent, ReceiptState,
-    SelfEvent, SentMessage, SentRecipient, Seq, Timestamp,
+    ReminderView, SelfEvent, SentMessage, SentRecipient, Seq, Timestamp,
 };
 use crewline_core::{
     Actor, Answer, BatchId, Changes, Command, CursorRow, MemoryStore, ParticipantNo,
@@ -36,6 +36,8 @@ pub(super) struct Message {
     pub(super) payloads: BTreeMap<(ParticipantId, ReceiptState), Payload>,
     /// When each recipient reached each state.
     pub(super) reached: BTreeMap<(ParticipantId, ReceiptState), Timestamp>,
+    /// Who reminded whom of it.
+    pub(super) reminders: Vec<ReminderView>,
 }
 
 /// A chat: who is in it, and when something last happened.
@@ -426,6 +428,7 @@ impl Plain {
             reply_to: None,
             payloads: BTreeMap::new(),
             reached: BTreeMap::new(),
+            reminders: Vec::new(),
         }
     }
 

@@ -269,6 +269,7 @@ impl Plain {
             sent_at: message.sent_at,
             reply_to: message.reply_to,
             recipients: recipients.map(view).collect(),
+            reminders: Vec::new(),
         }
     }
 
@@ -353,6 +354,7 @@ impl Core for Plain {
             Command::Receipts(receipts) => self.receipts(receipts),
             Command::Cursor(cursor) => self.put(cursor),
             Command::Confirm(confirm) => self.confirm(confirm),
+            Command::Remind(remind) => self.remind(remind),
             Command::Appear(actor) => {
                 self.check_actor(actor)?;
                 self.know(&actor.id, Standing::External, None);
@@ -428,7 +430,13 @@ impl Core for Plain {
         let viewer = self.id_of(viewer);
         let at = self.messages.iter().position(|message| message.id == id)?;
         let seen = self.chats[self.messages[at].chat].members.contains(&viewer);
-        seen.then(|| self.view(at, &viewer))
+        seen.then(|| {
+            let mut view = self.view(at, &viewer);
+            if view.from_user_id == viewer {
+                view.reminders.clone_from(&self.messages[at].reminders);
+            }
+            view
+        })
     }
 
     fn history(

@@ -6,8 +6,10 @@ use crewline_testkit::Fixture;
 
 mod better;
 mod confirm;
+mod group;
 mod laws;
 mod model;
+mod remind;
 mod rules;
 
 fn memory() -> Fixture {

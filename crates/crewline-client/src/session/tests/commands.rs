@@ -26,6 +26,7 @@ async fn answers_are_told_apart_by_their_numbers() {
     let new_chat = NewChat {
         from_ext_user_id: Some(id("scada")),
         to_user_ids: vec![id("alice")],
+        to_groups: Vec::new(),
     };
     let key = Some("k1".parse().unwrap());
     let acts = async {

@@ -82,6 +82,13 @@ impl Socket {
                 (*by, "reply", with_key(body, *key))
             }
             Op::CreateChat { by, from, to } => (*by, "createChat", chat_body(*from, to)),
+            Op::Remind { by, message, until } => {
+                let mut body = json!({"messageId": names.message(made, *message).to_string()});
+                if let Some(until) = until {
+                    body["until"] = json!(until);
+                }
+                (*by, "remind", body)
+            }
             Op::Receipts {
                 by,
                 participant: None,

@@ -277,6 +277,11 @@ pub(crate) fn request(step: &Step, names: &Names, made: &Made) -> Option<Wire> {
                 json!({"participant": participant, "receipts": said}),
             ))
         }
+        Op::Remind { by, message, until } => {
+            let message = names.message(made, *message);
+            let path = format!("/api/v1/messages/{message}/reminders");
+            wire(Method::POST, path, *by).json(without_nulls(json!({"until": until})))
+        }
         Op::PutCursor {
             by,
             whose,
