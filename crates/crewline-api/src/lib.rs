@@ -22,6 +22,8 @@
 //! # Ok::<(), crewline_api::ApiError>(())
 //! ```
 
+mod admin;
+mod audit;
 mod chat;
 mod chat_api;
 mod check;
@@ -41,10 +43,17 @@ mod receipt;
 mod reminder;
 #[cfg(feature = "openapi")]
 mod schema;
+mod search;
+mod story;
 mod time;
 mod webhook;
 mod webhook_url;
 
+pub use admin::{
+    AddUser, External, Externals, Kept, LogLine, NewPassword, NewToken, PasswordSet, SignOutUser,
+    StoreState, SystemState, Token, TokenKind, Tokens, User, UserAdded, UserChanges, Users,
+};
+pub use audit::{AuditEntry, AuditKind, AuditPage, AuditRole};
 pub use chat::{Chat, ChatSummary, ChatsPage, NewChat};
 pub use chat_api::{BoxFuture, BoxStream, ChatApi, PayloadFired, PayloadKind, ReceivedMessage};
 pub use check::{check_recipient_count, check_to_groups, id_error};
@@ -73,6 +82,8 @@ pub use push::{NewPushSubscription, Push, PushKeys, PushSubscription, PushTest};
 pub use reach::{AskReach, PresencePage, Present, Reach, Reachable, Way};
 pub use receipt::{NewReceipts, Outcome, ReceiptResult, ReceiptSaid, ReceiptState, ReceiptsDone};
 pub use reminder::{NewReminder, Reminded, ReminderEvent, ReminderView};
+pub use search::{SearchHit, SearchPage, SearchPart};
+pub use story::{MessageStory, RecipientStory, StoryMark, StoryReceipt};
 pub use time::Timestamp;
 pub use webhook::{
     NewWebhook, Webhook, WebhookChanges, WebhookFailure, WebhookFailures, WebhookReplay,

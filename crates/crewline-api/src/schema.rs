@@ -5,7 +5,7 @@ use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
-    ChatEvent, ChatId, CursorName, Event, EventKind, GroupId, MessageEvent, MessageId,
+    AuditKind, ChatEvent, ChatId, CursorName, Event, EventKind, GroupId, MessageEvent, MessageId,
     ParticipantId, Payload, Priority, ReceiptEvent, ReminderEvent, SelfEvent, Timestamp,
     WebhookUrl,
 };
@@ -45,6 +45,9 @@ value_schemas! {
     EventKind => ObjectBuilder::new().schema_type(Type::String)
         .description(Some("A kind of event. A consumer skips kinds that it does not know."))
         .enum_values(Some(EventKind::ALL.iter().map(|kind| kind.as_str())));
+    AuditKind => ObjectBuilder::new().schema_type(Type::String)
+        .description(Some("What was done."))
+        .enum_values(Some(AuditKind::ALL.iter().map(|kind| kind.as_str())));
     Priority => ObjectBuilder::new().schema_type(Type::Integer)
         .description(Some("1 emergency, 2 normal with an alert that passes, 3 normal with an alert that stays"))
         .minimum(Some(1)).maximum(Some(3)).default(Some(2.into()));

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::command::audit::AuditArgs;
 use crate::command::listen::ListenArgs;
+use crate::command::message_story::StoryArgs;
 use crate::command::peek::ImportCommand;
 use crate::command::remind::RemindArgs;
 use crate::command::send::SendArgs;
@@ -111,6 +113,10 @@ pub(crate) enum Command {
     /// Keep the key by which devices are woken whose app is closed
     #[command(subcommand)]
     Push(push::PushCommand),
+    /// Show who did what, when and from where
+    Audit(AuditArgs),
+    /// Show the whole story of a message: each recipient and device, by both clocks
+    Story(StoryArgs),
     /// Send a message, and watch what becomes of it
     Send(SendArgs),
     /// Remind those who have not come far enough with a message

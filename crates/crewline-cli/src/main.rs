@@ -57,6 +57,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Token(command) => command::token::run(command, context),
         Command::Push(command) => command::push::run(command, context),
         Command::Webhook(command) => command::webhook::run(command, context),
+        Command::Audit(args) => command::audit::run(args, context),
+        Command::Story(args) => command::message_story::run(args, context),
         Command::Send(args) => command::send::run(args, context),
         Command::Listen(args) => command::listen::run(args, context),
         Command::Remind(args) => command::remind::run(args, context),

@@ -5,6 +5,7 @@ use std::fmt;
 use crewline_api::{GroupId, ParticipantId, Role, Seq, Timestamp, WebhookFailure};
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::audit::{AuditedAct, NewAudit};
 use crate::credential::{ExternalPattern, SecretHash};
 use crate::group::{DutyRow, GroupRow};
 use crate::organisation::OrganisationPart;
@@ -61,6 +62,8 @@ pub enum UserChange {
     Password(String),
     /// Another role. Sessions and tokens go on, with the rights of the new one.
     Role(Role),
+    /// Another name to show.
+    Name(String),
     /// Signs the user out everywhere: open sessions end. The user may sign in again.
     SignOut {
         /// Whether the user's tokens are revoked, too.
@@ -75,6 +78,7 @@ impl fmt::Debug for UserChange {
             Self::Disable => "Disable",
             Self::Password(_) => "Password(…)",
             Self::Role(role) => return write!(f, "Role({role})"),
+            Self::Name(_) => "Name(…)",
             Self::SignOut { tokens } => return write!(f, "SignOut({tokens})"),
         })
     }
@@ -121,6 +125,8 @@ pub struct PasswordRow {
     pub hash: Option<String>,
     /// Whether the user is shut out.
     pub disabled: bool,
+    /// The role.
+    pub role: Role,
 }
 
 /// One line of an import.
@@ -200,6 +206,15 @@ pub struct OpenedSession {
     pub session: SessionNo,
     /// Its device.
     pub device: DeviceNo,
+}
+
+/// What of a user is signed out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignedOut {
+    /// One session.
+    Session(SessionNo),
+    /// Every session on the device of this id, where the user has such a device.
+    Device(String),
 }
 
 /// That a device or token was used.
@@ -346,6 +361,10 @@ pub trait Directory {
     /// Closes a session; returns whether there was one.
     fn close_session(&mut self, session: SessionNo) -> Result<bool, DirectoryError>;
 
+    /// Ends a session of a user, or all that are open on one of the user's devices; returns whether there is such a session
+    /// or device of this user. A device without an open session is no refusal: whoever lost it wants that to be so.
+    fn sign_out(&mut self, user: &ParticipantId, what: &SignedOut) -> Result<bool, DirectoryError>;
+
     /// Makes a user a watcher of a participant; returns whether that is new. Everybody who is known can be watched, and who
     /// is not known yet where a token's prefix covers the id: then that participant is expected from now on.
     fn watch(
@@ -439,6 +458,19 @@ pub trait Directory {
 
     /// Notes what became of pushes, all at once.
     fn note_pushes(&mut self, notes: &[PushNote]) -> Result<(), DirectoryError>;
+
+    /// Carries an act out and adds to the audit what it leaves in the list of notes, in one transaction. The list begins with
+    /// `note`. Where the act is refused, the notes are added as refused, and nothing else is changed. Not inside of another
+    /// such act. See [`crate::audited`].
+    fn audited(
+        &mut self,
+        note: NewAudit,
+        now: Timestamp,
+        act: AuditedAct<'_>,
+    ) -> Result<(), DirectoryError>;
+
+    /// Removes the oldest rows of the audit that are from before a time, at most `limit`; returns how many.
+    fn forget_audit(&mut self, before: Timestamp, limit: usize) -> Result<u64, DirectoryError>;
 
     /// Notes when devices and tokens were last used. Does not move the directory's version.
     fn note_seen(&mut self, seen: &[Seen]) -> Result<(), DirectoryError>;

@@ -9,6 +9,7 @@
 //! To add a store, implement [`Writer`], [`Reader`] and [`Directory`], and run the conformance suite of
 //! `crewline-testkit` on it. [`MemoryStore`] is the specification: what it does is right.
 
+mod audit;
 pub mod changes;
 mod command;
 mod credential;
@@ -26,10 +27,12 @@ pub mod peek;
 mod port;
 pub mod push;
 mod resolve;
+pub mod search;
 mod set;
 mod state;
 pub mod webhook;
 
+pub use audit::{AuditActor, AuditQuery, AuditedAct, NewAudit, audited, refused_notes};
 pub use changes::{
     Changes, CursorRow, LogRow, NewChatRow, NewMessageRow, PayloadRow, ReceiptFact, ReminderRow,
 };
@@ -42,8 +45,8 @@ pub use credential::{
 };
 pub use directory::{
     Directory, DirectoryError, ImportReport, ImportRow, NewSessionRow, NewToken, NewUser,
-    OpenedSession, PasswordRow, Seen, TokenOwner, TokenRow, UserAdded, UserChange, UserRow,
-    WatcherRow, fold,
+    OpenedSession, PasswordRow, Seen, SignedOut, TokenOwner, TokenRow, UserAdded, UserChange,
+    UserRow, WatcherRow, fold,
 };
 pub use event::{EventSource, MessageBodies, MessageWords, PAGE_BYTES_MAX, about_bytes, assemble};
 pub use group::{DutyRow, GROUP_PAGE_MEMBERS_MAX, GroupRow};

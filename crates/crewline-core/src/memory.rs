@@ -3,11 +3,14 @@
 //! Nothing in it is durable. Everything is under one lock; a batch is written when it is committed, so that a batch
 //! that was aborted has left no trace.
 
+mod audit;
 mod directory;
 mod group;
 mod keep;
+mod people;
 mod push;
 mod reader;
+mod story;
 mod watcher;
 mod webhook;
 
@@ -18,6 +21,7 @@ use crewline_api::{
     CursorName, GroupId, IdempotencyKey, ParticipantId, Payload, ReceiptState, Role, Seq, Timestamp,
 };
 
+use crate::audit::NewAudit;
 use crate::changes::{Changes, CursorRow, LogRow, NewMessageRow, ReceiptFact, ReminderRow};
 use crate::credential::SecretHash;
 use crate::directory::{Directory, NewSessionRow, TokenRow};
@@ -96,6 +100,9 @@ struct Data {
     push_key: Option<PushKey>,
     pushes: BTreeMap<PushNo, PushSubscriptionRow>,
     last_push: PushNo,
+    /// Numbered from 1, also where the first ones have gone.
+    audit: BTreeMap<i64, (Timestamp, NewAudit)>,
+    last_audit: i64,
     last_session: SessionNo,
     last_token: TokenNo,
     last_webhook: WebhookNo,

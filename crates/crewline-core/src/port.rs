@@ -8,10 +8,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use crewline_api::{
-    ChatId, ChatsPage, CursorName, Event, EventKinds, GroupId, GroupsPage, MessageId, MessageView,
-    MessagesPage, ParticipantId, PeoplePage, Role, Seq, Timestamp, WebhookFailure,
+    AuditEntry, ChatId, ChatsPage, CursorName, Event, EventKinds, GroupId, GroupsPage, MessageId,
+    MessageStory, MessageView, MessagesPage, ParticipantId, PeoplePage, Role, Seq, Timestamp,
+    WebhookFailure,
 };
 
+use crate::audit::AuditQuery;
 use crate::changes::{Changes, CursorRow};
 use crate::credential::{Credential, SecretHash};
 use crate::directory::{Directory, PasswordRow, TokenRow, UserRow, WatcherRow};
@@ -19,6 +21,7 @@ use crate::keep::{CursorBehind, Pass};
 use crate::needs::{Locks, Wanted};
 use crate::organisation::{OrganisationPart, OrganisationRow};
 use crate::push::{PushKey, PushState, PushSubscriptionRow};
+use crate::search::{Search, SearchFound};
 use crate::state::{ChatRow, ParticipantRow, State};
 use crate::webhook::WebhookRow;
 use crate::{ChatNo, ParticipantNo, PushNo, SessionNo, WebhookNo};
@@ -132,6 +135,13 @@ pub trait Writer: Send {
     ///
     /// Nothing that earlier batches loaded changes by it.
     fn prune(&mut self, pass: &mut Pass, rows: usize) -> Result<(), StoreError>;
+
+    /// Puts up to `rows` messages that are not in it yet into the index that is searched; returns whether there are more. Not
+    /// inside of a batch, but a batch may be left to flush. It need not be durable when this returns: what is lost is done
+    /// again. A store that is searched without an index has nothing to do.
+    fn index(&mut self, _rows: usize) -> Result<bool, StoreError> {
+        Ok(false)
+    }
 
     /// The directory. Not inside of a batch.
     fn directory(&mut self) -> &mut dyn Directory;
@@ -287,6 +297,47 @@ pub trait Reader: Send + Sync {
 
     /// Every user, sorted by id.
     fn users(&self) -> Result<Vec<UserRow>, StoreError>;
+
+    /// The whole story of a message. It judges nobody's right to know.
+    fn story(&self, message: MessageId) -> Result<Option<MessageStory>, StoreError>;
+
+    /// Messages that a user may read, in the own chats and in those of whom the user watches, newest first; at most `limit`.
+    /// A call may look at only so many messages, and then finds less than there is before `next`.
+    fn search(
+        &self,
+        user: ParticipantNo,
+        search: &Search,
+        limit: usize,
+    ) -> Result<SearchFound, StoreError>;
+
+    /// A participant by number.
+    fn participant_of(&self, no: ParticipantNo) -> Result<Option<ParticipantRow>, StoreError>;
+
+    /// A user by number.
+    fn user(&self, no: ParticipantNo) -> Result<Option<UserRow>, StoreError>;
+
+    /// Users whose id or name contains `q` (without regard to case; all, where it is empty), also those who are disabled,
+    /// with an id after `after`, sorted by id byte by byte; at most `limit` of them.
+    fn users_found(
+        &self,
+        q: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<UserRow>, StoreError>;
+
+    /// The same of externals.
+    fn externals_found(
+        &self,
+        q: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<ParticipantRow>, StoreError>;
+
+    /// How many sessions have not ended.
+    fn session_count(&self, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Rows of the audit, newest first; at most `limit` of them.
+    fn audit(&self, query: &AuditQuery, limit: usize) -> Result<Vec<AuditEntry>, StoreError>;
 
     /// Who watches a participant, with an id after `after`, sorted by id byte by byte; at most `limit` of them. `None` where
     /// there is no such participant.

@@ -11,6 +11,12 @@ use tracing::error;
 use crate::Engine;
 use crate::engine::stopped;
 
+/// How often what is old is looked for in the audit.
+const FORGET_EVERY: Duration = Duration::from_mins(10);
+/// How many rows of it go at once.
+const FORGET_ROWS: usize = 500;
+/// For how long others write before more goes.
+const FORGET_PAUSE: Duration = Duration::from_millis(50);
 /// How often the engine looks whether another process changed the directory. The contract allows a second.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -70,6 +76,54 @@ impl Engine {
             }
         });
     }
+}
+
+impl Engine {
+    /// Removes what is old from the audit, for as long as the engine lives: a few rows at once, so that nobody waits.
+    pub(crate) fn forget_audit(&self, keep: Duration) {
+        let weak = Arc::downgrade(&self.inner);
+        let mut ended = self.inner.directory_version.subscribe();
+        let forget = async move {
+            let mut every = tokio::time::interval(FORGET_EVERY);
+            every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                every.tick().await;
+                while let Some(inner) = weak.upgrade() {
+                    if !forget_some(Engine { inner }, keep).await {
+                        break;
+                    }
+                    tokio::time::sleep(FORGET_PAUSE).await;
+                }
+            }
+        };
+        tokio::spawn(async move {
+            tokio::select! {
+                () = forget => {}
+                () = async { while ended.changed().await.is_ok() {} } => {}
+            }
+        });
+    }
+}
+
+/// Removes some rows; returns whether there may be more to remove now.
+async fn forget_some(engine: Engine, keep: Duration) -> bool {
+    let before = engine.now().plus_millis(-millis(keep));
+    let forgotten = engine
+        .directory(move |directory, _| directory.forget_audit(before, FORGET_ROWS))
+        .await;
+    match forgotten {
+        Ok(Ok(count)) => count == FORGET_ROWS as u64,
+        Ok(Err(error)) => {
+            error!(%error, "what is old could not be removed from the audit");
+            false
+        }
+        // There is no room now, or the engine stops.
+        Err(_) => false,
+    }
+}
+
+fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Notes a version that was read. Two readings may end in the other order than they began: an older one must not take a

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crewline_api::{ApiError, ErrorCode, EventKinds, Seq, Timestamp};
 use crewline_core::{
@@ -30,6 +30,8 @@ pub struct Options {
     pub settings: Settings,
     /// What is removed when it is old; nothing, where it is left out.
     pub retention: Option<Retention>,
+    /// How long the audit is kept; for ever, where it is left out.
+    pub audit_keep: Option<Duration>,
 }
 
 /// Whether the store takes writes.
@@ -164,6 +166,10 @@ impl Engine {
         engine.watch_directory();
         if let Some(retention) = options.retention {
             engine.keep(retention);
+        }
+        engine.index();
+        if let Some(keep) = options.audit_keep {
+            engine.forget_audit(keep);
         }
         Ok(engine)
     }

@@ -19,13 +19,13 @@ use crate::engine::Inner;
 use crate::queue::Queue;
 
 /// Rows of the first step, and the fewest and the most of any.
-const ROWS_FIRST: usize = 250;
+pub(crate) const ROWS_FIRST: usize = 250;
 const ROWS_MIN: usize = 200;
 const ROWS_MAX: usize = 4_000;
 /// A step that takes longer makes the next one smaller; one of half that time makes it larger.
 const STEP_MAX: Duration = Duration::from_millis(4);
 /// Of the writer's time, one part in so many and one is for this.
-const PAUSE: u32 = 4;
+pub(crate) const PAUSE: u32 = 4;
 /// How often the same cursor is reported.
 const REPORT_EVERY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Most cursors that are named in the log in one pass; all are counted.
@@ -161,7 +161,7 @@ fn warn_of(cursor: &CursorBehind) {
 }
 
 /// The next step's size: so that nobody waits longer than a few milliseconds, whatever the disk is like.
-fn next_rows(rows: usize, took: Duration) -> usize {
+pub(crate) fn next_rows(rows: usize, took: Duration) -> usize {
     let next = if took > STEP_MAX {
         rows / 2
     } else if took < STEP_MAX / 2 {

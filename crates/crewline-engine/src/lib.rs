@@ -10,6 +10,7 @@ mod directory;
 mod engine;
 mod flush;
 mod hub;
+mod index;
 mod keep;
 mod page;
 mod queue;

@@ -33,7 +33,7 @@ pub(crate) struct Pending {
 /// An act on the directory. It answers by itself.
 pub(crate) type Act = Box<dyn FnOnce(&mut dyn Directory) + Send>;
 
-/// A step of the retention. It tells whoever waits for it, and returns what went wrong with the store.
+/// A step of the retention or of the index. It tells whoever waits for it, and returns what went wrong with the store.
 pub(crate) type Keep = Box<dyn FnOnce(&mut dyn Writer) -> Result<(), StoreError> + Send>;
 
 /// What the writer does next.
@@ -44,6 +44,8 @@ pub(crate) enum Work {
     Act(Act),
     /// One step of the retention.
     Keep(Keep),
+    /// One step of the index.
+    Index(Keep),
     /// Nothing came for a while.
     Idle,
     /// Nothing will come any more.
@@ -55,7 +57,8 @@ struct Waiting {
     commands: VecDeque<Pending>,
     acts: VecDeque<Act>,
     keep: Option<Keep>,
-    /// Whether the last thing taken was a step of the retention: while commands wait, it never goes twice in a row.
+    index: Option<Keep>,
+    /// Whether the last thing taken was a step of the retention or of the index: while commands wait, it never goes twice in a row.
     kept: bool,
     rows: usize,
     bytes: usize,
@@ -141,6 +144,17 @@ impl Queue {
         Ok(())
     }
 
+    /// Adds a step of the index, as [`push_keep`](Self::push_keep) one of the retention, which goes first.
+    pub(crate) fn push_index(&self, step: Keep) -> Result<(), ApiError> {
+        let mut waiting = self.lock();
+        if waiting.stopping {
+            return Err(stopped());
+        }
+        waiting.index = Some(step);
+        self.wake(waiting);
+        Ok(())
+    }
+
     fn wake(&self, mut waiting: MutexGuard<'_, Waiting>) {
         // Taken back at once: the next one to push need not wake it again.
         let asleep = std::mem::take(&mut waiting.asleep);
@@ -158,13 +172,18 @@ impl Queue {
                 return Work::Act(act);
             }
             if waiting.stopping {
-                // What is old can wait for the next start.
+                // What is old, and what is to be found, can wait for the next start.
                 waiting.keep = None;
-            } else if (waiting.commands.is_empty() || !waiting.kept)
-                && let Some(step) = waiting.keep.take()
-            {
-                waiting.kept = true;
-                return Work::Keep(step);
+                waiting.index = None;
+            } else if waiting.commands.is_empty() || !waiting.kept {
+                if let Some(step) = waiting.keep.take() {
+                    waiting.kept = true;
+                    return Work::Keep(step);
+                }
+                if let Some(step) = waiting.index.take() {
+                    waiting.kept = true;
+                    return Work::Index(step);
+                }
             }
             if !waiting.commands.is_empty() {
                 waiting.kept = false;
@@ -181,6 +200,7 @@ impl Queue {
             let nothing = waiting.commands.is_empty()
                 && waiting.acts.is_empty()
                 && waiting.keep.is_none()
+                && waiting.index.is_none()
                 && !waiting.stopping;
             if timeout.timed_out() && nothing {
                 return Work::Idle;
@@ -254,6 +274,7 @@ mod tests {
             Work::Batch(_) => "batch",
             Work::Act(_) => "act",
             Work::Keep(_) => "keep",
+            Work::Index(_) => "index",
             Work::Idle => "idle",
             Work::Stop => "stop",
         }
@@ -270,6 +291,13 @@ mod tests {
         assert_eq!((taken(&queue), taken(&queue)), ("batch", "keep"));
         keep();
         assert_eq!(taken(&queue), "keep", "while nobody waits");
+        // A step of the index counts as one, and comes after.
+        queue.push_index(Box::new(|_| Ok(()))).unwrap();
+        queue.push(pending()).unwrap();
+        assert_eq!((taken(&queue), taken(&queue)), ("batch", "index"));
+        keep();
+        queue.push(pending()).unwrap();
+        assert_eq!((taken(&queue), taken(&queue)), ("batch", "keep"));
         keep();
         queue.stop();
         assert_eq!(taken(&queue), "stop");

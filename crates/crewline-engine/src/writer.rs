@@ -78,6 +78,18 @@ impl WriterLoop {
                         self.flusher.lose(&failure);
                     }
                 }
+                // These steps come so often that the queue is never idle: what idleness is for must be done here, or the
+                // store would never be found to take writes again.
+                Work::Index(_) if !self.health.is_ready() => self.probe(),
+                // It changes nothing that anybody decides on, and need not be durable: nothing waits for the disk here, so
+                // that the next batch is decided while the one before is flushed, as without it.
+                Work::Index(step) => {
+                    if let Err(failure) = step(self.writer.as_mut())
+                        && failure.kind == StoreErrorKind::Lost
+                    {
+                        self.flusher.lose(&failure);
+                    }
+                }
                 Work::Idle => self.probe(),
                 Work::Stop => break,
             }

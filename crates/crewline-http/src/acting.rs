@@ -310,11 +310,14 @@ impl Caller {
         id: ParticipantId,
     ) -> Result<Owner, ApiError> {
         match participant(edge, &id).await? {
-            Some(row) if watches(edge, user, row.no).await? => Ok(Owner {
-                no: row.no,
-                id,
-                access: Access::Watched,
-            }),
+            Some(row) if watches(edge, user, row.no).await? => {
+                self.note_watching(edge, user, (row.no, &id)).await;
+                Ok(Owner {
+                    no: row.no,
+                    id,
+                    access: Access::Watched,
+                })
+            }
             _ => Err(ApiError::not_found()),
         }
     }

@@ -3,10 +3,13 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crewline_api::Timestamp;
 use crewline_engine::Engine;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admin::Administration;
+use crate::audit::Noted;
 use crate::auth::Credentials;
 use crate::live::{self, Live};
 use crate::proxy::Network;
@@ -67,6 +70,7 @@ impl App {
         let now = engine.now();
         let stopping = CancellationToken::new();
         let changes = engine.directory_changes();
+        let started_at = engine.now();
         let shared = Shared {
             engine,
             settings,
@@ -80,6 +84,9 @@ impl App {
             upgraded: TaskTracker::new(),
             webhook_trial: OnceLock::new(),
             push: OnceLock::new(),
+            administration: OnceLock::new(),
+            noted: Noted::default(),
+            started_at,
         };
         let shared = Arc::new(shared);
         live::sweep(Arc::downgrade(&shared), changes);
@@ -99,6 +106,13 @@ impl App {
     #[must_use]
     pub fn push_with(self, push: Arc<dyn Pushes>) -> Self {
         let _ = self.edge.push.set(push);
+        self
+    }
+
+    /// Says what administrators are shown of the server itself. Only the first one counts.
+    #[must_use]
+    pub fn administered(self, about: Administration) -> Self {
+        let _ = self.edge.administration.set(about);
         self
     }
 }
@@ -125,6 +139,11 @@ pub(crate) struct Shared {
     pub(crate) webhook_trial: OnceLock<WebhookTrial>,
     /// Wakes devices.
     pub(crate) push: OnceLock<Arc<dyn Pushes>>,
+    /// What the server knows of itself.
+    pub(crate) administration: OnceLock<Administration>,
+    /// What was noted in the audit lately.
+    pub(crate) noted: Noted,
+    pub(crate) started_at: Timestamp,
 }
 
 impl std::ops::Deref for Edge {

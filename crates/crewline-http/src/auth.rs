@@ -4,6 +4,7 @@
 //! A secret is never kept or logged; its hash is the key.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,8 +16,8 @@ use crewline_core::{Credential, ParticipantNo, ParticipantRow, SecretHash, Stand
 use tokio::sync::watch;
 
 use crate::app::Edge;
-use crate::origin;
 use crate::problem::Refusal;
+use crate::{origin, proxy};
 
 /// The cookie of a session.
 pub(crate) const COOKIE: &str = "crewline_session";
@@ -54,6 +55,7 @@ impl Known {
 pub(crate) struct Caller {
     known: Arc<Known>,
     secret: SecretHash,
+    address: Option<IpAddr>,
 }
 
 impl Caller {
@@ -62,12 +64,18 @@ impl Caller {
         Self {
             known: Arc::new(Known::new(credential)),
             secret,
+            address: None,
         }
     }
 
     /// Whom the caller may act as.
     pub(crate) fn credential(&self) -> &Credential {
         &self.known.credential
+    }
+
+    /// Where the caller calls from, where that is known.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 
     /// The hash of the secret, by which the credential is found again.
@@ -95,7 +103,11 @@ impl FromRequestParts<Edge> for Caller {
         if known.is_news(now) {
             edge.seen.note(edge, &known.credential, now);
         }
-        Ok(Self { known, secret })
+        Ok(Self {
+            known,
+            secret,
+            address: proxy::client(parts, &edge.settings),
+        })
     }
 }
 

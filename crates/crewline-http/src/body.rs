@@ -56,6 +56,15 @@ impl JsonBody {
         serde_json::from_str(text).map_err(|error| not_read(&error))
     }
 
+    /// The same; a body of nothing is an empty object.
+    pub(crate) fn or_nothing(self) -> Self {
+        if self.0.is_empty() {
+            Self(Bytes::from_static(b"{}"))
+        } else {
+            self
+        }
+    }
+
     /// The fields of the object that the body is. What is wrong with it as a whole is told at once.
     pub(crate) fn fields<'b, 'f>(&'b self, faults: &'f Faults) -> Result<Fields<'b, 'f>, ApiError> {
         Fields::of_body(self.json()?, faults)

@@ -24,6 +24,9 @@ const APP: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; media-src 'self'; \
      connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
+const PRINT: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-modals",
+);
 /// The page needs nothing of the device.
 const NO_DEVICES: HeaderValue = HeaderValue::from_static(
     "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), \
@@ -53,6 +56,12 @@ pub(crate) fn protect_page(headers: &mut HeaderMap) {
     headers.insert(PERMISSIONS_POLICY, NO_DEVICES);
     // For browsers that do not know frame-ancestors.
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+}
+
+/// What a page to be printed says: nothing runs in it, and nothing is loaded; its look stands in it.
+pub(crate) fn protect_print(headers: &mut HeaderMap) {
+    protect_page(headers);
+    headers.insert(CONTENT_SECURITY_POLICY, PRINT);
 }
 
 /// What the app for people says.

@@ -165,5 +165,7 @@ pub(crate) async fn get_history(
         .engine
         .read(move |reader| viewers.history(reader, chat, before, limit))
         .await?;
-    Ok(json(StatusCode::OK, &page.ok_or_else(ApiError::not_found)?))
+    let page = page.ok_or_else(ApiError::not_found)?;
+    caller.note_seen_through(&edge, &page.through).await;
+    Ok(json(StatusCode::OK, &page.found))
 }

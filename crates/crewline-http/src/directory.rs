@@ -64,8 +64,15 @@ pub(crate) fn refused(error: DirectoryError) -> ApiError {
             );
             ApiError::field("endpoint", FieldCode::TooMany, detail)
         }
-        // No call of this edge adds users.
-        DirectoryError::Exists { .. } | DirectoryError::Line { .. } => internal(),
+        DirectoryError::Exists { id, what } => {
+            let detail = format!(
+                "is {}, which exists already, as {what}",
+                quoted(id.as_str())
+            );
+            ApiError::field("userId", FieldCode::Conflict, detail)
+        }
+        // No call of this edge imports users.
+        DirectoryError::Line { .. } => internal(),
     }
 }
 

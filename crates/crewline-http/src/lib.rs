@@ -10,9 +10,11 @@
 //! refuses is written down by a `refusals!` list beside it, so that the description never lags behind.
 
 mod acting;
+mod admin;
 mod answer;
 mod app;
 mod asyncapi;
+mod audit;
 mod auth;
 mod body;
 mod browser;
@@ -47,10 +49,12 @@ mod refusals;
 mod reminder;
 mod request;
 mod router;
+mod search;
 mod seen;
 mod serve;
 mod session;
 mod socket;
+mod story;
 mod stream;
 mod throttle;
 pub mod tls;
@@ -58,7 +62,9 @@ mod viewers;
 mod watcher;
 mod web;
 mod webhook;
+mod who;
 
+pub use admin::Administration;
 pub use app::{App, MetricsRenderer, Settings};
 pub use asyncapi::asyncapi;
 pub use openapi::openapi;
@@ -67,4 +73,5 @@ pub use proxy::{Network, NotANetwork};
 pub use push::Pushes;
 pub use router::router;
 pub use serve::{serve, serve_tls};
+pub use story::csv as story_csv;
 pub use webhook::WebhookTrial;

@@ -41,6 +41,7 @@ struct Open {
     /// Whose own log is read.
     own: Option<ParticipantNo>,
     end: oneshot::Sender<End>,
+    kind: &'static str,
 }
 
 #[derive(Default)]
@@ -128,6 +129,12 @@ impl Live {
         }
     }
 
+    /// How many of a kind are open.
+    pub(crate) fn count(&self, kind: &str) -> u64 {
+        let state = self.lock();
+        state.open.values().filter(|open| open.kind == kind).count() as u64
+    }
+
     fn end(&self, ended: &[(u64, End)]) {
         let mut state = self.lock();
         for (key, why) in ended {
@@ -191,6 +198,7 @@ impl Entered {
                 watching: None,
                 own: None,
                 end: sender,
+                kind,
             };
             state.open.insert(key, open);
         }

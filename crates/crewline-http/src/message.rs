@@ -340,5 +340,7 @@ pub(crate) async fn get_message(
         .engine
         .read(move |reader| viewers.message(reader, id))
         .await?;
-    Ok(json(StatusCode::OK, &view.ok_or_else(ApiError::not_found)?))
+    let view = view.ok_or_else(ApiError::not_found)?;
+    caller.note_seen_through(&edge, &view.through).await;
+    Ok(json(StatusCode::OK, &view.found))
 }

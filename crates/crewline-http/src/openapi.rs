@@ -7,6 +7,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{OpenApi, RefOr, Schema};
 
 use crate::auth::COOKIE;
+use crate::who;
 
 const ABOUT: &str = "Carries messages between control rooms and field crews, and proves what became of each one: stored, \
 delivered to a device, read by a person, acknowledged.
@@ -36,6 +37,7 @@ stored, and go on from there.";
         (name = "watchers", description = "Users who may read another participant's log; for administrators"),
         (name = "webhooks", description = "URLs to which the events of a log are posted; for administrators, and for externals of their own"),
         (name = "push", description = "Waking devices whose app is closed; for users with a session"),
+        (name = "administration", description = "Users, externals, tokens, the audit, and how the server is; for administrators"),
         (name = "receipts", description = "Delivered, read, acknowledged"),
         (name = "session", description = "Sign in and out"),
         (name = "me", description = "The caller"),
@@ -48,6 +50,7 @@ struct Description;
 /// The description of every call, as `/api/openapi.json` shows it.
 pub fn openapi() -> OpenApi {
     let mut description = crate::router::calls().into_openapi();
+    who::mark(&mut description);
     let schemas = description
         .components
         .iter_mut()
@@ -61,7 +64,12 @@ pub fn openapi() -> OpenApi {
 }
 
 /// Bodies of requests, and parts of them. A field that they do not name is refused.
-const REQUESTS: [&str; 14] = [
+const REQUESTS: [&str; 19] = [
+    "AddUser",
+    "UserChanges",
+    "NewPassword",
+    "SignOutUser",
+    "NewToken",
     "NewMessage",
     "NewMessageUser",
     "NewReply",

@@ -116,7 +116,7 @@ async fn command(
         .read(move |reader| viewers.message(reader, id))
         .await?;
     // Who may not see it learns nothing of it.
-    let sender = view.ok_or_else(ApiError::not_found)?.from_user_id;
+    let sender = view.ok_or_else(ApiError::not_found)?.found.from_user_id;
     let (actor, watched) = reminder_of(edge, caller, sender).await?;
     Ok(Command::Remind(RemindCommand {
         actor,

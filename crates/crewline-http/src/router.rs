@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 use crate::app::Edge;
 use crate::problem::Refusal;
 use crate::{
-    App, chat, cursor, docs, event, group, me, message, openapi, ops, organisation, people, push,
-    reach, receipt, reminder, request, session, socket, watcher, web, webhook,
+    App, admin, chat, cursor, docs, event, group, me, message, openapi, ops, organisation, people,
+    push, reach, receipt, reminder, request, search, session, socket, story, watcher, web, webhook,
 };
 
 /// The calls, with their descriptions.
@@ -21,6 +21,8 @@ pub(crate) fn calls() -> OpenApiRouter<Edge> {
         .routes(routes!(message::post_reply, chat::get_history))
         .routes(routes!(message::get_message))
         .routes(routes!(reminder::post_reminder))
+        .routes(routes!(story::get_story))
+        .routes(routes!(search::get_search))
         .routes(routes!(chat::post_chat))
         .routes(routes!(event::get_events))
         .routes(routes!(socket::get_socket))
@@ -42,6 +44,18 @@ pub(crate) fn calls() -> OpenApiRouter<Edge> {
         .routes(routes!(push::put_subscription, push::delete_subscription))
         .routes(routes!(push::post_test))
         .routes(routes!(push::post_proof))
+        .routes(routes!(admin::user::get_users, admin::user::post_user))
+        .routes(routes!(admin::user::get_user, admin::user::patch_user))
+        .routes(routes!(admin::user::put_password))
+        .routes(routes!(admin::user::post_sign_out))
+        .routes(routes!(admin::user::delete_session))
+        .routes(routes!(admin::user::delete_device))
+        .routes(routes!(admin::external::get_externals))
+        .routes(routes!(admin::token::get_tokens, admin::token::post_token))
+        .routes(routes!(admin::token::delete_token))
+        .routes(routes!(admin::system::get_state))
+        .routes(routes!(admin::system::get_retention))
+        .routes(routes!(admin::log::get_audit))
         .routes(routes!(receipt::post_receipts))
         .routes(routes!(session::post_session, session::delete_session))
         .routes(routes!(me::get_me))

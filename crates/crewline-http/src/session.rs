@@ -9,9 +9,14 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use crewline_api::limits::{NAME_CHARS_MAX, PASSWORD_BYTES_MAX};
-use crewline_api::{ApiError, ErrorCode, FieldCode, NewSession, ParticipantId, SessionOpened};
-use crewline_core::{DirectoryError, NewSessionRow, PasswordRow, Secret, UserChange};
-use tokio::sync::Semaphore;
+use crewline_api::{
+    ApiError, AuditKind, ErrorCode, FieldCode, NewSession, ParticipantId, SessionOpened,
+};
+use crewline_core::{
+    AuditActor, CredentialSource, DirectoryError, NewAudit, NewSessionRow, PasswordRow, Secret,
+    UserChange, audited,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::answer::json;
 use crate::app::Edge;
@@ -23,7 +28,7 @@ use crate::problem::{Answered, internal};
 use crate::query::{NoQuery, Query};
 use crate::refusals::{BODY, CALLER, WRITE, refusals};
 use crate::throttle::{Throttle, Tried};
-use crate::{directory, origin, password, proxy};
+use crate::{audit, directory, origin, password, proxy};
 
 refusals!(SignInRefusals: BODY, WRITE, [SignInFailed, WrongOrigin, TooManyAttempts]);
 refusals!(SignOutRefusals: CALLER, WRITE, [NotAllowed]);
@@ -40,6 +45,16 @@ pub(crate) struct SignIn {
 }
 
 impl SignIn {
+    /// A turn to hash or to verify a password, once a core is free for it.
+    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        let turn = tokio::time::timeout(HASH_WAIT, Arc::clone(&self.hashing).acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else {
+            let detail = "More people are signing in than this server can check at once. Try again in a moment.";
+            return Err(ApiError::new(ErrorCode::Busy, detail).retry_after(2));
+        };
+        Ok(turn)
+    }
+
     pub(crate) fn new(wrong_per_minute: u32) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
@@ -78,8 +93,14 @@ pub(crate) async fn post_session(
     origin::check_if_given(&parts, &edge.settings)?;
     let body = JsonBody::from_request(Request::from_parts(parts, body), &edge).await?;
     let wanted = read_session(&body)?;
-    let user = check_password(&edge, &wanted, address).await?;
-    open(&edge, wanted, &user, is_https).await
+    let user = match check_password(&edge, &wanted, address).await {
+        Ok(user) => user,
+        Err(error) => {
+            note_refused(&edge, &wanted, address, &error).await;
+            return Err(error.into());
+        }
+    };
+    open(&edge, wanted, &user, address, is_https).await
 }
 
 pub(crate) fn read_session(body: &JsonBody) -> Result<NewSession, ApiError> {
@@ -144,13 +165,7 @@ async fn check_password(
     check(&tried)?;
     let id = wanted.user_id.clone();
     let user = edge.engine.read(move |reader| reader.password(&id)).await?;
-    let turn =
-        tokio::time::timeout(HASH_WAIT, Arc::clone(&edge.sign_in.hashing).acquire_owned()).await;
-    let Ok(Ok(turn)) = turn else {
-        let detail =
-            "More people are signing in than this server can check at once. Try again in a moment.";
-        return Err(ApiError::new(ErrorCode::Busy, detail).retry_after(2));
-    };
+    let turn = edge.sign_in.turn().await?;
     // Others may have failed while this one waited.
     check(&tried)?;
     let (password, hash) = (
@@ -183,7 +198,24 @@ fn too_many_attempts(seconds: u32) -> ApiError {
     ApiError::new(ErrorCode::TooManyAttempts, detail).retry_after(seconds)
 }
 
-async fn open(edge: &Edge, wanted: NewSession, user: &PasswordRow, is_https: bool) -> Answered {
+/// Notes a sign-in that was refused; not one that could not be looked at.
+async fn note_refused(edge: &Edge, wanted: &NewSession, address: Option<IpAddr>, error: &ApiError) {
+    let why = match error.code {
+        ErrorCode::SignInFailed => "wrong user or password, or disabled",
+        ErrorCode::TooManyAttempts => "too many attempts",
+        _ => return,
+    };
+    let by = AuditActor::nobody(wanted.user_id.as_str(), address);
+    audit::refused(edge, NewAudit::new(by, AuditKind::SignIn).detail(why)).await;
+}
+
+async fn open(
+    edge: &Edge,
+    wanted: NewSession,
+    user: &PasswordRow,
+    address: Option<IpAddr>,
+    is_https: bool,
+) -> Answered {
     let secret = Secret::from_random(edge.engine.random());
     let lifetime_ms = i64::from(edge.settings.session_days) * DAY_MS;
     let expires_at = edge.engine.now().plus_millis(lifetime_ms);
@@ -194,9 +226,23 @@ async fn open(edge: &Edge, wanted: NewSession, user: &PasswordRow, is_https: boo
         device_name: wanted.device_name,
         expires_at,
     };
+    let by = AuditActor {
+        role: user.role.into(),
+        ..AuditActor::nobody(wanted.user_id.as_str(), address)
+    };
+    let note = NewAudit::new(by, AuditKind::SignIn);
     let opened = edge
         .engine
-        .directory(move |directory, now| directory.open_session(&row, now))
+        .directory(move |directory, now| {
+            audited(directory, note, now, |directory, notes| {
+                let opened = directory.open_session(&row, now)?;
+                for note in notes {
+                    note.by.credential = Some(CredentialSource::Session(opened.session));
+                    note.by.device = Some(opened.device);
+                }
+                Ok(())
+            })
+        })
         .await?;
     opened.map_err(refused)?;
     let opened = SessionOpened {
@@ -249,15 +295,19 @@ pub(crate) async fn delete_session(
         ApiError::new(ErrorCode::NotAllowed, detail)
     })?;
     let (_, actor) = caller.user()?;
+    let mut note = caller.does(AuditKind::SignOut);
+    note.detail = everywhere.then(|| "everywhere".to_owned());
     let closed = edge
         .engine
         .directory(move |directory, now| {
-            if everywhere {
-                let all = UserChange::SignOut { tokens: false };
-                directory.change_user(&actor.id, &all, now)
-            } else {
-                directory.close_session(session).map(|_| ())
-            }
+            audited(directory, note, now, |directory, _| {
+                if everywhere {
+                    let all = UserChange::SignOut { tokens: false };
+                    directory.change_user(&actor.id, &all, now)
+                } else {
+                    directory.close_session(session).map(|_| ())
+                }
+            })
         })
         .await?;
     closed.map_err(refused)?;

@@ -15,7 +15,29 @@ pub(crate) enum Viewers {
     Externals(Vec<ExternalPattern>),
 }
 
+/// What was found, and through whom of those that a user watches: nobody, where the user sees it by itself.
+pub(crate) struct Seen<T> {
+    pub(crate) found: T,
+    pub(crate) through: Vec<(ParticipantNo, ParticipantId)>,
+}
+
 impl Viewers {
+    /// Through whom a user sees a chat in which it is not.
+    fn through(
+        &self,
+        viewers: &[ParticipantNo],
+        chat: &ChatRow,
+    ) -> Vec<(ParticipantNo, ParticipantId)> {
+        match self {
+            Self::User(no) if !chat.has(*no) => viewers
+                .iter()
+                .filter_map(|no| Some((*no, chat.member_id(*no)?.clone())))
+                .collect(),
+            // One who is named was noted when it was known that it is watched.
+            Self::User(_) | Self::One(_) | Self::Externals(_) => Vec::new(),
+        }
+    }
+
     /// Who of a chat they are. A user comes first: the log that is told of beside a chat is then the own one.
     fn among(&self, reader: &dyn Reader, chat: &ChatRow) -> Result<Vec<ParticipantNo>, StoreError> {
         match self {
@@ -36,11 +58,14 @@ impl Viewers {
         chat: ChatId,
         before: Option<u64>,
         limit: usize,
-    ) -> Result<Option<MessagesPage>, StoreError> {
-        match reader.members_of_chat(chat)? {
-            Some(row) => reader.history(&self.among(reader, &row)?, chat, before, limit),
-            None => Ok(None),
-        }
+    ) -> Result<Option<Seen<MessagesPage>>, StoreError> {
+        let Some(row) = reader.members_of_chat(chat)? else {
+            return Ok(None);
+        };
+        let viewers = self.among(reader, &row)?;
+        let found = reader.history(&viewers, chat, before, limit)?;
+        let through = self.through(&viewers, &row);
+        Ok(found.map(|found| Seen { found, through }))
     }
 
     /// A message with all that they see of it together.
@@ -48,11 +73,14 @@ impl Viewers {
         &self,
         reader: &dyn Reader,
         id: MessageId,
-    ) -> Result<Option<MessageView>, StoreError> {
-        match reader.members_of_message(id)? {
-            Some(row) => reader.message(&self.among(reader, &row)?, id),
-            None => Ok(None),
-        }
+    ) -> Result<Option<Seen<MessageView>>, StoreError> {
+        let Some(row) = reader.members_of_message(id)? else {
+            return Ok(None);
+        };
+        let viewers = self.among(reader, &row)?;
+        let found = reader.message(&viewers, id)?;
+        let through = self.through(&viewers, &row);
+        Ok(found.map(|found| Seen { found, through }))
     }
 }
 

@@ -4,10 +4,12 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use crewline_api::limits::PAGE_DEFAULT;
-use crewline_api::{ApiError, ParticipantId, Watcher, Watchers};
+use crewline_api::{ApiError, AuditKind, ParticipantId, Watcher, Watchers};
+use crewline_core::audited;
 
 use crate::answer::json;
 use crate::app::Edge;
+use crate::audit::Administrator;
 use crate::auth::Caller;
 use crate::directory::refused;
 use crate::path::PathIds;
@@ -32,7 +34,7 @@ refusals!(WatchRefusals: CALLER, WRITE, [NotAllowed, NotFound]);
 )]
 pub(crate) async fn get_watchers(
     State(edge): State<Edge>,
-    caller: Caller,
+    Administrator(caller): Administrator,
     PathIds(id): PathIds<String>,
     request: Request,
 ) -> Answered {
@@ -41,7 +43,6 @@ pub(crate) async fn get_watchers(
     let after = query.search("after");
     let limit = query.limit(PAGE_DEFAULT);
     query.finish()?;
-    caller.must_administer()?;
     let id = read(&caller, &id)?;
     // One more is read than the page holds: it says that there is a next one.
     let mut rows = edge
@@ -77,16 +78,24 @@ pub(crate) async fn get_watchers(
 )]
 pub(crate) async fn put_watcher(
     State(edge): State<Edge>,
-    caller: Caller,
+    Administrator(caller): Administrator,
     PathIds((id, user)): PathIds<(String, String)>,
     _: NoQuery,
 ) -> Answered {
-    caller.must_administer()?;
     let (participant, user) = (read(&caller, &id)?, read(&caller, &user)?);
     let (watcher, watched) = (user.clone(), participant.clone());
+    let note = caller.does(AuditKind::WatcherMade).about(user.as_str());
+    let note = note.detail(format!("of {participant}"));
     let done = edge
         .engine
-        .directory(move |directory, now| directory.watch(&user, &participant, now))
+        .directory(move |directory, now| {
+            audited(directory, note, now, |directory, notes| {
+                let new = directory.watch(&user, &participant, now)?;
+                // What is as before is no news.
+                notes.retain(|_| new);
+                Ok(new)
+            })
+        })
         .await?;
     // What is as before is no news.
     if done.map_err(refused)? {
@@ -110,16 +119,23 @@ pub(crate) async fn put_watcher(
 )]
 pub(crate) async fn delete_watcher(
     State(edge): State<Edge>,
-    caller: Caller,
+    Administrator(caller): Administrator,
     PathIds((id, user)): PathIds<(String, String)>,
     _: NoQuery,
 ) -> Answered {
-    caller.must_administer()?;
     let (participant, user) = (read(&caller, &id)?, read(&caller, &user)?);
     let (watcher, watched) = (user.clone(), participant.clone());
+    let note = caller.does(AuditKind::WatcherEnded).about(user.as_str());
+    let note = note.detail(format!("of {participant}"));
     let done = edge
         .engine
-        .directory(move |directory, _| directory.unwatch(&user, &participant))
+        .directory(move |directory, now| {
+            audited(directory, note, now, |directory, notes| {
+                let ended = directory.unwatch(&user, &participant)?;
+                notes.retain(|_| ended);
+                Ok(ended)
+            })
+        })
         .await?;
     if done.map_err(refused)? {
         let actor = caller.actor_name();

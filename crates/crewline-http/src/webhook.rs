@@ -9,11 +9,12 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use crewline_api::limits::PAGE_DEFAULT;
 use crewline_api::{
-    ApiError, BoxFuture, NewWebhook, ParticipantId, Webhook, WebhookChanges, WebhookFailures,
-    WebhookReplay, WebhookTested, Webhooks,
+    ApiError, AuditKind, BoxFuture, NewWebhook, ParticipantId, Webhook, WebhookChanges,
+    WebhookFailures, WebhookReplay, WebhookTested, Webhooks,
 };
 use crewline_core::{
-    ExternalPattern, NewWebhookRow, Scope, WebhookAct, WebhookNo, WebhookRow, WebhookSecret,
+    ExternalPattern, NewAudit, NewWebhookRow, Scope, WebhookAct, WebhookNo, WebhookRow,
+    WebhookSecret, audited,
 };
 
 use crate::answer::json;
@@ -103,6 +104,8 @@ pub(crate) async fn post_webhook(
     if let Scope::Externals(_) = caller.credential().scope {
         caller.external(&edge, &participant).await?;
     }
+    let note = caller.does(AuditKind::WebhookAdded);
+    let note = note.detail(format!("of {participant} to {}", url.host()));
     let secret = WebhookSecret::from_random(edge.engine.random());
     let new = NewWebhookRow {
         participant,
@@ -113,7 +116,15 @@ pub(crate) async fn post_webhook(
     };
     let added = edge
         .engine
-        .directory(move |directory, now| directory.add_webhook(&new, now))
+        .directory(move |directory, now| {
+            audited(directory, note, now, |directory, notes| {
+                let no = directory.add_webhook(&new, now)?;
+                for note in notes {
+                    note.about = Some(format!("webhook {}", no.0));
+                }
+                Ok(no)
+            })
+        })
         .await?;
     let row = find(&edge, &caller, added.map_err(refused)?).await?;
     told(&caller, &row, "a webhook is added");
@@ -178,9 +189,16 @@ pub(crate) async fn delete_webhook(
 ) -> Answered {
     let row = named(&edge, &caller, &id).await?;
     let no = row.no;
+    let note = noted(&caller, &row, AuditKind::WebhookRemoved);
     let removed = edge
         .engine
-        .directory(move |directory, _| directory.remove_webhook(no))
+        .directory(move |directory, now| {
+            audited(directory, note, now, |directory, notes| {
+                let removed = directory.remove_webhook(no)?;
+                notes.retain(|_| removed);
+                Ok(removed)
+            })
+        })
         .await?;
     if !removed.map_err(refused)? {
         return Err(ApiError::not_found().into());
@@ -322,14 +340,24 @@ async fn done(
     what: &'static str,
 ) -> Answered {
     let no = row.no;
+    let note = noted(caller, row, AuditKind::WebhookChanged).detail(what);
     let acted = edge
         .engine
-        .directory(move |directory, _| directory.act_on_webhook(no, &act))
+        .directory(move |directory, now| {
+            audited(directory, note, now, |directory, _| {
+                directory.act_on_webhook(no, &act)
+            })
+        })
         .await?;
     acted.map_err(refused)?;
     told(caller, row, what);
     let row = find(edge, caller, no).await?;
     Ok(json(StatusCode::OK, &row.shown()))
+}
+
+/// A row of the audit about a webhook.
+fn noted(caller: &Caller, row: &WebhookRow, what: AuditKind) -> NewAudit {
+    caller.does(what).about(format!("webhook {}", row.no.0))
 }
 
 /// Says in the log who did what. The URL may hold a secret: only its host is told.

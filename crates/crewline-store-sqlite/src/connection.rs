@@ -135,6 +135,8 @@ pub(crate) struct WriteConnection {
     place: Place,
     /// Whether an act on this connection changed participants: the engine may hold them.
     participants_changed: bool,
+    /// Whether acts take part in a transaction that was begun around them.
+    joined: bool,
     /// Whether an fsync failed: then nothing is ever called durable again.
     lost: Arc<AtomicBool>,
 }
@@ -151,6 +153,7 @@ impl WriteConnection {
             leaves_flushing: false,
             place,
             participants_changed: false,
+            joined: false,
             lost: Arc::default(),
         })
     }
@@ -269,12 +272,28 @@ impl WriteConnection {
         }
     }
 
-    /// Runs an act as one transaction.
+    /// Begins a transaction in which the acts that follow take part, until [`end_joined`](Self::end_joined): none of them
+    /// is written by itself. The transaction is then ended by [`commit`](Self::commit) or [`rollback`](Self::rollback).
+    pub(crate) fn begin_joined(&mut self, doing: &str) -> Result<(), StoreError> {
+        self.begin(doing)?;
+        self.joined = true;
+        Ok(())
+    }
+
+    /// Acts are transactions of their own again.
+    pub(crate) fn end_joined(&mut self) {
+        self.joined = false;
+    }
+
+    /// Runs an act as one transaction, or as a part of the one around it.
     pub(crate) fn act<T>(
         &mut self,
         doing: &str,
         act: impl FnOnce(&Connection) -> Result<T, Refusal>,
     ) -> Result<T, DirectoryError> {
+        if self.joined {
+            return act(&self.connection).map_err(|refusal| self.explain(doing, refusal));
+        }
         self.begin(doing)?;
         match act(&self.connection) {
             Ok(value) => {

@@ -1,5 +1,6 @@
 //! The directory: each act is one short transaction.
 
+mod audit;
 mod group;
 mod push;
 mod session;
@@ -10,10 +11,11 @@ mod webhook;
 
 use crewline_api::{GroupId, ParticipantId, Seq, Timestamp, WebhookFailure};
 use crewline_core::{
-    Directory, DirectoryError, DutyRow, GroupRow, ImportReport, ImportRow, NewPushSubscriptionRow,
-    NewSessionRow, NewToken, NewUser, NewWebhookRow, OpenedSession, OrganisationPart,
-    ParticipantNo, PushKey, PushNo, PushNote, SecretHash, Seen, SessionNo, Standing, TokenNo,
-    TokenOwner, TokenRow, UserAdded, UserChange, WebhookAct, WebhookNo, fold,
+    AuditedAct, Directory, DirectoryError, DutyRow, GroupRow, ImportReport, ImportRow, NewAudit,
+    NewPushSubscriptionRow, NewSessionRow, NewToken, NewUser, NewWebhookRow, OpenedSession,
+    OrganisationPart, ParticipantNo, PushKey, PushNo, PushNote, SecretHash, Seen, SessionNo,
+    SignedOut, Standing, TokenNo, TokenOwner, TokenRow, UserAdded, UserChange, WebhookAct,
+    WebhookNo, fold, refused_notes,
 };
 use rusqlite::Connection;
 
@@ -139,6 +141,13 @@ impl Directory for WriteConnection {
 
     fn close_session(&mut self, session: SessionNo) -> Result<bool, DirectoryError> {
         self.act("closing a session", |sql| Ok(session::close(sql, session)?))
+    }
+
+    fn sign_out(&mut self, user: &ParticipantId, what: &SignedOut) -> Result<bool, DirectoryError> {
+        self.act("signing a user out", |sql| {
+            let user = find_user(sql, user)?;
+            Ok(session::sign_out(sql, user, what)?)
+        })
     }
 
     fn watch(
@@ -268,6 +277,43 @@ impl Directory for WriteConnection {
     fn note_pushes(&mut self, notes: &[PushNote]) -> Result<(), DirectoryError> {
         self.act("noting what became of pushes", |sql| {
             Ok(push::note(sql, notes)?)
+        })
+    }
+
+    fn audited(
+        &mut self,
+        note: NewAudit,
+        now: Timestamp,
+        act: AuditedAct<'_>,
+    ) -> Result<(), DirectoryError> {
+        let doing = "noting an act in the audit";
+        let mut notes = vec![note];
+        self.begin_joined(doing)?;
+        let done = act(self, &mut notes);
+        self.end_joined();
+        match done {
+            Ok(()) => {
+                let added = audit::add(self.sql(), &notes, now);
+                added.map_err(|fault| {
+                    self.rollback();
+                    self.explain(doing, Refusal::Fault(fault))
+                })?;
+                Ok(self.commit(doing)?)
+            }
+            Err(error) => {
+                self.rollback();
+                let refused = refused_notes(notes, &error);
+                if !refused.is_empty() {
+                    self.act(doing, |sql| Ok(audit::add(sql, &refused, now)?))?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn forget_audit(&mut self, before: Timestamp, limit: usize) -> Result<u64, DirectoryError> {
+        self.act("removing what is old from the audit", |sql| {
+            Ok(audit::forget(sql, before, limit)?)
         })
     }
 

@@ -362,6 +362,7 @@ fn clear(sql: &Connection, pass: &mut Pass, text: &OldText) -> Result<Option<Hol
 /// Takes a message out and puts it in again without its text. SQLite joins pages that became nearly empty, and uses them
 /// anew, only where a row was taken out; where it was made shorter the room in its page is lost.
 fn remove_text(sql: &Connection, no: MessageNo) -> Result<()> {
+    crate::search::forget(sql, no.0)?;
     let mut select = sql.prepare_cached(
         "SELECT no, salt, chat, position, sender, sender_name, priority, sent_at, has_payloads, reply_to
          FROM message WHERE no = ?1",

@@ -31,6 +31,7 @@ mod options;
 mod reader;
 mod row;
 mod save;
+mod search;
 mod wal;
 mod writer;
 

@@ -99,6 +99,23 @@ pub(crate) fn note_retention(connection: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Up to which message the index of words came.
+pub(crate) fn indexed_to(connection: &Connection) -> Result<i64, Fault> {
+    let mut statement =
+        connection.prepare_cached("SELECT value FROM meta WHERE key = 'search_indexed_to'")?;
+    let no: Option<i64> = statement.query_row([], |row| row.get(0)).optional()?;
+    Ok(no.unwrap_or(0))
+}
+
+/// Notes up to which message it came.
+pub(crate) fn index_to(connection: &Connection, message: i64) -> Result<(), Fault> {
+    let mut statement = connection.prepare_cached(
+        "INSERT OR REPLACE INTO meta (key, value) VALUES ('search_indexed_to', ?1)",
+    )?;
+    statement.execute([message])?;
+    Ok(())
+}
+
 /// Up to which message retention has looked at texts.
 pub(crate) fn texts_looked_at(connection: &Connection) -> Result<i64, Fault> {
     let mut statement =

@@ -11,13 +11,15 @@ use crate::error::{Fault, Place};
 use crate::file::{APPLICATION_ID, foreign, refuse_newer};
 
 /// What each migration does; the first has the number 1.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../migrations/0001_start.sql"),
     include_str!("../migrations/0002_watcher.sql"),
     include_str!("../migrations/0003_retention.sql"),
     include_str!("../migrations/0004_webhook.sql"),
     include_str!("../migrations/0005_push.sql"),
     include_str!("../migrations/0006_groups.sql"),
+    include_str!("../migrations/0007_audit.sql"),
+    include_str!("../migrations/0008_search.sql"),
 ];
 
 /// The number of the newest migration: the schema that this version writes.

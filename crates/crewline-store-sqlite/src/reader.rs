@@ -1,5 +1,6 @@
 //! Readers: a few connections that only read, each call on one state of the store.
 
+mod audit;
 mod chat;
 mod credential;
 mod event;
@@ -7,6 +8,8 @@ pub(crate) mod group;
 mod message;
 mod people;
 mod push;
+mod search;
+mod story;
 mod watcher;
 mod webhook;
 
@@ -16,14 +19,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crewline_api::{
-    ChatId, ChatsPage, CursorName, EventKinds, GroupId, GroupsPage, MessageId, MessageView,
-    MessagesPage, ParticipantId, PeoplePage, Seq, Timestamp, WebhookFailure,
+    AuditEntry, ChatId, ChatsPage, CursorName, EventKinds, GroupId, GroupsPage, MessageId,
+    MessageStory, MessageView, MessagesPage, ParticipantId, PeoplePage, Seq, Timestamp,
+    WebhookFailure,
 };
+use crewline_core::search::{Search, SearchFound};
 use crewline_core::{
-    ChatRow, ChatsBefore, Credential, CursorBehind, CursorRow, GroupMember, LogPage, MeRows,
-    MessageBodies, MessageNo, OrganisationPart, OrganisationRow, ParticipantNo, ParticipantRow,
-    PasswordRow, PushKey, PushNo, PushState, PushSubscriptionRow, Reader, SecretHash, SessionNo,
-    StoreError, StoreInfo, TokenRow, UserRow, WatcherRow, WebhookNo, WebhookRow,
+    AuditQuery, ChatRow, ChatsBefore, Credential, CursorBehind, CursorRow, GroupMember, LogPage,
+    MeRows, MessageBodies, MessageNo, OrganisationPart, OrganisationRow, ParticipantNo,
+    ParticipantRow, PasswordRow, PushKey, PushNo, PushState, PushSubscriptionRow, Reader,
+    SecretHash, SessionNo, Standing, StoreError, StoreInfo, TokenRow, UserRow, WatcherRow,
+    WebhookNo, WebhookRow,
 };
 use rusqlite::Connection;
 
@@ -342,6 +348,67 @@ impl Reader for SqliteReader {
         self.read("reading the users", |reading| people::users(&reading.sql))
     }
 
+    fn story(&self, message: MessageId) -> Result<Option<MessageStory>, StoreError> {
+        self.read("reading the story of a message", |reading| {
+            story::of(&reading.sql, &self.chats, message)
+        })
+    }
+
+    fn search(
+        &self,
+        user: ParticipantNo,
+        search: &Search,
+        limit: usize,
+    ) -> Result<SearchFound, StoreError> {
+        self.read("searching", |reading| {
+            search::find(&reading.sql, &self.chats, user, search, limit)
+        })
+    }
+
+    fn participant_of(&self, no: ParticipantNo) -> Result<Option<ParticipantRow>, StoreError> {
+        self.read("reading a participant", |reading| {
+            people::participant(&reading.sql, no)
+        })
+    }
+
+    fn user(&self, no: ParticipantNo) -> Result<Option<UserRow>, StoreError> {
+        self.read("reading a user", |reading| people::user(&reading.sql, no))
+    }
+
+    fn users_found(
+        &self,
+        q: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<UserRow>, StoreError> {
+        self.read("reading the users", |reading| {
+            people::users_found(&reading.sql, q, after, limit)
+        })
+    }
+
+    fn externals_found(
+        &self,
+        q: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<ParticipantRow>, StoreError> {
+        self.read("reading the externals", |reading| {
+            people::found(&reading.sql, Standing::External, q, after, limit)
+        })
+    }
+
+    fn session_count(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.read("counting sessions", |reading| {
+            people::session_count(&reading.sql, now)
+        })
+    }
+
+    fn audit(&self, query: &AuditQuery, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
+        self.read("reading the audit", |reading| {
+            audit::rows(&reading.sql, query, limit)
+        })
+    }
+
     fn watchers(
         &self,
         participant: &ParticipantId,
@@ -504,6 +571,15 @@ mod plans {
         assert_eq!(
             plan(load::RECEIVED),
             "SEARCH log USING PRIMARY KEY (participant=? AND seq>? AND seq<?)"
+        );
+    }
+
+    #[test]
+    fn words_are_found_newest_first_without_sorting() {
+        let plan = plan(search::WORDS);
+        assert!(
+            plan.starts_with("SCAN search VIRTUAL TABLE INDEX") && !plan.contains("SORT"),
+            "{plan}"
         );
     }
 

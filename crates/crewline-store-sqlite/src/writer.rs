@@ -15,6 +15,7 @@ use crate::keep;
 use crate::load::load;
 use crate::lock::ServeLock;
 use crate::save::save;
+use crate::search;
 
 const WRITING: &str = "writing a batch";
 
@@ -134,6 +135,23 @@ impl Writer for SqliteWriter {
             self.forgotten.fetch_add(1, Ordering::Release);
         }
         Ok(())
+    }
+
+    fn index(&mut self, rows: usize) -> Result<bool, StoreError> {
+        let doing = "putting words into the index";
+        let behind = search::is_behind(self.main.sql());
+        if !behind.map_err(|fault| self.main.place().error(doing, fault))? {
+            return Ok(false);
+        }
+        self.checkpointer.wal().give_way();
+        // Nobody waits for the disk: the place up to which it came is in the same transaction.
+        let indexed = self.main.begin_batch(doing).and_then(|()| {
+            let more = search::step(self.main.sql(), rows)
+                .map_err(|fault| self.main.place().error(doing, fault))?;
+            self.main.write(doing)?;
+            Ok(more)
+        });
+        indexed.map_err(|error| self.fail(error))
     }
 
     fn directory(&mut self) -> &mut dyn Directory {

@@ -2,6 +2,7 @@
 //!
 //! A case gets a function that makes empty stores. It panics where the store breaks its promise.
 
+mod audit;
 mod cases;
 mod directory;
 mod group;
@@ -9,6 +10,7 @@ mod keep;
 mod push;
 mod reminder;
 mod same;
+mod search;
 mod watcher;
 mod webhook;
 
@@ -62,6 +64,13 @@ cases! {
     cases::ids_are_compared_byte_by_byte;
     cases::a_chat_of_a_thousand_long_ids_works;
     cases::readers_see_whole_batches_while_the_writer_writes;
+    audit::an_act_and_its_row_are_written_together_or_not_at_all;
+    audit::the_audit_is_asked_for_by_who_about_what_and_when;
+    audit::a_session_or_a_device_is_signed_out_by_itself;
+    audit::users_and_externals_are_found_also_those_who_are_shut_out;
+    search::a_search_finds_the_same_as_in_memory;
+    search::a_watcher_finds_what_the_watched_may_read_and_nobody_else_does;
+    search::the_story_of_a_message_names_each_device_and_both_clocks;
     directory::users_are_added_changed_and_listed;
     directory::an_import_is_all_or_nothing;
     directory::sessions_open_end_and_are_closed;

@@ -8,9 +8,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
-use crewline_core::{ImportReport, ImportRow, NewUser, Reader};
+use crewline_api::{AuditKind, ParticipantId};
+use crewline_core::{ImportReport, ImportRow, NewAudit, NewUser, Reader};
 use crewline_engine::{Clock as _, SystemClock};
 
+use super::audit::noted;
 use super::password;
 use super::user_file::{Row, parse};
 use crate::context::Context;
@@ -52,10 +54,29 @@ pub(crate) fn run(args: &ImportArgs, context: &mut Context) -> Result<(), Failur
     }
     let mut store = context.open_or_make()?;
     let rows = hash_passwords(rows, store.reader(), args.dry_run)?;
-    let report = store
-        .directory()
-        .import_users(&rows, args.dry_run, SystemClock.now())?;
+    let now = SystemClock.now();
+    let report = if args.dry_run {
+        store.directory().import_users(&rows, true, now)?
+    } else {
+        let what = AuditKind::UsersImported;
+        noted(store.directory(), what, "", |directory, notes| {
+            let report = directory.import_users(&rows, false, now)?;
+            note_each(notes, &report);
+            Ok(report)
+        })?
+    };
     tell(&report, args.dry_run, context)
+}
+
+/// A row of the audit for each user that was added or changed.
+fn note_each(notes: &mut Vec<NewAudit>, report: &ImportReport) {
+    let Some(first) = notes.pop() else {
+        return;
+    };
+    for (ids, how) in [(&report.added, "added"), (&report.changed, "changed")] {
+        let note = |id: &ParticipantId| first.clone().about(id.as_str()).detail(how);
+        notes.extend(ids.iter().map(note));
+    }
 }
 
 fn faulty(file: &str, faults: &[String]) -> Failure {

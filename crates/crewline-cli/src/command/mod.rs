@@ -1,5 +1,6 @@
 //! What each command does: one file, one command (or one family of them), with its arguments and its `--help`.
 
+pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod config_show;
 pub(crate) mod db;
@@ -9,6 +10,7 @@ pub(crate) mod group;
 mod import;
 pub(crate) mod listen;
 pub(crate) mod man;
+pub(crate) mod message_story;
 pub(crate) mod organisation;
 mod password;
 pub(crate) mod peek;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use crewline_api::Kept;
 use crewline_core::Settings as Decisions;
 use crewline_engine::{Engine, Options, SystemClock};
-use crewline_http::{App, Settings};
+use crewline_http::{Administration, App, Settings};
 use crewline_push::Pusher;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -86,6 +87,7 @@ async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
         telemetry::renderer(metrics),
     );
     let hooks = context.config.webhooks.settings()?;
+    let app = app.administered(administration(context));
     let app = app.try_webhooks_with(webhook::trial_of(engine.clone(), hooks.clone()));
     let (app, pusher) = with_push(app, &engine, &context.config).await?;
     let demo = if args.demo {
@@ -222,6 +224,30 @@ fn decisions(config: &Config) -> Options {
     Options {
         settings,
         retention: config.retention.rules(),
+        audit_keep: config.audit.keep,
+    }
+}
+
+/// What administrators are shown of this server.
+fn administration(context: &Context) -> Administration {
+    let config = &context.config;
+    let rules = config.retention.rules();
+    let store = context.store_path().to_owned();
+    Administration {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: option_env!("CREWLINE_COMMIT").map(str::to_owned),
+        schema: u32::try_from(crewline_store_sqlite::NEWEST_SCHEMA).ok(),
+        kept: Kept {
+            messages_seconds: rules.map(|rules| rules.messages.as_secs()),
+            cursors_seconds: rules.map(|rules| rules.cursors.as_secs()),
+            audit_seconds: config.audit.keep.map(|keep| keep.as_secs()),
+            read_only: true,
+        },
+        log: Arc::new(crate::logging::recent),
+        disk_free: Arc::new(move || {
+            let disk = rustix::fs::statvfs(&store).ok()?;
+            Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+        }),
     }
 }
 

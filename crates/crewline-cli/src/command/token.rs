@@ -1,10 +1,12 @@
 //! `crewline token`: secrets by which systems, scripts and administrators act. A token is shown once and kept as a hash.
 
 use clap::{Args, Subcommand};
+use crewline_api::AuditKind;
 use crewline_core::{ExternalPattern, NewToken, Secret, SecretHash, TokenNo, TokenOwner};
 use crewline_engine::{Clock as _, SystemClock};
 use serde_json::json;
 
+use super::audit::noted;
 use super::local_time;
 use super::user::parse_id;
 use crate::context::Context;
@@ -87,11 +89,29 @@ fn create(args: &CreateArgs, context: &mut Context) -> Result<(), Failure> {
         hash: secret.hash(),
         owner,
     };
-    context
-        .open_or_make()?
-        .directory()
-        .create_token(&token, SystemClock.now())?;
+    let mut store = context.open_or_make()?;
+    let what = AuditKind::TokenMade;
+    noted(store.directory(), what, "", |directory, notes| {
+        let row = directory.create_token(&token, SystemClock.now())?;
+        for note in notes {
+            note.about = Some(format!("token {}", row.no.0));
+            note.detail = Some(whose(&token.owner));
+        }
+        Ok(())
+    })?;
     context.out.line(secret.reveal())
+}
+
+/// To whom a token belongs, for the audit.
+fn whose(owner: &TokenOwner) -> String {
+    match owner {
+        TokenOwner::User(id) => format!("for {id}"),
+        TokenOwner::Externals(patterns) => {
+            let words: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+            format!("for {}", words.join(", "))
+        }
+        TokenOwner::Administration => "for administration".to_owned(),
+    }
 }
 
 fn owner(args: &CreateArgs) -> Result<TokenOwner, Failure> {
@@ -166,18 +186,24 @@ fn list(args: &ListArgs, context: &mut Context) -> Result<(), Failure> {
 
 fn revoke(args: &RevokeArgs, context: &mut Context) -> Result<(), Failure> {
     let mut store = context.open_beside()?;
-    let (revoked, shown) = match args.token.parse::<i64>() {
-        Ok(no) => (
-            store.directory().revoke_token(TokenNo(no))?,
-            args.token.clone(),
-        ),
-        // The token itself is not repeated: it may still be good elsewhere.
-        Err(_) => (
-            store
-                .directory()
-                .revoke_token_by_hash(&SecretHash::of(args.token.trim()))?,
-            "the token".to_owned(),
-        ),
+    let by_id = args.token.parse::<i64>().ok().map(TokenNo);
+    let about = match by_id {
+        Some(no) => format!("token {}", no.0),
+        None => "a token, by its secret".to_owned(),
+    };
+    let what = AuditKind::TokenRevoked;
+    let revoked = noted(store.directory(), what, &about, |directory, notes| {
+        let revoked = match by_id {
+            Some(no) => directory.revoke_token(no)?,
+            None => directory.revoke_token_by_hash(&SecretHash::of(args.token.trim()))?,
+        };
+        notes.retain(|_| revoked);
+        Ok(revoked)
+    })?;
+    // The token itself is not repeated: it may still be good elsewhere.
+    let shown = match by_id {
+        Some(_) => args.token.clone(),
+        None => "the token".to_owned(),
     };
     if !revoked {
         return Err(

@@ -2,11 +2,12 @@
 
 use clap::{Args, Subcommand};
 use crewline_api::limits::NAME_CHARS_MAX;
-use crewline_api::{ParticipantId, Role};
+use crewline_api::{AuditKind, ParticipantId, Role};
 use crewline_core::{NewUser, UserChange};
 use crewline_engine::{Clock as _, SystemClock};
 use serde_json::json;
 
+use super::audit::noted;
 use super::{group, import, local_time, password, watch};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -204,7 +205,17 @@ fn add(args: &AddArgs, context: &mut Context) -> Result<(), Failure> {
         password: hash,
     };
     let mut store = context.open_or_make()?;
-    let added = store.directory().add_user(&user, SystemClock.now())?;
+    let added = noted(
+        store.directory(),
+        AuditKind::UserAdded,
+        id.as_str(),
+        |directory, notes| {
+            for note in notes {
+                note.detail = Some(format!("role {}", user.role));
+            }
+            directory.add_user(&user, SystemClock.now())
+        },
+    )?;
     let shown = plain(id.as_str());
     if let Some(other) = added.looks_like {
         context.warn(&format!(
@@ -278,12 +289,31 @@ fn sign_out(args: &SignOutArgs, context: &mut Context) -> Result<(), Failure> {
     change(&args.id, &UserChange::SignOut { tokens }, done, context)
 }
 
+/// How a change is noted.
+fn kind(change: &UserChange) -> (AuditKind, Option<String>) {
+    match change {
+        UserChange::Enable => (AuditKind::UserEnabled, None),
+        UserChange::Disable => (AuditKind::UserDisabled, None),
+        UserChange::Password(_) => (AuditKind::UserPassword, None),
+        UserChange::Role(role) => (AuditKind::UserRole, Some(format!("role {role}"))),
+        UserChange::Name(name) => (AuditKind::UserNamed, Some(format!("name {name:?}"))),
+        UserChange::SignOut { tokens } => {
+            let detail = tokens.then(|| "tokens too".to_owned());
+            (AuditKind::UserSignedOut, detail)
+        }
+    }
+}
+
 fn change(id: &str, change: &UserChange, done: &str, context: &mut Context) -> Result<(), Failure> {
     let id = parse_id(id)?;
     let mut store = context.open_beside()?;
-    store
-        .directory()
-        .change_user(&id, change, SystemClock.now())?;
+    let (what, detail) = kind(change);
+    noted(store.directory(), what, id.as_str(), |directory, notes| {
+        for note in notes {
+            note.detail.clone_from(&detail);
+        }
+        directory.change_user(&id, change, SystemClock.now())
+    })?;
     let actor = actor();
     match change {
         UserChange::Role(role) => {
@@ -292,7 +322,10 @@ fn change(id: &str, change: &UserChange, done: &str, context: &mut Context) -> R
         UserChange::SignOut { tokens } => {
             tracing::info!(%actor, user = %id, tokens, "a user is signed out everywhere");
         }
-        UserChange::Enable | UserChange::Disable | UserChange::Password(_) => {}
+        UserChange::Enable
+        | UserChange::Disable
+        | UserChange::Password(_)
+        | UserChange::Name(_) => {}
     }
     context.out.line(&format!("{} {done}", plain(id.as_str())))
 }

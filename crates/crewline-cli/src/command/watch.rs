@@ -1,8 +1,11 @@
 //! `crewline user watch` and `unwatch`: who may read whose log. Each is one short transaction; a running server notices it.
 
 use clap::Args;
+use crewline_api::{AuditKind, ParticipantId};
+use crewline_core::NewAudit;
 use crewline_engine::{Clock as _, SystemClock};
 
+use super::audit::noted;
 use super::user::{actor, parse_id};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -43,12 +46,28 @@ pub(crate) struct UnwatchArgs {
     pub(crate) participant: String,
 }
 
+/// Says in the audit who is watched; nothing, where it is as before.
+fn say_whom(notes: &mut Vec<NewAudit>, participant: &ParticipantId, news: bool) {
+    notes.retain(|_| news);
+    for note in notes {
+        note.detail = Some(format!("of {participant}"));
+    }
+}
+
 pub(super) fn watch(args: &WatchArgs, context: &mut Context) -> Result<(), Failure> {
     let (user, participant) = (parse_id(&args.id)?, parse_id(&args.participant)?);
     let mut store = context.open_beside()?;
-    let new = store
-        .directory()
-        .watch(&user, &participant, SystemClock.now())?;
+    let what = AuditKind::WatcherMade;
+    let new = noted(
+        store.directory(),
+        what,
+        user.as_str(),
+        |directory, notes| {
+            let new = directory.watch(&user, &participant, SystemClock.now())?;
+            say_whom(notes, &participant, new);
+            Ok(new)
+        },
+    )?;
     if new {
         let actor = actor();
         tracing::info!(%actor, watcher = %user, %participant, "a user watches a participant from now on");
@@ -63,7 +82,17 @@ pub(super) fn watch(args: &WatchArgs, context: &mut Context) -> Result<(), Failu
 pub(super) fn unwatch(args: &UnwatchArgs, context: &mut Context) -> Result<(), Failure> {
     let (user, participant) = (parse_id(&args.id)?, parse_id(&args.participant)?);
     let mut store = context.open_beside()?;
-    let ended = store.directory().unwatch(&user, &participant)?;
+    let what = AuditKind::WatcherEnded;
+    let ended = noted(
+        store.directory(),
+        what,
+        user.as_str(),
+        |directory, notes| {
+            let ended = directory.unwatch(&user, &participant)?;
+            say_whom(notes, &participant, ended);
+            Ok(ended)
+        },
+    )?;
     if ended {
         let actor = actor();
         tracing::info!(%actor, watcher = %user, %participant, "a user does not watch a participant any more");

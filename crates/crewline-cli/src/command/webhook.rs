@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use crewline_api::{EventKind, EventKinds, Seq, Webhook, WebhookTested, WebhookUrl};
+use crewline_api::{AuditKind, EventKind, EventKinds, Seq, Webhook, WebhookTested, WebhookUrl};
 use crewline_core::webhook::never_called;
 use crewline_core::{NewWebhookRow, Reader, WebhookAct, WebhookNo, WebhookRow, WebhookSecret};
 use crewline_engine::{Clock as _, Engine, SystemClock};
@@ -12,6 +12,7 @@ use crewline_http::WebhookTrial;
 use crewline_webhook::{Settings, trial};
 use serde_json::json;
 
+use super::audit::noted;
 use super::local_time;
 use super::user::{actor, parse_id};
 use crate::client::block_on;
@@ -158,7 +159,15 @@ fn add(args: &AddArgs, context: &mut Context) -> Result<(), Failure> {
         after: args.after,
     };
     let mut store = context.open_beside()?;
-    let no = store.directory().add_webhook(&new, SystemClock.now())?;
+    let what = AuditKind::WebhookAdded;
+    let no = noted(store.directory(), what, "", |directory, notes| {
+        let no = directory.add_webhook(&new, SystemClock.now())?;
+        for note in notes {
+            note.about = Some(format!("webhook {}", no.0));
+            note.detail = Some(format!("of {} to {}", new.participant, new.url.host()));
+        }
+        Ok(no)
+    })?;
     let row = find(store.reader(), no)?;
     told(&row, "a webhook is added");
     if args.json {
@@ -283,7 +292,14 @@ fn act_on(
 ) -> Result<(), Failure> {
     let no = WebhookNo(args.id);
     let mut store = context.open_beside()?;
-    store.directory().act_on_webhook(no, act)?;
+    let about = format!("webhook {}", no.0);
+    let what = AuditKind::WebhookChanged;
+    noted(store.directory(), what, &about, |directory, notes| {
+        for note in notes {
+            note.detail = Some(became.to_owned());
+        }
+        directory.act_on_webhook(no, act)
+    })?;
     let row = find(store.reader(), no)?;
     told(&row, "a webhook is changed");
     if args.json {
@@ -314,7 +330,11 @@ fn remove(args: &OneArgs, context: &mut Context) -> Result<(), Failure> {
     let no = WebhookNo(args.id);
     let mut store = context.open_beside()?;
     let row = find(store.reader(), no)?;
-    store.directory().remove_webhook(no)?;
+    let about = format!("webhook {}", no.0);
+    let what = AuditKind::WebhookRemoved;
+    noted(store.directory(), what, &about, |directory, _| {
+        directory.remove_webhook(no)
+    })?;
     told(&row, "a webhook is removed");
     if args.json {
         return context.out.json(&json!(row.shown()));

@@ -3,6 +3,7 @@
 //! The commented `default.toml` beside this file is the lowest layer itself, and so the list of all keys. Each section
 //! has a file of its own here, which reads its keys from the [`Layers`] and checks their ranges.
 
+mod audit;
 mod auth;
 mod client;
 mod directory;
@@ -19,6 +20,7 @@ mod webhooks;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use audit::Audit;
 pub(crate) use auth::Auth;
 pub(crate) use client::Client;
 pub(crate) use directory::Directory;
@@ -46,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) http: Http,
     /// `[directory]`
     pub(crate) directory: Directory,
+    /// `[audit]`
+    pub(crate) audit: Audit,
     /// `[auth]`
     pub(crate) auth: Auth,
     /// `[log]`
@@ -89,6 +93,7 @@ impl Config {
             store: Store::read(&layers)?,
             http: Http::read(&layers)?,
             directory: Directory::read(&layers)?,
+            audit: Audit::read(&layers)?,
             auth: Auth::read(&layers)?,
             log: Log::read(&layers)?,
             retention: Retention::read(&layers)?,

@@ -61,7 +61,7 @@ impl Retention {
 }
 
 /// `90d`, `36h`, `30m` or `45s`. Always with its unit: who writes 90 may mean days.
-fn length(text: &str) -> Option<Duration> {
+pub(super) fn length(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let seconds = match unit {

@@ -1,6 +1,7 @@
 //! The binary as a person or a script uses it: spawned, spoken to over pipes, signals and HTTP.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
 mod authority;
 mod client;
 mod config;

@@ -3,10 +3,11 @@
 use crewline_api::{GroupId, ParticipantId, Seq, Timestamp, WebhookFailure};
 
 use super::{Data, DeviceData, MemoryStore, SessionData, TokenData, UserData};
+use crate::audit::{AuditedAct, NewAudit};
 use crate::credential::{ExternalPattern, SecretHash};
 use crate::directory::{
     Directory, DirectoryError, ImportReport, ImportRow, NewSessionRow, NewToken, NewUser,
-    OpenedSession, Seen, TokenOwner, TokenRow, UserAdded, UserChange, fold,
+    OpenedSession, Seen, SignedOut, TokenOwner, TokenRow, UserAdded, UserChange, fold,
 };
 use crate::group::{DutyRow, GroupRow};
 use crate::organisation::OrganisationPart;
@@ -188,13 +189,21 @@ impl Directory for MemoryStore {
                     user.role = *role;
                 }
             }
+            UserChange::Name(name) => {
+                if let Some(row) = data.participants.get_mut(&no) {
+                    row.name = Some(name.as_str().into());
+                }
+            }
             UserChange::SignOut { tokens: false } => {}
             UserChange::SignOut { tokens: true } => {
                 let owner = TokenOwner::User(id.clone());
                 data.tokens.retain(|_, token| token.row.owner != owner);
             }
         }
-        if !matches!(change, UserChange::Enable | UserChange::Role(_)) {
+        if !matches!(
+            change,
+            UserChange::Enable | UserChange::Role(_) | UserChange::Name(_)
+        ) {
             data.sessions.retain(|_, session| session.row.user != no);
         }
         data.directory_version += 1;
@@ -360,6 +369,35 @@ impl Directory for MemoryStore {
         Ok(data.sessions.remove(&session).is_some())
     }
 
+    fn sign_out(&mut self, user: &ParticipantId, what: &SignedOut) -> Result<bool, DirectoryError> {
+        let mut data = self.lock();
+        let no = data.user_no(user)?;
+        let device = |id: &str| {
+            let own = |device: &DeviceData| device.participant == Some(no) && device.id == id;
+            let found = data.devices.iter().find(|(_, device)| own(device));
+            found.map(|(no, _)| *no)
+        };
+        let there = match what {
+            SignedOut::Session(session) => data
+                .sessions
+                .get(session)
+                .is_some_and(|session| session.row.user == no),
+            SignedOut::Device(id) => device(id).is_some(),
+        };
+        let device = match what {
+            SignedOut::Session(_) => None,
+            SignedOut::Device(id) => device(id),
+        };
+        if there {
+            data.sessions.retain(|session_no, session| {
+                session.row.user != no
+                    || !(*what == SignedOut::Session(*session_no) || device == Some(session.device))
+            });
+            data.directory_version += 1;
+        }
+        Ok(there)
+    }
+
     fn watch(
         &mut self,
         user: &ParticipantId,
@@ -491,6 +529,19 @@ impl Directory for MemoryStore {
             data.note_push(note);
         }
         Ok(())
+    }
+
+    fn audited(
+        &mut self,
+        note: NewAudit,
+        now: Timestamp,
+        act: AuditedAct<'_>,
+    ) -> Result<(), DirectoryError> {
+        self.run_audited(note, now, act)
+    }
+
+    fn forget_audit(&mut self, before: Timestamp, limit: usize) -> Result<u64, DirectoryError> {
+        Ok(self.forget_old_audit(before, limit))
     }
 
     fn note_seen(&mut self, seen: &[Seen]) -> Result<(), DirectoryError> {

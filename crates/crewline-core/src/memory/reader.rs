@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use crewline_api::{
-    ChatId, ChatSummary, ChatsPage, CursorName, DeviceView, Event, EventKinds, GroupId, GroupsPage,
-    MessageId, MessageView, MessagesPage, ParticipantId, ParticipantKind, Payload, PeoplePage,
-    Person, ReceiptState, RecipientView, ReminderView, Seq, SessionView, Timestamp, WebhookFailure,
+    AuditEntry, ChatId, ChatSummary, ChatsPage, CursorName, DeviceView, Event, EventKinds, GroupId,
+    GroupsPage, MessageId, MessageStory, MessageView, MessagesPage, ParticipantId, ParticipantKind,
+    Payload, PeoplePage, Person, ReceiptState, RecipientView, ReminderView, Seq, SessionView,
+    Timestamp, WebhookFailure,
 };
 
 use super::{Data, MemoryStore, keep};
+use crate::audit::AuditQuery;
 use crate::changes::CursorRow;
 use crate::credential::{Credential, CredentialSource, Scope, SecretHash};
 use crate::directory::{PasswordRow, TokenOwner, TokenRow, UserRow, WatcherRow};
@@ -19,6 +21,7 @@ use crate::keep::CursorBehind;
 use crate::organisation::{OrganisationPart, OrganisationRow};
 use crate::port::{ChatsBefore, LogPage, MeRows, Reader, StoreError, StoreErrorKind, StoreInfo};
 use crate::push::{PushKey, PushState, PushSubscriptionRow};
+use crate::search::{Search, SearchFound};
 use crate::state::{ChatRow, GroupMember, MessageRow, ParticipantRow, RecipientRow, Standing};
 use crate::webhook::WebhookRow;
 use crate::{ChatNo, MessageNo, ParticipantNo, PushNo, SessionNo, WebhookNo};
@@ -442,6 +445,7 @@ impl Reader for MemoryStore {
         };
         let disabled = data.participants.get(&no).is_some_and(|row| row.disabled);
         Ok(data.users.get(&no).map(|user| PasswordRow {
+            role: user.role,
             no,
             hash: user.password.clone(),
             disabled,
@@ -495,22 +499,70 @@ impl Reader for MemoryStore {
 
     fn users(&self) -> Result<Vec<UserRow>, StoreError> {
         let data = self.lock();
-        let rows = data
-            .ids
-            .values()
-            .filter_map(|no| Some((data.participants.get(no)?, data.users.get(no)?)));
-        Ok(rows
-            .map(|(row, user)| UserRow {
-                no: row.no,
-                id: row.id.clone(),
-                name: row.shown_name().to_owned(),
-                role: user.role,
-                disabled: row.disabled,
-                has_password: user.password.is_some(),
-                created_at: user.created_at,
-                watches: data.watches(row.no),
-            })
-            .collect())
+        let rows = data.ids.values().filter_map(|no| data.user_row(*no));
+        Ok(rows.collect())
+    }
+
+    fn story(&self, message: MessageId) -> Result<Option<MessageStory>, StoreError> {
+        let data = self.lock();
+        let no = i64::try_from(message.no()).ok().map(MessageNo);
+        let row = no.and_then(|no| data.messages.get(&no));
+        let row = row.filter(|row| row.message.salt == message.salt());
+        row.map(|row| {
+            data.story(row.message.no)
+                .ok_or_else(|| damaged("a message"))
+        })
+        .transpose()
+    }
+
+    fn search(
+        &self,
+        user: ParticipantNo,
+        search: &Search,
+        limit: usize,
+    ) -> Result<SearchFound, StoreError> {
+        Ok(self.lock().search(user, search, limit))
+    }
+
+    fn participant_of(&self, no: ParticipantNo) -> Result<Option<ParticipantRow>, StoreError> {
+        Ok(self.lock().participants.get(&no).cloned())
+    }
+
+    fn user(&self, no: ParticipantNo) -> Result<Option<UserRow>, StoreError> {
+        Ok(self.lock().user_row(no))
+    }
+
+    fn users_found(
+        &self,
+        q: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<UserRow>, StoreError> {
+        let data = self.lock();
+        let rows = data.found(Standing::User, q, after);
+        let rows = rows.filter_map(|row| data.user_row(row.no));
+        Ok(rows.take(limit).collect())
+    }
+
+    fn externals_found(
+        &self,
+        q: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<ParticipantRow>, StoreError> {
+        let data = self.lock();
+        let rows = data.found(Standing::External, q, after);
+        Ok(rows.take(limit).cloned().collect())
+    }
+
+    fn session_count(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let data = self.lock();
+        let open = data.sessions.values();
+        Ok(open.filter(|session| session.row.expires_at > now).count() as u64)
+    }
+
+    fn audit(&self, query: &AuditQuery, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
+        Ok(self.lock().audit_entries(query, limit))
     }
 
     fn watchers(

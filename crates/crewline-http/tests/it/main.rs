@@ -5,6 +5,7 @@
     reason = "a test that cannot go on says so by a panic"
 )]
 
+mod admin;
 mod asyncapi;
 mod bad_message;
 mod bad_request;
@@ -27,12 +28,15 @@ mod receipt;
 mod reminder;
 mod rig;
 mod rights;
+mod search;
 mod serve;
 mod session;
 mod socket;
+mod story;
 mod stream;
 mod tls;
 mod watcher;
 mod web;
 mod webhook;
+mod who;
 mod wire;

@@ -1,8 +1,10 @@
 //! Sessions, and the devices that they are opened on.
 
 use crewline_api::Timestamp;
-use crewline_core::{DeviceNo, NewSessionRow, OpenedSession, ParticipantNo, Seen, SessionNo};
-use rusqlite::{Connection, params};
+use crewline_core::{
+    DeviceNo, NewSessionRow, OpenedSession, ParticipantNo, Seen, SessionNo, SignedOut,
+};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::Fault;
 use crate::meta;
@@ -78,6 +80,32 @@ pub(super) fn close_all(sql: &Connection, user: ParticipantNo) -> Result<()> {
     sql.prepare_cached("DELETE FROM session WHERE participant = ?1")?
         .execute([user.0])?;
     Ok(())
+}
+
+/// Ends one session of a user, or those on one device; returns whether there is such a session or device.
+pub(super) fn sign_out(sql: &Connection, user: ParticipantNo, what: &SignedOut) -> Result<bool> {
+    let there = match what {
+        SignedOut::Session(no) => {
+            sql.prepare_cached("DELETE FROM session WHERE no = ?1 AND participant = ?2")?
+                .execute((no.0, user.0))?
+                > 0
+        }
+        SignedOut::Device(id) => {
+            let device: Option<i64> = sql
+                .prepare_cached("SELECT no FROM device WHERE participant = ?1 AND device_id = ?2")?
+                .query_row((user.0, id), |row| row.get(0))
+                .optional()?;
+            if let Some(device) = device {
+                sql.prepare_cached("DELETE FROM session WHERE participant = ?1 AND device = ?2")?
+                    .execute((user.0, device))?;
+            }
+            device.is_some()
+        }
+    };
+    if there {
+        meta::bump_directory(sql)?;
+    }
+    Ok(there)
 }
 
 /// Notes when devices and tokens were last used.

@@ -60,6 +60,10 @@ pub(super) fn change(
             sql.prepare_cached("UPDATE participant SET role = ?2 WHERE no = ?1")?
                 .execute((no.0, row::role_code(*role)))?;
         }
+        UserChange::Name(name) => {
+            sql.prepare_cached("UPDATE participant SET name = ?2 WHERE no = ?1")?
+                .execute((no.0, name))?;
+        }
         UserChange::SignOut { tokens } => {
             session::close_all(sql, no)?;
             if *tokens {

@@ -125,7 +125,7 @@ pub(super) fn tokens(sql: &Connection) -> Result<Vec<TokenRow>> {
 /// What is needed to check a password.
 pub(super) fn password(sql: &Connection, user: &ParticipantId) -> Result<Option<PasswordRow>> {
     let mut statement = sql.prepare_cached(
-        "SELECT no, password, disabled FROM participant WHERE id = ?1 AND standing = 1",
+        "SELECT no, password, disabled, role FROM participant WHERE id = ?1 AND standing = 1",
     )?;
     let mut rows = statement.query([user.as_str()])?;
     let Some(row) = rows.next()? else {
@@ -135,5 +135,6 @@ pub(super) fn password(sql: &Connection, user: &ParticipantId) -> Result<Option<
         no: ParticipantNo(row.get(0)?),
         hash: row.get(1)?,
         disabled: row.get(2)?,
+        role: row::role(row, 3)?,
     }))
 }

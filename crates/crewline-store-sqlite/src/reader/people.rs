@@ -1,7 +1,7 @@
 //! People: those one may write to, the users, and the caller.
 
 use crewline_api::{DeviceView, ParticipantKind, PeoplePage, Person, SessionView, Timestamp};
-use crewline_core::{MeRows, ParticipantNo, SessionNo, Standing, UserRow};
+use crewline_core::{MeRows, ParticipantNo, ParticipantRow, SessionNo, Standing, UserRow};
 use rusqlite::{Connection, Row};
 
 use super::watcher;
@@ -61,30 +61,101 @@ pub(super) fn people(
     Ok(page)
 }
 
+macro_rules! user_columns {
+    () => {
+        "no, id, coalesce(name, id), role, disabled, password IS NOT NULL, created_at"
+    };
+}
+
 /// Every user, by id.
 pub(super) fn users(sql: &Connection) -> Result<Vec<UserRow>> {
-    let mut statement = sql.prepare_cached(
-        "SELECT no, id, coalesce(name, id), role, disabled, password IS NOT NULL, created_at
-         FROM participant WHERE standing = 1 ORDER BY id",
-    )?;
+    const SQL: &str = concat!(
+        "SELECT ",
+        user_columns!(),
+        " FROM participant WHERE standing = 1 ORDER BY id"
+    );
+    let mut statement = sql.prepare_cached(SQL)?;
     let mut rows = statement.query([])?;
     let mut users = Vec::new();
     while let Some(row) = rows.next()? {
-        users.push(UserRow {
-            no: ParticipantNo(row.get(0)?),
-            id: row::participant_id(row, 1)?,
-            name: row.get(2)?,
-            role: row::role(row, 3)?,
-            disabled: row.get(4)?,
-            has_password: row.get(5)?,
-            created_at: row::time(row, 6)?,
-            watches: Vec::new(),
-        });
-    }
-    for user in &mut users {
-        user.watches = watcher::watched_by(sql, user.no)?;
+        users.push(user_row(sql, row)?);
     }
     Ok(users)
+}
+
+fn user_row(sql: &Connection, row: &Row<'_>) -> Result<UserRow> {
+    let no = ParticipantNo(row.get(0)?);
+    Ok(UserRow {
+        no,
+        id: row::participant_id(row, 1)?,
+        name: row.get(2)?,
+        role: row::role(row, 3)?,
+        disabled: row.get(4)?,
+        has_password: row.get(5)?,
+        created_at: row::time(row, 6)?,
+        watches: watcher::watched_by(sql, no)?,
+    })
+}
+
+/// Users whose id or name contains `q`, by id.
+pub(super) fn users_found(
+    sql: &Connection,
+    q: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<UserRow>> {
+    let mut users = Vec::new();
+    for found in found(sql, Standing::User, q, after, limit)? {
+        users.extend(user(sql, found.no)?);
+    }
+    Ok(users)
+}
+
+/// A user by number.
+pub(super) fn user(sql: &Connection, no: ParticipantNo) -> Result<Option<UserRow>> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        user_columns!(),
+        " FROM participant WHERE no = ?1 AND standing = 1"
+    );
+    let mut statement = sql.prepare_cached(SQL)?;
+    let mut rows = statement.query([no.0])?;
+    rows.next()?.map(|row| user_row(sql, row)).transpose()
+}
+
+/// Participants of one kind whose id or name contains `q`, by id; also those who are disabled.
+pub(super) fn found(
+    sql: &Connection,
+    standing: Standing,
+    q: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<ParticipantRow>> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        participant_columns!(),
+        " FROM participant p WHERE p.id > ?1 AND p.standing = ?2 ORDER BY p.id"
+    );
+    let q = q.to_lowercase();
+    let mut statement = sql.prepare_cached(SQL)?;
+    let mut rows = statement.query((after.unwrap_or_default(), row::standing_code(standing)))?;
+    let mut found = Vec::new();
+    while found.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        let row = row::participant(row)?;
+        let contains = |text: &str| text.to_lowercase().contains(&q);
+        if contains(row.id.as_str()) || contains(row.shown_name()) {
+            found.push(row);
+        }
+    }
+    Ok(found)
+}
+
+/// How many sessions have not ended.
+pub(super) fn session_count(sql: &Connection, now: Timestamp) -> Result<u64> {
+    let mut statement = sql.prepare_cached("SELECT count(*) FROM session WHERE expires_at > ?1")?;
+    statement.query_row([now.as_millis()], |row| Ok(row::count(row, 0)))?
 }
 
 /// The caller, with devices and open sessions.
@@ -145,4 +216,16 @@ fn sessions(
     Ok(statement
         .query_map((user.0, now.as_millis()), view)?
         .collect::<rusqlite::Result<_>>()?)
+}
+
+/// A participant by number.
+pub(super) fn participant(sql: &Connection, no: ParticipantNo) -> Result<Option<ParticipantRow>> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        participant_columns!(),
+        " FROM participant p WHERE p.no = ?1"
+    );
+    let mut statement = sql.prepare_cached(SQL)?;
+    let mut rows = statement.query([no.0])?;
+    rows.next()?.map(row::participant).transpose()
 }

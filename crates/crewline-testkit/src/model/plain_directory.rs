@@ -65,6 +65,7 @@ impl Book {
                 user.role = *role;
                 signs_out = false;
             }
+            UserChange::Name(_) => signs_out = false,
             UserChange::Disable => user.disabled = true,
             UserChange::Password(_) => {}
             UserChange::SignOut { tokens } => {

@@ -59,6 +59,7 @@ impl World {
                 unknown_recipients: UnknownRecipients::Accept,
             },
             retention,
+            audit_keep: None,
         };
         let opened = MemoryStore::new("epoch").open();
         let engine = Engine::start(opened, options, clock).unwrap();

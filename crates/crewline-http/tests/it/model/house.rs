@@ -194,6 +194,7 @@ fn start(
             Options {
                 settings,
                 retention,
+                audit_keep: None,
             },
             clock,
         )

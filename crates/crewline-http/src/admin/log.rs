@@ -1,0 +1,89 @@
+//! `/api/v1/admin/audit`: who did what, when and from where. There is no call that changes or removes a row.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use crewline_api::limits::PAGE_DEFAULT;
+use crewline_api::{AuditKind, AuditPage, FieldCode, Timestamp};
+use crewline_core::AuditQuery;
+
+use super::page;
+use crate::answer::json;
+use crate::app::Edge;
+use crate::audit::Administrator;
+use crate::fault::quoted;
+use crate::problem::Answered;
+use crate::query::Query;
+use crate::refusals::{READ, refusals};
+
+refusals!(AuditRefusals: READ, [NotAllowed]);
+
+/// See who did what, when and from where.
+///
+/// For administrators: sign-ins, also refused ones, administration, and what watchers read. Rows are only added, and go
+/// when they are older than the setting `audit.keep`. Who sent a message and what became of it is told by the message's
+/// story.
+#[utoipa::path(
+    get, path = "/api/v1/admin/audit", tag = "administration",
+    params(
+        ("who" = Option<String>, Query, description = "What this one did, as `who` of an entry says it", example = "carol"),
+        ("about" = Option<String>, Query, description = "What was done to this one", example = "alice"),
+        ("what" = Option<String>, Query, description = "These kinds, with commas between them; all if left out", example = "session.opened,user.password"),
+        ("from" = Option<Timestamp>, Query, description = "Not before this"),
+        ("to" = Option<Timestamp>, Query, description = "Before this"),
+        ("before" = Option<u64>, Query, description = "The `next` of the page before"),
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "How many; 100 if left out"),
+    ),
+    responses((status = 200, description = "A page of the audit, newest first", body = AuditPage), AuditRefusals)
+)]
+pub(crate) async fn get_audit(
+    State(edge): State<Edge>,
+    _: Administrator,
+    request: Request,
+) -> Answered {
+    let (parts, _) = request.into_parts();
+    let known = ["who", "about", "what", "from", "to", "before", "limit"];
+    let mut query = Query::read(&parts, &known);
+    let wanted = AuditQuery {
+        who: query.search("who"),
+        about: query.search("about"),
+        what: query.parsed("what", read_kinds).unwrap_or_default(),
+        from: query.parsed("from", read_time),
+        to: query.parsed("to", read_time),
+        before: query.whole("before", 1..=i64::MAX),
+    };
+    let limit = query.limit(PAGE_DEFAULT);
+    query.finish()?;
+    let mut entries = edge
+        .engine
+        .read(move |reader| reader.audit(&wanted, limit + 1))
+        .await?;
+    let next = page(&mut entries, limit, |entry| entry.audit_id.clone());
+    Ok(json(StatusCode::OK, &AuditPage { entries, next }))
+}
+
+fn read_kinds(text: &str) -> Result<Vec<AuditKind>, (FieldCode, String)> {
+    let kinds = text.split(',').map(|word| {
+        word.parse().map_err(|_| {
+            let words: Vec<&str> = AuditKind::ALL.iter().map(|kind| kind.as_str()).collect();
+            let detail = format!(
+                "{} is not a kind of act; there are {}",
+                quoted(word),
+                words.join(", ")
+            );
+            (FieldCode::OutOfRange, detail)
+        })
+    });
+    kinds.collect()
+}
+
+/// A point in time.
+pub(crate) fn read_time(text: &str) -> Result<Timestamp, (FieldCode, String)> {
+    // A plus sign in a query is a space: who writes +01:00 there means an offset.
+    text.replace(' ', "+").parse().map_err(|_| {
+        let detail = format!(
+            "{} is not a time of RFC 3339, such as 2026-11-23T03:47:29.120Z",
+            quoted(text)
+        );
+        (FieldCode::Malformed, detail)
+    })
+}
