@@ -61,6 +61,14 @@ kinds! {
     TokenMade = "token.made";
     /// A token was revoked.
     TokenRevoked = "token.revoked";
+    /// A group was made or changed; `detail` says how many are in it.
+    GroupPut = "group.put";
+    /// A group was removed.
+    GroupRemoved = "group.removed";
+    /// It was said whether a user is on duty; `detail` says which.
+    DutySaid = "duty.said";
+    /// What the organisation keeps was changed; `about` says which part.
+    OrganisationChanged = "organisation.changed";
     /// A webhook was added.
     WebhookAdded = "webhook.added";
     /// A webhook was changed, paused, resumed or sent back; `detail` says which.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChatId, MessageId, ParticipantId, Priority, ReceiptState, Timestamp};
+use crate::{ChatId, MessageId, ParticipantId, Priority, ReceiptState, ReminderView, Timestamp};
 
 /// The whole story of a message. All times are the server's, but those that say that they are a device's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct MessageStory {
     pub reply_to: Option<MessageId>,
     /// What became of it with each recipient, sorted by id.
     pub recipients: Vec<RecipientStory>,
+    /// Who reminded whom of it, the oldest first.
+    #[serde(default)]
+    pub reminders: Vec<ReminderView>,
 }
 
 /// What became of a message with one recipient.

@@ -11,6 +11,7 @@ mod people;
 mod push;
 mod reader;
 mod story;
+mod view;
 mod watcher;
 mod webhook;
 

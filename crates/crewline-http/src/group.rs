@@ -5,9 +5,10 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use crewline_api::limits::{GROUP_MEMBERS_MAX, NAME_CHARS_MAX, PAGE_DEFAULT};
 use crewline_api::{
-    ApiError, Duty, ErrorCode, FieldCode, GroupId, GroupsPage, NewDuty, NewGroup, ParticipantId,
+    ApiError, AuditKind, Duty, ErrorCode, FieldCode, GroupId, GroupsPage, NewDuty, NewGroup,
+    ParticipantId,
 };
-use crewline_core::{GroupRow, Scope};
+use crewline_core::{GroupRow, Scope, audited};
 
 use crate::answer::json;
 use crate::app::Edge;
@@ -75,6 +76,8 @@ pub(crate) async fn put_group(
     let id = GroupId::new(id).map_err(|_| ApiError::not_found())?;
     let NewGroup { name, user_ids } = read_group(&body)?;
     let (group, members) = (id.clone(), user_ids.len());
+    let note = caller.does(AuditKind::GroupPut).about(id.as_str());
+    let note = note.detail(format!("{members} users"));
     let row = GroupRow {
         id,
         name,
@@ -82,7 +85,11 @@ pub(crate) async fn put_group(
     };
     let done = edge
         .engine
-        .directory(move |directory, now| directory.put_groups(&[row], now))
+        .directory(move |directory, now| {
+            audited(directory, note, now, |directory, _| {
+                directory.put_groups(&[row], now)
+            })
+        })
         .await?;
     let new = done.map_err(|error| refused_members(error, &user_ids))?;
     let actor = caller.actor_name();
@@ -166,9 +173,16 @@ pub(crate) async fn delete_group(
     caller.must_dispatch()?;
     let id = GroupId::new(id).map_err(|_| ApiError::not_found())?;
     let group = id.clone();
+    let note = caller.does(AuditKind::GroupRemoved).about(id.as_str());
     let done = edge
         .engine
-        .directory(move |directory, _| directory.remove_group(&id))
+        .directory(move |directory, now| {
+            audited(directory, note, now, |directory, notes| {
+                let removed = directory.remove_group(&id)?;
+                notes.retain(|_| removed);
+                Ok(removed)
+            })
+        })
         .await?;
     if done.map_err(refused)? {
         edge.live.note_change();
@@ -203,9 +217,15 @@ pub(crate) async fn put_duty(
     let id = id.map_err(|_| ApiError::not_found())?;
     let on_duty = read_duty(&body)?.on_duty;
     let (user, by) = (id.clone(), caller.actor_name());
+    let note = caller.does(AuditKind::DutySaid).about(id.as_str());
+    let note = note.detail(if on_duty { "on" } else { "off" });
     let done = edge
         .engine
-        .directory(move |directory, now| directory.set_duty(&user, on_duty, &by, now))
+        .directory(move |directory, now| {
+            audited(directory, note, now, |directory, _| {
+                directory.set_duty(&user, on_duty, &by, now)
+            })
+        })
         .await?;
     let row = done.map_err(refused)?;
     let actor = caller.actor_name();

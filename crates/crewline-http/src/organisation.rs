@@ -5,10 +5,10 @@ mod read;
 use axum::extract::State;
 use axum::http::StatusCode;
 use crewline_api::{
-    ApiError, EmergencyPhone, ErrorCode, FieldCode, FieldError, Organisation, ParticipantId,
-    Phrases, Sos,
+    ApiError, AuditKind, EmergencyPhone, ErrorCode, FieldCode, FieldError, Organisation,
+    ParticipantId, Phrases, Sos,
 };
-use crewline_core::{OrganisationPart, OrganisationRow, Reader, Standing, StoreError};
+use crewline_core::{OrganisationPart, OrganisationRow, Reader, Standing, StoreError, audited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -108,9 +108,16 @@ async fn put(
     value: &impl Serialize,
 ) -> Result<u64, ApiError> {
     let text = serde_json::to_string(value).map_err(|_| internal())?;
+    let note = caller
+        .does(AuditKind::OrganisationChanged)
+        .about(part.as_str());
     let done = edge
         .engine
-        .directory(move |directory, _| directory.put_organisation(part, revision, &text))
+        .directory(move |directory, now| {
+            audited(directory, note, now, |directory, _| {
+                directory.put_organisation(part, revision, &text)
+            })
+        })
         .await?;
     let revision = done.map_err(refused)?;
     let actor = caller.actor_name();

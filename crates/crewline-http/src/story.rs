@@ -155,7 +155,7 @@ fn page_answer(story: &MessageStory, now: Timestamp) -> Response {
 }
 
 /// The columns of a story as a table.
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 16] = [
     "messageId",
     "chatId",
     "position",
@@ -171,17 +171,25 @@ const COLUMNS: [&str; 15] = [
     "deviceAt",
     "deviceId",
     "implied",
+    "by",
 ];
 
-/// A story as a table: a row for each thing that a device said, for each state that is implied, and one for a recipient of
-/// whom nothing is known. `None` only where the machine is out of memory.
+/// A story as a table: a row for each thing that a device said, for each state that is implied, one for a recipient of whom
+/// nothing is known, and one for each reminder of each recipient, with who reminded in the last column. `None` only where
+/// the machine is out of memory.
 ///
 /// A cell that a spreadsheet would take for a formula begins with `'`.
 pub fn csv(story: &MessageStory) -> Option<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(COLUMNS).ok()?;
     for recipient in &story.recipients {
-        for [state, at, device_at, device, implied] in said(recipient) {
+        for [state, at, device_at, device, implied, by] in said(recipient)
+            .into_iter()
+            .map(|[state, at, device_at, device, implied]| {
+                [state, at, device_at, device, implied, String::new()]
+            })
+            .chain(reminded(story, recipient))
+        {
             let cells = [
                 story.message_id.to_string(),
                 story.chat_id.to_string(),
@@ -198,11 +206,28 @@ pub fn csv(story: &MessageStory) -> Option<String> {
                 device_at,
                 device,
                 implied,
+                by,
             ];
             writer.write_record(cells.map(no_formula)).ok()?;
         }
     }
     String::from_utf8(writer.into_inner().ok()?).ok()
+}
+
+/// When a recipient was reminded, and by whom.
+fn reminded<'a>(
+    story: &'a MessageStory,
+    recipient: &'a RecipientStory,
+) -> impl Iterator<Item = [String; 6]> + 'a {
+    let of_it = story
+        .reminders
+        .iter()
+        .filter(|reminder| reminder.user_ids.contains(&recipient.user_id));
+    of_it.map(|reminder| {
+        let none = String::new;
+        let (at, by) = (reminder.at.to_string(), reminder.by_user_id.to_string());
+        ["reminded".to_owned(), at, none(), none(), none(), by]
+    })
 }
 
 fn no_formula(cell: String) -> String {

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use crewline_api::{GroupId, ParticipantId};
+use crewline_api::{AuditKind, GroupId, ParticipantId};
 use crewline_core::GroupRow;
 use crewline_engine::{Clock as _, SystemClock};
+use crewline_store_sqlite::Beside;
 use serde_json::json;
 
+use super::audit::noted;
 use super::user::{actor, check_name, parse_id};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -124,7 +126,7 @@ fn add(args: &AddArgs, context: &mut Context) -> Result<(), Failure> {
     let members = row.members.len();
     let group = row.id.clone();
     let mut store = context.open_beside()?;
-    let new = store.directory().put_groups(&[row], SystemClock.now())?;
+    let new = put(&mut store, &[row])?;
     let actor = actor();
     tracing::info!(%actor, %group, members, "a group was put");
     let what = if new > 0 { "added" } else { "changed" };
@@ -167,7 +169,16 @@ fn list(args: &ListArgs, context: &mut Context) -> Result<(), Failure> {
 fn remove(args: &RemoveArgs, context: &mut Context) -> Result<(), Failure> {
     let group = parse_group(&args.id)?;
     let mut store = context.open_beside()?;
-    let removed = store.directory().remove_group(&group)?;
+    let removed = noted(
+        store.directory(),
+        AuditKind::GroupRemoved,
+        group.as_str(),
+        |directory, notes| {
+            let removed = directory.remove_group(&group)?;
+            notes.retain(|_| removed);
+            Ok(removed)
+        },
+    )?;
     let shown = plain(group.as_str());
     if !removed {
         return Err(
@@ -177,6 +188,25 @@ fn remove(args: &RemoveArgs, context: &mut Context) -> Result<(), Failure> {
     let actor = actor();
     tracing::info!(%actor, %group, "a group was removed");
     context.out.line(&format!("removed {shown}"))
+}
+
+/// Puts groups, and notes each of them.
+fn put(store: &mut Beside, rows: &[GroupRow]) -> Result<usize, Failure> {
+    let done = noted(
+        store.directory(),
+        AuditKind::GroupPut,
+        "",
+        |directory, notes| {
+            if let Some(note) = notes.pop() {
+                notes.extend(rows.iter().map(|row| {
+                    let note = note.clone().about(row.id.as_str());
+                    note.detail(format!("{} users", row.members.len()))
+                }));
+            }
+            directory.put_groups(rows, SystemClock.now())
+        },
+    );
+    Ok(done?)
 }
 
 fn import(args: &ImportArgs, context: &mut Context) -> Result<(), Failure> {
@@ -190,7 +220,7 @@ fn import(args: &ImportArgs, context: &mut Context) -> Result<(), Failure> {
         Failure::new(lines.join("\n  "))
     })?;
     let mut store = context.open_beside()?;
-    let new = store.directory().put_groups(&rows, SystemClock.now())?;
+    let new = put(&mut store, &rows)?;
     let actor = actor();
     tracing::info!(%actor, groups = rows.len(), new, "groups were imported");
     let changed = rows.len() - new;
@@ -253,9 +283,17 @@ pub(super) fn duty(args: &DutyArgs, context: &mut Context) -> Result<(), Failure
     let (user, on_duty) = (parse_id(&args.id)?, args.duty == OnOff::On);
     let mut store = context.open_beside()?;
     let actor = actor();
-    let row = store
-        .directory()
-        .set_duty(&user, on_duty, &actor, SystemClock.now())?;
+    let row = noted(
+        store.directory(),
+        AuditKind::DutySaid,
+        user.as_str(),
+        |directory, notes| {
+            for note in notes {
+                note.detail = Some(if on_duty { "on" } else { "off" }.to_owned());
+            }
+            directory.set_duty(&user, on_duty, &actor, SystemClock.now())
+        },
+    )?;
     tracing::info!(%actor, %user, on_duty, "it was said who is on duty");
     let word = if on_duty { "on duty" } else { "off duty" };
     let since = super::local_time(row.since);

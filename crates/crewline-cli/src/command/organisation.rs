@@ -4,8 +4,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use crewline_api::AuditKind;
 use crewline_core::OrganisationPart;
 
+use super::audit::noted;
 use super::user::actor;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -79,7 +81,12 @@ pub(crate) fn run(command: &OrganisationCommand, context: &mut Context) -> Resul
             error.code
         ))
     })?;
-    let revision = store.directory().put_organisation(part, revision, &value)?;
+    let revision = noted(
+        store.directory(),
+        AuditKind::OrganisationChanged,
+        part.as_str(),
+        |directory, _| directory.put_organisation(part, revision, &value),
+    )?;
     let actor = actor();
     tracing::info!(%actor, part = part.as_str(), revision, "what the organisation keeps was changed");
     let part = part.as_str();

@@ -5,128 +5,32 @@ use std::collections::BTreeMap;
 use crewline_api::{
     AuditEntry, ChatId, ChatSummary, ChatsPage, CursorName, DeviceView, Event, EventKinds, GroupId,
     GroupsPage, MessageId, MessageStory, MessageView, MessagesPage, ParticipantId, ParticipantKind,
-    Payload, PeoplePage, Person, ReceiptState, RecipientView, ReminderView, Seq, SessionView,
-    Timestamp, WebhookFailure,
+    PeoplePage, Person, Seq, SessionView, Timestamp, WebhookFailure,
 };
 
-use super::{Data, MemoryStore, keep};
+use super::{MemoryStore, keep};
 use crate::audit::AuditQuery;
 use crate::changes::CursorRow;
 use crate::credential::{Credential, CredentialSource, Scope, SecretHash};
 use crate::directory::{PasswordRow, TokenOwner, TokenRow, UserRow, WatcherRow};
-use crate::event::{
-    EventSource, MessageBodies, MessageWords, PAGE_BYTES_MAX, about_bytes, assemble,
-};
+use crate::event::{MessageBodies, PAGE_BYTES_MAX, about_bytes, assemble};
 use crate::keep::CursorBehind;
 use crate::organisation::{OrganisationPart, OrganisationRow};
 use crate::port::{ChatsBefore, LogPage, MeRows, Reader, StoreError, StoreErrorKind, StoreInfo};
 use crate::push::{PushKey, PushState, PushSubscriptionRow};
 use crate::search::{Search, SearchFound};
-use crate::state::{ChatRow, GroupMember, MessageRow, ParticipantRow, RecipientRow, Standing};
+use crate::state::{ChatRow, GroupMember, ParticipantRow, Standing};
 use crate::webhook::WebhookRow;
-use crate::{ChatNo, MessageNo, ParticipantNo, PushNo, SessionNo, WebhookNo};
+use crate::{MessageNo, ParticipantNo, PushNo, SessionNo, WebhookNo};
 
 /// Most rows that one page of a log looks at.
 const SCAN_MAX: usize = 10_000;
-
-impl EventSource for Data {
-    fn message(&self, no: MessageNo) -> Option<MessageRow> {
-        self.messages.get(&no).map(|row| row.message)
-    }
-
-    fn words(&self, no: MessageNo) -> Option<MessageWords> {
-        Self::words(self, no)
-    }
-
-    fn chat(&self, no: ChatNo) -> Option<ChatRow> {
-        self.chats.get(&no).cloned()
-    }
-
-    fn id(&self, no: ParticipantNo) -> Option<ParticipantId> {
-        self.participants.get(&no).map(|row| row.id.clone())
-    }
-
-    fn recipient(&self, message: MessageNo, who: ParticipantNo) -> Option<RecipientRow> {
-        self.recipients.get(&(message, who)).copied()
-    }
-
-    fn payload(
-        &self,
-        message: MessageNo,
-        who: ParticipantNo,
-        state: ReceiptState,
-    ) -> Option<Payload> {
-        self.payloads.get(&(message, who, state)).cloned()
-    }
-}
 
 fn damaged(what: &str) -> StoreError {
     StoreError::new(
         StoreErrorKind::Corrupt,
         format!("{what} refers to a row that is not there"),
     )
-}
-
-impl Data {
-    fn view(&self, viewers: &[ParticipantNo], no: MessageNo) -> Option<MessageView> {
-        let row = self.messages.get(&no)?;
-        let (message, words) = (row.message, self.words(no)?);
-        let chat = self.chats.get(&message.chat)?;
-        let shown = |who: ParticipantNo| {
-            who != message.sender && (viewers.contains(&message.sender) || viewers.contains(&who))
-        };
-        let recipients = chat
-            .members
-            .iter()
-            .zip(chat.member_ids.iter())
-            .filter(|(who, _)| shown(**who));
-        Some(MessageView {
-            message_id: message.id(),
-            chat_id: chat.id(),
-            position: message.position,
-            from_user_id: chat.member_id(message.sender)?.clone(),
-            from_user_name: words.sender_name.to_string(),
-            message: words.text.to_string(),
-            priority: message.priority,
-            sent_at: message.sent_at,
-            reply_to: words.reply_to,
-            recipients: recipients
-                .map(|(who, id)| recipient_view(id, &Data::recipient(self, no, *who)))
-                .collect(),
-            reminders: Vec::new(),
-        })
-    }
-
-    /// Who reminded whom of a message, oldest first.
-    fn reminders_of(&self, no: MessageNo) -> Option<Vec<ReminderView>> {
-        let id = |no: &ParticipantNo| self.participants.get(no).map(|row| row.id.clone());
-        let rows = self.reminders.range((no, 0)..=(no, u32::MAX));
-        rows.map(|(_, row)| {
-            Some(ReminderView {
-                at: row.at,
-                by_user_id: id(&row.by)?,
-                until: row.until,
-                user_ids: row.who.iter().map(id).collect::<Option<_>>()?,
-            })
-        })
-        .collect()
-    }
-
-    fn chat_of(&self, id: ChatId) -> Option<&ChatRow> {
-        self.chats
-            .get(&ChatNo(i64::try_from(id.no()).ok()?))
-            .filter(|chat| chat.salt == id.salt())
-    }
-}
-
-fn recipient_view(id: &ParticipantId, row: &RecipientRow) -> RecipientView {
-    RecipientView {
-        user_id: id.clone(),
-        state: row.state(),
-        delivered_at: row.delivered.map(|mark| mark.at),
-        read_at: row.read.map(|mark| mark.at),
-        acknowledged_at: row.acknowledged.map(|mark| mark.at),
-    }
 }
 
 impl Reader for MemoryStore {

@@ -39,6 +39,7 @@ impl Data {
             sent_at: message.sent_at,
             reply_to: words.reply_to,
             recipients,
+            reminders: self.reminders_of(no)?,
         })
     }
 

@@ -76,6 +76,7 @@ pub(super) fn html(story: &MessageStory, now: Timestamp) -> String {
         );
     }
     page.push_str("</tbody>\n</table>\n");
+    reminders(&mut page, story);
     devices(&mut page, &story.recipients);
     page.push_str("</body>\n</html>\n");
     page
@@ -93,6 +94,33 @@ fn mark(mark: Option<StoryMark>) -> String {
         text.push_str("<small>implied by a later state</small>");
     }
     text
+}
+
+/// Who reminded whom.
+fn reminders(page: &mut String, story: &MessageStory) {
+    if story.reminders.is_empty() {
+        return;
+    }
+    page.push_str(
+        "<table>\n<caption>Reminders</caption>\n<thead><tr><th scope=\"col\">At</th><th scope=\"col\">By</th>\
+         <th scope=\"col\">Until</th><th scope=\"col\">To</th></tr></thead>\n<tbody>\n",
+    );
+    for reminder in &story.reminders {
+        let to: Vec<String> = reminder
+            .user_ids
+            .iter()
+            .map(|id| escaped(id.as_str()))
+            .collect();
+        let _ = writeln!(
+            page,
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            reminder.at,
+            escaped(reminder.by_user_id.as_str()),
+            reminder.until.as_str(),
+            to.join(", ")
+        );
+    }
+    page.push_str("</tbody>\n</table>\n");
 }
 
 /// What each device said.

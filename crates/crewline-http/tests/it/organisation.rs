@@ -1,5 +1,6 @@
 //! What the organisation keeps.
 
+use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::call::Reply;
@@ -128,5 +129,53 @@ async fn what_is_wrong_with_a_part_is_named() {
     insta::assert_snapshot!("sos", text);
     let long = json!({"revision": 0, "number": "1".repeat(33)});
     assert!(refusal(&put(&rig, "carol-token", "phone", &long).await).contains("number [too_long]"));
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn who_changed_groups_duty_and_what_the_organisation_keeps_is_noted() {
+    let rig = Rig::start().await;
+    let group = json!({"name": "North", "userIds": ["alice"]});
+    let set = |path: &'static str, body: Value| {
+        let call = rig.call(Method::PUT, path).token("admin-token");
+        call.json(&body).send()
+    };
+    assert_eq!(set("/api/v1/groups/north", group).await.status, 201);
+    let duty = set("/api/v1/people/alice/duty", json!({"onDuty": true}));
+    assert_eq!(duty.await.status, 200);
+    let phone = json!({"revision": 0, "number": "112"});
+    let first = set("/api/v1/organisation/phone", phone.clone()).await;
+    assert_eq!(first.status, 200, "{}", first.text());
+    let behind = set("/api/v1/organisation/phone", phone).await;
+    assert_eq!(behind.status, 409, "{}", behind.text());
+    for _ in 0..2 {
+        let gone = rig.call(Method::DELETE, "/api/v1/groups/north");
+        assert_eq!(gone.token("admin-token").send().await.status, 204);
+    }
+    let noted = rig.get("admin-token", "/api/v1/admin/audit").send().await;
+    let noted = noted.value();
+    let rows = noted["entries"].as_array().unwrap().iter();
+    let rows: Vec<String> = rows
+        .map(|row| {
+            let refused = if row["refused"] == true {
+                " refused"
+            } else {
+                ""
+            };
+            format!(
+                "{} {}{refused}",
+                row["what"].as_str().unwrap(),
+                row["about"].as_str().unwrap()
+            )
+        })
+        .collect();
+    let expected = [
+        "group.removed north",
+        "organisation.changed phone refused",
+        "organisation.changed phone",
+        "duty.said alice",
+        "group.put north",
+    ];
+    assert_eq!(rows, expected);
     rig.stop().await;
 }

@@ -119,3 +119,26 @@ async fn as_a_table_no_cell_is_a_formula_and_as_a_page_no_text_is_a_script() {
     assert!(refusal(&refused).starts_with("422 invalid"));
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn reminders_are_a_part_of_the_story_in_each_of_its_forms() {
+    let rig = Rig::start().await;
+    let path = told(&rig).await;
+    let reminders = path.replace("/story", "/reminders");
+    let silent = json!({"until": "delivered"});
+    let reminded = rig.post("scada-token", &reminders, &silent).send().await;
+    assert_eq!(reminded.status, 201, "{}", reminded.text());
+    let story = rig.get("scada-token", &path).send().await.value();
+    assert_eq!(
+        story["reminders"],
+        json!([{"at": "2026-11-23T04:00:05.000Z", "byUserId": "scada", "until": "delivered", "userIds": ["bob"]}])
+    );
+    let table = rig.get("scada-token", &format!("{path}?format=csv"));
+    let table = table.send().await.text();
+    let row = table.lines().find(|row| row.contains("reminded")).unwrap();
+    assert!(row.contains(",bob,") && row.ends_with(",scada"), "{row}");
+    let page = rig.get("scada-token", &format!("{path}?format=html"));
+    let page = page.send().await.text();
+    assert!(page.contains("<caption>Reminders</caption>"), "{page}");
+    rig.stop().await;
+}

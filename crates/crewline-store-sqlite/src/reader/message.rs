@@ -140,7 +140,7 @@ fn show(
 }
 
 /// Who reminded whom of a message, oldest first.
-fn reminders(sql: &Connection, message: MessageNo) -> Result<Vec<ReminderView>> {
+pub(super) fn reminders(sql: &Connection, message: MessageNo) -> Result<Vec<ReminderView>> {
     let mut statement = sql.prepare_cached(
         "SELECT at, by, until, who FROM reminder WHERE message = ?1 ORDER BY number",
     )?;

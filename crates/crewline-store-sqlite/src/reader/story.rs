@@ -45,6 +45,7 @@ pub(super) fn of(
         sent_at: view.sent_at,
         reply_to: view.reply_to,
         recipients,
+        reminders: message::reminders(sql, no)?,
     }))
 }
 
