@@ -18,7 +18,8 @@ export interface Standing {
 export class Pushes {
   private readonly server: Server;
   private readonly page: Page;
-  private readonly deliver: (data: string) => Promise<void>;
+  /** Gives a push to the service worker, as a browser does with what it has decrypted. */
+  readonly deliver: (data: string) => Promise<void>;
 
   private constructor(server: Server, page: Page, deliver: (data: string) => Promise<void>) {
     this.server = server;
@@ -117,13 +118,15 @@ export class PushServer {
 }
 
 /** A browser that can be subscribed without a push service. What it did is kept, as a browser keeps it. */
-export async function subscribable(context: BrowserContext): Promise<void> {
-  await context.addInitScript(() => {
+export async function subscribable(
+  context: BrowserContext,
+  subscription = { endpoint: "https://push.example/1", keys: { p256dh: "BKey", auth: "secret" } },
+): Promise<void> {
+  await context.addInitScript((said) => {
     if (!("PushManager" in window)) return;
-    const keys = { p256dh: "BKey", auth: "secret" };
     const made = {
       options: { applicationServerKey: null },
-      toJSON: () => ({ endpoint: "https://push.example/1", keys }),
+      toJSON: () => said,
       unsubscribe: async () => {
         localStorage.removeItem("test.subscribed");
         return true;
@@ -134,5 +137,5 @@ export async function subscribable(context: BrowserContext): Promise<void> {
       return made;
     };
     PushManager.prototype.getSubscription = async () => (localStorage.getItem("test.subscribed") ? made : null);
-  });
+  }, subscription);
 }

@@ -28,12 +28,18 @@ export class Server {
   private tokens = new Map<string, string>();
   url = "";
 
+  /** Settings of its own. */
+  private env: Record<string, string> = {};
+
   /** Where the server is reached by https alone. */
   authority: Authority | undefined;
 
-  static async start(how: { people?: Record<string, string>; isSecure?: boolean } = {}): Promise<Server> {
+  static async start(
+    how: { people?: Record<string, string>; isSecure?: boolean; env?: Record<string, string> } = {},
+  ): Promise<Server> {
     if (!existsSync(program)) throw new Error(`${program} is missing: cargo build --workspace`);
     const server = new Server();
+    server.env = how.env ?? {};
     if (how.isSecure) server.authority = new Authority(server.folder);
     server.makePeople(how.people ?? PEOPLE);
     await server.up();
@@ -62,6 +68,7 @@ export class Server {
     const tls = cert === undefined || key === undefined ? [] : ["--tls-cert", cert, "--tls-key", key];
     const child = spawn(program, ["--store", store, "serve", "--listen", this.listen, ...tls], {
       cwd: this.folder,
+      env: { ...process.env, ...this.env },
       stdio: ["ignore", "pipe", "ignore"],
     });
     this.process = child;
