@@ -27,6 +27,7 @@ mod audit;
 mod chat;
 mod chat_api;
 mod check;
+mod desk;
 mod error;
 mod event;
 mod frame;
@@ -57,6 +58,7 @@ pub use audit::{AuditEntry, AuditKind, AuditPage, AuditRole};
 pub use chat::{Chat, ChatSummary, ChatsPage, NewChat};
 pub use chat_api::{BoxFuture, BoxStream, ChatApi, PayloadFired, PayloadKind, ReceivedMessage};
 pub use check::{check_recipient_count, check_to_groups, id_error};
+pub use desk::{Desk, Seat};
 pub use error::{ApiError, ErrorCode, FieldCode, FieldError, Problem};
 pub use event::{
     ChatEvent, Event, EventData, EventKind, EventKinds, EventsPage, MessageEvent, ReceiptEvent,

@@ -40,6 +40,8 @@ pub const PHRASES_MAX: usize = 200;
 pub const SHORTCUT_CHARS_MAX: usize = 32;
 /// Most characters of a telephone number.
 pub const PHONE_CHARS_MAX: usize = 32;
+/// Most seats at the desk.
+pub const DESK_SEATS_MAX: usize = 100;
 /// Most reminders of a message.
 pub const REMINDERS_MAX: usize = 100;
 /// Least time between two reminders of a message, in seconds.

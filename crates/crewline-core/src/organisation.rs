@@ -9,11 +9,13 @@ pub enum OrganisationPart {
     Sos,
     /// The number to call for emergencies.
     Phone,
+    /// Who sits at the desk.
+    Desk,
 }
 
 impl OrganisationPart {
     /// Every part.
-    pub const ALL: [Self; 3] = [Self::Phrases, Self::Sos, Self::Phone];
+    pub const ALL: [Self; 4] = [Self::Phrases, Self::Sos, Self::Phone, Self::Desk];
 
     /// The word under which stores keep it.
     pub fn as_str(self) -> &'static str {
@@ -21,6 +23,7 @@ impl OrganisationPart {
             Self::Phrases => "phrases",
             Self::Sos => "sos",
             Self::Phone => "phone",
+            Self::Desk => "desk",
         }
     }
 }

@@ -20,6 +20,7 @@ mod body;
 mod browser;
 mod chat;
 mod cursor;
+mod desk;
 mod directory;
 mod docs;
 mod event;

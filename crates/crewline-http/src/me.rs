@@ -3,16 +3,18 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use crewline_api::limits::PAGE_DEFAULT;
-use crewline_api::{ApiError, ChatsPage, FieldCode, Me, Timestamp};
+use crewline_api::{ApiError, ChatsPage, FieldCode, Me, ParticipantId, Timestamp};
 use crewline_core::{ChatNo, ChatsBefore};
 
 use crate::answer::json;
 use crate::app::Edge;
 use crate::auth::Caller;
 use crate::fault::quoted;
-use crate::problem::Answered;
+use crate::message::read_id;
+use crate::problem::{Answered, internal};
 use crate::query::{NoQuery, Query};
 use crate::refusals::{READ, refusals};
+use crate::viewers::Viewers;
 
 refusals!(MeRefusals: READ, [NotAllowed]);
 
@@ -47,15 +49,17 @@ pub(crate) async fn get_me(State(edge): State<Edge>, caller: Caller, _: NoQuery)
     Ok(json(StatusCode::OK, &me))
 }
 
-/// List your chats, newest activity first.
+/// List your chats, newest activity first, or those of one whom you watch.
 ///
 /// For users. `asOf` is the head of the caller's log in the same reading: load, then follow the log from there, and
-/// nothing is missed.
+/// nothing is missed. With `participant` they are the chats of that one, as that one sees them, and `asOf` is the head of
+/// its log. An external's own messages are in no log, and stand here from the moment in which they are stored.
 #[utoipa::path(
     get, path = "/api/v1/me/chats", tag = "me",
     params(
         ("before" = Option<String>, Query, description = "The `next` of the page before", example = "1795407449120.12"),
         ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "How many; 100 if left out"),
+        ("participant" = Option<ParticipantId>, Query, description = "One whom the user watches; the caller if left out"),
     ),
     responses((status = 200, description = "A page of chats", body = ChatsPage), MeRefusals)
 )]
@@ -65,11 +69,21 @@ pub(crate) async fn get_chats(
     request: Request,
 ) -> Answered {
     let (parts, _) = request.into_parts();
-    let mut query = Query::read(&parts, &["before", "limit"]);
+    let mut query = Query::read(&parts, &["before", "limit", "participant"]);
     let before = query.parsed("before", read_before);
     let limit = query.limit(PAGE_DEFAULT);
+    let participant = query.parsed("participant", |id| {
+        read_id::<ParticipantId>(caller.named(id))
+    });
     query.finish()?;
-    let (no, _) = caller.user()?;
+    let (own, _) = caller.user()?;
+    let no = match participant {
+        None => own,
+        Some(id) => match caller.viewers(&edge, Some(&id)).await? {
+            Viewers::One(no) => no,
+            Viewers::User(_) | Viewers::Externals(_) => return Err(internal().into()),
+        },
+    };
     let page = edge
         .engine
         .read(move |reader| reader.chats(no, before, limit))

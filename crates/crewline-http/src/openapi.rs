@@ -34,6 +34,7 @@ stored, and go on from there.";
         (name = "events", description = "Logs of events, and cursors on them"),
         (name = "groups", description = "Groups of people, and who is on duty"),
         (name = "organisation", description = "What the organisation keeps: stock phrases, whom an SOS goes to, the number to call"),
+        (name = "desk", description = "Who sits at the desk; for dispatchers and administrators"),
         (name = "watchers", description = "Users who may read another participant's log; for administrators"),
         (name = "webhooks", description = "URLs to which the events of a log are posted; for administrators, and for externals of their own"),
         (name = "push", description = "Waking devices whose app is closed; for users with a session"),

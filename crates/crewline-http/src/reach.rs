@@ -1,6 +1,6 @@
 //! `POST /api/v1/reach` and `GET /api/v1/people/presence`: who can be reached now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -29,7 +29,8 @@ refusals!(PresenceRefusals: READ, [NotAllowed]);
 /// Ask who can be reached now.
 ///
 /// For dispatchers, administrators, tokens of administration and externals. Recipients are named as in a message, and come
-/// to the same people; nothing is sent. `app` is who follows the own log now, over a socket or a stream.
+/// to the same people; nothing is sent. `app` is who follows the own log now, over a socket or a stream; `push`
+/// is who does not, and has a device that answered a test push and took the last one.
 #[utoipa::path(
     post, path = "/api/v1/reach", tag = "people",
     request_body(content = AskReach, example = json!({"toUsers": [{"toUserId": "alice"}], "toGroups": [{"groupId": "crew-north", "onDutyOnly": true}]})),
@@ -43,10 +44,10 @@ pub(crate) async fn post_reach(
 ) -> Answered {
     caller.must_see_presence(true)?;
     let ask = read_ask(&body)?;
-    let own = caller.me().cloned();
+    let (own, now) = (caller.me().cloned(), edge.engine.now());
     let found = edge
         .engine
-        .read(move |reader| everyone(reader, &ask, own.as_ref()))
+        .read(move |reader| everyone(reader, &ask, own.as_ref(), now))
         .await?;
     let people: Vec<Reachable> = found?
         .into_iter()
@@ -100,19 +101,29 @@ fn read_ask(body: &JsonBody) -> Result<AskReach, ApiError> {
     })
 }
 
-type Found = BTreeMap<ParticipantId, (ParticipantNo, Option<Timestamp>)>;
+/// What is known of somebody who does not follow the own log now.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// When a device was last heard of.
+    at: Option<Timestamp>,
+    /// Whether a device can be woken.
+    woken: bool,
+}
+
+type Found = BTreeMap<ParticipantId, (ParticipantNo, Seen)>;
 
 /// Everybody who is named, by id, with when each was last heard of; or who of them is not known.
 fn everyone(
     reader: &dyn Reader,
     ask: &AskReach,
     own: Option<&ParticipantId>,
+    now: Timestamp,
 ) -> Result<Result<Found, ApiError>, StoreError> {
     let (mut found, mut errors) = (Found::new(), Vec::new());
     let mut code = ErrorCode::UnknownRecipient;
     for (index, user) in ask.to_users.iter().enumerate() {
         if let Some((id, no)) = named(reader, user)? {
-            found.insert(id, (no, None));
+            found.insert(id, (no, Seen::default()));
         } else {
             let detail = format!("{} is not known, or disabled", user.to_user_id);
             let field = format!("toUsers[{index}].toUserId");
@@ -131,7 +142,7 @@ fn everyone(
         };
         for (row, on_duty) in members {
             if !row.disabled && (on_duty || !group.on_duty_only) {
-                found.insert(row.id, (row.no, None));
+                found.insert(row.id, (row.no, Seen::default()));
             }
         }
     }
@@ -143,8 +154,10 @@ fn everyone(
     }
     let nos: Vec<_> = found.values().map(|(no, _)| *no).collect();
     let contacts = reader.last_contacts(&nos)?;
-    for (entry, seen) in found.values_mut().zip(contacts) {
-        entry.1 = seen;
+    let woken = woken(reader, now)?;
+    for ((no, seen), at) in found.values_mut().zip(contacts) {
+        let woken = woken.contains(no);
+        *seen = Seen { at, woken };
     }
     Ok(Ok(found))
 }
@@ -162,18 +175,22 @@ fn named(
 }
 
 /// By which way somebody can be reached, and when there was last contact: now, where there is one.
-///
-/// Whoever can be woken by a push is to be told here, too, once there is one: `Way::Push`.
-fn shown(
-    edge: &Edge,
-    no: ParticipantNo,
-    seen: Option<Timestamp>,
-) -> (Option<Way>, Option<Timestamp>) {
+fn shown(edge: &Edge, no: ParticipantNo, seen: Seen) -> (Option<Way>, Option<Timestamp>) {
     if edge.live.is_followed(no) {
         (Some(Way::App), Some(edge.engine.now()))
     } else {
-        (None, seen)
+        (seen.woken.then_some(Way::Push), seen.at)
     }
+}
+
+/// Who can be woken by a push: a device has answered a test, and the last push to it went out. A subscription alone proves
+/// nothing.
+fn woken(reader: &dyn Reader, now: Timestamp) -> Result<HashSet<ParticipantNo>, StoreError> {
+    let rows = reader.push_subscriptions(now)?;
+    let proven = rows
+        .into_iter()
+        .filter(|row| row.proven_at.is_some() && row.last_error.is_none());
+    Ok(proven.map(|row| row.participant).collect())
 }
 
 /// See who is there.
@@ -209,10 +226,10 @@ pub(crate) async fn get_presence(
         caller.check_still_known(&edge).await?;
     }
     // Read before the people: what changes meanwhile is news for the next call.
-    let version = edge.live.version();
+    let (version, now) = (edge.live.version(), edge.engine.now());
     let read = edge
         .engine
-        .read(move |reader| users(reader, after.as_deref(), limit));
+        .read(move |reader| users(reader, after.as_deref(), limit, now));
     let (rows, next) = read.await?;
     let people = rows.into_iter().map(|(mut present, no, seen)| {
         (present.by, present.last_contact_at) = shown(&edge, no, seen);
@@ -239,12 +256,13 @@ async fn news(edge: &Edge, since: u64, wait: Duration) {
     }
 }
 
-type Rows = Vec<(Present, ParticipantNo, Option<Timestamp>)>;
+type Rows = Vec<(Present, ParticipantNo, Seen)>;
 
 fn users(
     reader: &dyn Reader,
     after: Option<&str>,
     limit: usize,
+    now: Timestamp,
 ) -> Result<(Rows, Option<String>), StoreError> {
     let page = reader.people("", after, limit)?;
     let users = page.people.into_iter();
@@ -262,12 +280,14 @@ fn users(
             by: None,
             last_contact_at: None,
         };
-        rows.push((present, row.no, None));
+        rows.push((present, row.no, Seen::default()));
     }
     let nos: Vec<_> = rows.iter().map(|(_, no, _)| *no).collect();
     let contacts = reader.last_contacts(&nos)?;
-    for (row, seen) in rows.iter_mut().zip(contacts) {
-        row.2 = seen;
+    let woken = woken(reader, now)?;
+    for ((_, no, seen), at) in rows.iter_mut().zip(contacts) {
+        let woken = woken.contains(no);
+        *seen = Seen { at, woken };
     }
     Ok((rows, page.next))
 }

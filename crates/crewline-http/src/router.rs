@@ -10,8 +10,9 @@ use utoipa_axum::routes;
 use crate::app::Edge;
 use crate::problem::Refusal;
 use crate::{
-    App, admin, chat, cursor, docs, event, group, me, message, openapi, ops, organisation, people,
-    push, reach, receipt, reminder, request, search, session, socket, story, watcher, web, webhook,
+    App, admin, chat, cursor, desk, docs, event, group, me, message, openapi, ops, organisation,
+    people, push, reach, receipt, reminder, request, search, session, socket, story, watcher, web,
+    webhook,
 };
 
 /// The calls, with their descriptions.
@@ -67,6 +68,7 @@ pub(crate) fn calls() -> OpenApiRouter<Edge> {
         .routes(routes!(organisation::put_phrases))
         .routes(routes!(organisation::put_sos))
         .routes(routes!(organisation::put_phone))
+        .routes(routes!(desk::get_desk, desk::put_desk, desk::delete_desk))
         .routes(routes!(group::get_groups))
         .routes(routes!(group::put_group, group::delete_group))
         .routes(routes!(group::put_duty))

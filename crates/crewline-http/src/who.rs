@@ -23,7 +23,9 @@ const PARTICIPANTS: &str = "participants";
 const ADMINISTRATORS: &str = "administrators";
 /// Users of that role or of a higher one, and tokens of administration.
 const DISPATCHERS: &str = "dispatchers, administrators";
-/// The same, and externals.
+/// Users of these roles: they sit somewhere.
+const DESKS: &str = "users who run the desk";
+/// The same as dispatchers, and externals.
 const REACHERS: &str = "dispatchers, administrators, externals";
 /// The same as dispatchers, and each user of itself.
 const SELF_OR_DISPATCHERS: &str = "users of themselves, dispatchers, administrators";
@@ -112,6 +114,9 @@ const WHO: &[(&str, &str, &str)] = &[
     ("get", "/api/v1/admin/retention", ADMINISTRATORS),
     ("get", "/api/v1/admin/audit", ADMINISTRATORS),
     ("get", "/api/v1/search", USERS),
+    ("get", "/api/v1/desk", DISPATCHERS),
+    ("put", "/api/v1/desk", DESKS),
+    ("delete", "/api/v1/desk", DESKS),
     ("get", "/api/v1/groups", ANYBODY_KNOWN),
     ("put", "/api/v1/groups/{groupId}", DISPATCHERS),
     ("delete", "/api/v1/groups/{groupId}", DISPATCHERS),

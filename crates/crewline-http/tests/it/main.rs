@@ -14,6 +14,7 @@ mod browser;
 mod call;
 mod chat;
 mod cursor;
+mod desk;
 mod docs;
 mod event;
 mod fuzz;

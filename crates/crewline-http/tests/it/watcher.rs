@@ -526,3 +526,30 @@ async fn a_role_that_changes_holds_from_the_next_call_on() {
     );
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn a_watcher_finds_what_an_external_sent_before_anybody_has_it() {
+    let rig = Rig::start().await;
+    let path = "/api/v1/me/chats?participant=scada";
+    let refused = rig.get("alice-token", path).send().await;
+    assert!(refusal(&refused).starts_with("403 not_allowed"));
+    let sent = rig.send(&["bob", "carol"], "Nobody is there").await;
+    watch(&rig, "alice", "scada").await;
+    assert_eq!(
+        get(&rig, "alice-token", "/api/v1/me/chats").await["chats"],
+        json!([])
+    );
+    let page = get(&rig, "alice-token", path).await;
+    let chat = &page["chats"][0];
+    assert_eq!(chat["chatId"], sent["chatId"]);
+    assert_eq!(chat["lastMessage"]["message"], "Nobody is there");
+    assert_eq!(
+        chat["lastMessage"]["recipients"].as_array().unwrap().len(),
+        2
+    );
+    assert_eq!(page["asOf"], 0);
+    unwatch(&rig, "alice", "scada").await;
+    let refused = rig.get("alice-token", path).send().await;
+    assert!(refusal(&refused).starts_with("403 not_allowed"));
+    rig.stop().await;
+}

@@ -90,6 +90,13 @@ async fn a_user_without_the_right_is_refused_by_each_call_of_administration() {
             "dispatchers, administrators" => {
                 &["alice-token", "scada-token", "oms-token", "many-token"]
             }
+            "users who run the desk" => &[
+                "alice-token",
+                "scada-token",
+                "oms-token",
+                "many-token",
+                "admin-token",
+            ],
             "dispatchers, administrators, externals" => &["alice-token"],
             // The call is about bob.
             "users of themselves, dispatchers, administrators" => &["alice-token", "scada-token"],
