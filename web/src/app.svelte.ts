@@ -64,6 +64,8 @@ export class App {
   private aside = $state.raw<{ chatId: string; messageIds: Set<string> } | undefined>();
   /** The message to which a conversation that opens begins a reply. */
   replyTo = $state.raw<Message | undefined>();
+  /** What is to be done while there still is a session. */
+  beforeLeaving: (() => Promise<void>) | undefined;
   isVisible = $state(document.visibilityState === "visible");
 
   readonly local: Local;
@@ -151,12 +153,15 @@ export class App {
         this.setContact(contact);
         this.tabs.say({ contact });
       },
-      arrived: ({ arrived }) => {
+      arrived: ({ arrived: fresh, reminded }) => {
+        // Who is reminded is told as if it came now.
+        const arrived = [...fresh, ...reminded];
         if (arrived.length === 0) return;
         this.announce(arrived);
         this.tabs.say({ arrived });
         // This tab speaks for all: where it is hidden, the service worker looks whether another is in front.
-        if (!this.isVisible) void this.outside.tell(arrived.map(({ messageId }) => messageId));
+        const ids = (messages: Message[]) => messages.map(({ messageId }) => messageId);
+        if (!this.isVisible) void this.outside.tell(ids(fresh), ids(reminded));
       },
     });
     if (this.stage === "signedIn") this.sync.start();
@@ -212,10 +217,9 @@ export class App {
   /** Ends the session, and leaves nothing on this device. Without contact the session is ended when there is some. */
   async signOut(): Promise<void> {
     this.sync?.stop();
-    const left = Promise.race([
-      this.setup.leave().catch(() => {}),
-      new Promise((done) => setTimeout(done, LEAVING_MS)),
-    ]);
+    const late = new Promise((done) => setTimeout(done, LEAVING_MS));
+    await Promise.race([this.beforeLeaving?.().catch(() => {}), late]);
+    const left = Promise.race([this.setup.leave().catch(() => {}), late]);
     localStorage.setItem(ENDING, "1");
     try {
       await net.call("DELETE", "/api/v1/session");
@@ -364,6 +368,8 @@ export class App {
 
   /** Messages that came just now. Emergencies and sticky ones are found in the store; these pass. */
   private announce(arrived: Message[]): void {
+    // An emergency that was set aside takes the screen again when it comes again.
+    if (arrived.some(({ messageId }) => this.aside?.messageIds.has(messageId))) this.endAside();
     const news = arrived.filter((message) => !this.isLookedAt(message.chatId));
     if (news.some(({ priority }) => priority !== 1)) chime();
     for (const message of news.filter(({ priority }) => priority === 2)) {

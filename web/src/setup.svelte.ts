@@ -10,7 +10,7 @@ import { keepInStep, type Pusher, type PushState, readPushState } from "./core/s
 import { keep } from "./look.ts";
 import { t } from "./messages/choose.ts";
 import { allowShaking, trySound } from "./sound.ts";
-import { pusherOf, setBadge, shownBy } from "./system.ts";
+import { pusherOf, setBadge, shownBy, type ToWorker } from "./system.ts";
 
 interface InstallPrompt extends Event {
   prompt(): Promise<unknown>;
@@ -256,9 +256,9 @@ export class Outside {
   }
 
   /** What came while this page is not in front: the service worker shows it, unless another page is. */
-  async tell(messageIds: string[]): Promise<void> {
+  async tell(messageIds: string[], again: string[]): Promise<void> {
     if (permissionHere() !== "granted") return;
     const registration = await navigator.serviceWorker?.getRegistration();
-    registration?.active?.postMessage({ arrived: messageIds });
+    registration?.active?.postMessage({ arrived: messageIds, again } satisfies ToWorker);
   }
 }

@@ -4,8 +4,8 @@ import type { Notice, NoticeData, Shown, Standing } from "./core/notices.ts";
 import type { Pusher, Subscription } from "./core/subscription.ts";
 import { base64Url } from "./core/subscription.ts";
 
-/** What the page says to the service worker. */
-export type ToWorker = { arrived: string[] };
+/** What the page says to the service worker. `again` are those of which the person was reminded. */
+export type ToWorker = { arrived: string[]; again: string[] };
 /** What the service worker says to a page. */
 export type ToPage = { go: string };
 

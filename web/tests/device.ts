@@ -21,7 +21,8 @@ export class Device {
     this.clock = clock;
     this.sync = new Sync(local, server.net(), clock, random, {
       contact: (contact) => this.contacts.push(contact),
-      arrived: ({ arrived }) => this.announced.push(...arrived.map(({ messageId }) => messageId)),
+      arrived: ({ arrived, reminded }) =>
+        this.announced.push(...[...arrived, ...reminded].map(({ messageId }) => messageId)),
     });
   }
 

@@ -201,6 +201,9 @@ test("the same message alerts once, whether a push or a hidden page tells of it 
   await showAll(local, shown, words, [data.messageId]);
   await takePush(world, readPush(pushOf(data)));
   expect(shown.history.length).toBe(1);
+  // Who is reminded of it is alerted again.
+  await showAll(local, shown, words, [], [data.messageId]);
+  expect(shown.history.length).toBe(2);
 });
 
 test("notifications go when their message was read, an emergency's when it was acknowledged, and another person's", async () => {

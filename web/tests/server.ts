@@ -201,8 +201,8 @@ export class FakeServer {
       return { results: command.receipts.map((receipt) => this.receipt(receipt)) };
     }
     if ("createChat" in command) {
-      if (command.createChat.toUserIds.includes("nobody")) throw problem(422, "unknown_recipient");
-      return this.createChat(command.createChat.toUserIds);
+      if (command.createChat.toUserIds?.includes("nobody")) throw problem(422, "unknown_recipient");
+      return this.createChat(command.createChat.toUserIds ?? []);
     }
     const { reply } = command;
     const known = this.messages.find(({ key }) => key === reply.idempotencyKey);

@@ -4,7 +4,7 @@
 import type { Tx } from "./database.ts";
 import { giveWay, waitingChat } from "./made.ts";
 import type { Chat, Message } from "./model.ts";
-import { advanced, isAtLeast, merged, messageFromView, withAlerts, withFact } from "./model.ts";
+import { advanced, isAtLeast, merged, messageFromView, withAlerts, withDue, withFact } from "./model.ts";
 import type {
   ChatData,
   ChatSummary,
@@ -12,6 +12,7 @@ import type {
   MessagesPage,
   MessageView,
   ReceiptData,
+  ReminderData,
   SelfData,
   SentMessage,
   State,
@@ -22,12 +23,14 @@ import type {
 export interface Applied {
   chats: Set<string>;
   arrived: Message[];
+  /** Messages of which this person was reminded: their alerts come again. */
+  reminded: Message[];
 }
 
 /** Applies events in their order; those that are stored already are passed over. Moves the place in the log. */
 export async function applyEvents(tx: Tx, me: string, events: WireEvent[]): Promise<Applied> {
   const log = await tx.note("log");
-  const applied: Applied = { chats: new Set(), arrived: [] };
+  const applied: Applied = { chats: new Set(), arrived: [], reminded: [] };
   if (log === undefined) return applied;
   let seq = log.seq;
   for (const event of events) {
@@ -50,6 +53,8 @@ async function applyEvent(tx: Tx, me: string, event: WireEvent, applied: Applied
       return applyReceipt(tx, event.data as ReceiptData, "read", applied);
     case "message.acknowledged":
       return applyReceipt(tx, event.data as ReceiptData, "acknowledged", applied);
+    case "message.reminded":
+      return applyReminder(tx, event.data as ReminderData, applied);
     case "self.read":
       return applySelf(tx, event.seq, event.data as SelfData, "read", applied);
     case "self.acknowledged":
@@ -100,7 +105,7 @@ async function applyMessage(tx: Tx, me: string, seq: number, data: MessageData, 
   };
   const known = await tx.get("messages", data.messageId);
   const { ahead, ...message }: Message = merged(known, withAlerts(told, true));
-  await tx.put("messages", message);
+  await keepMessage(tx, message);
   const chat = await chatOf(tx, data.chatId, data.allUserIds);
   const isNew = seq > chat.asOf && data.position > chat.lastPosition;
   place(chat, message);
@@ -146,19 +151,37 @@ async function applyReceipt(tx: Tx, data: ReceiptData, state: State, applied: Ap
   applied.chats.add(data.chatId);
 }
 
+function keepMessage(tx: Tx, message: Message): Promise<void> {
+  return tx.put("messages", withDue(message));
+}
+
 /** Writes a message, and the copy of it on top of its chat. */
 export async function putMessage(tx: Tx, message: Message): Promise<void> {
-  await tx.put("messages", message);
+  await keepMessage(tx, message);
   const chat = await tx.get("chats", message.chatId);
   if (chat?.last?.messageId === message.messageId) await tx.put("chats", { ...chat, last: message });
 }
 
 /** Writes many of one chat. */
 export async function putMessages(tx: Tx, chatId: string, messages: Message[]): Promise<void> {
-  await Promise.all(messages.map((message) => tx.put("messages", message)));
+  await Promise.all(messages.map((message) => keepMessage(tx, message)));
   const chat = await tx.get("chats", chatId);
   const last = messages.find(({ messageId }) => messageId === chat?.last?.messageId);
   if (chat !== undefined && last !== undefined) await tx.put("chats", { ...chat, last });
+}
+
+/** A message comes back to mind, unless the person has gone far enough with it meanwhile, here or on another device. */
+async function applyReminder(tx: Tx, data: ReminderData, applied: Applied): Promise<void> {
+  const message = await tx.get("messages", data.messageId);
+  if (message === undefined || message.mine) return;
+  // Who is reminded so that it is delivered has it by now, and has seen nothing of it yet.
+  const until = data.priority === 1 ? "acknowledged" : isAtLeast(data.until, "read") ? data.until : "read";
+  if (isAtLeast(message.state, until)) return;
+  // A banner that was closed stands again.
+  const risen: Message = message.banner === undefined ? message : { ...message, banner: 1 };
+  await putMessage(tx, risen);
+  applied.reminded.push(risen);
+  applied.chats.add(data.chatId);
 }
 
 async function applySelf(tx: Tx, seq: number, data: SelfData, state: State, applied: Applied): Promise<void> {
@@ -203,7 +226,7 @@ export async function applySent(
     state: "accepted",
   };
   const message = merged(await tx.get("messages", sent.messageId), told);
-  await tx.put("messages", message);
+  await keepMessage(tx, message);
   const chat = await tx.get("chats", sent.chatId);
   if (chat !== undefined) {
     // `lastPosition` stays behind: what comes before this message in the log is still to be counted as unread.
@@ -222,7 +245,7 @@ export async function applySummary(tx: Tx, me: string, summary: ChatSummary, asO
       await tx.get("messages", summary.lastMessage.messageId),
       messageFromView(summary.lastMessage, me),
     );
-    await tx.put("messages", message);
+    await keepMessage(tx, message);
     next.last = message;
     next.lastPosition = message.position;
     await sayDelivered(tx, [message]);
@@ -256,7 +279,7 @@ export async function applyPushed(tx: Tx, me: string, view: MessageView): Promis
     message.ahead = 1;
     chat.unread += 1;
   }
-  await tx.put("messages", message);
+  await keepMessage(tx, message);
   if (chat !== undefined) {
     place(chat, message);
     await tx.put("chats", chat);

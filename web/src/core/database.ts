@@ -2,6 +2,7 @@
 
 import type { Made } from "./made.ts";
 import type { Act, Chat, Message, NewAct } from "./model.ts";
+import type { WatchedLog, WatchedMessage } from "./watched.ts";
 import type { Me, Person } from "./wire.ts";
 
 /** Kept under a name of its own. */
@@ -30,9 +31,12 @@ interface Tables {
   messages: Message;
   people: Person;
   outbox: Act;
+  /** Messages of those whom this person watches, and how far their logs were followed here. */
+  watched: WatchedMessage;
+  watchedLogs: WatchedLog;
 }
 
-const NAMES = ["chats", "messages", "people", "outbox", "notes"] as const;
+export const NAMES = ["chats", "messages", "people", "outbox", "notes", "watched", "watchedLogs"] as const;
 
 function answer<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -118,6 +122,12 @@ export class Tx {
     return answer(this.tx.objectStore("messages").index(mark).getAll());
   }
 
+  /** Own messages of a chat, or of all, of which something is still to come. */
+  due(chatId?: string): Promise<Message[]> {
+    const index = this.tx.objectStore("messages").index("due");
+    return answer(index.getAll(chatId === undefined ? null : IDBKeyRange.bound([chatId], [chatId, []])));
+  }
+
   note<N extends keyof Notes>(name: N): Promise<Notes[N] | undefined> {
     return answer(this.tx.objectStore("notes").get(name));
   }
@@ -139,19 +149,29 @@ export class Database {
   }
 
   static async open(name: string, factory: IDBFactory): Promise<Database> {
-    const request = factory.open(name, 1);
-    request.onupgradeneeded = () => {
+    const request = factory.open(name, 2);
+    request.onupgradeneeded = ({ oldVersion }) => {
       const idb = request.result;
+      idb.createObjectStore("watched", { keyPath: "messageId" });
+      idb.createObjectStore("watchedLogs", { keyPath: "participantId" });
+      if (oldVersion === 1) {
+        request.transaction?.objectStore("messages").createIndex("due", ["chatId", "due"]);
+        return;
+      }
       idb.createObjectStore("chats", { keyPath: "chatId" });
       const messages = idb.createObjectStore("messages", { keyPath: "messageId" });
       messages.createIndex("place", ["chatId", "position"], { unique: false });
       messages.createIndex("open", "open");
       messages.createIndex("banner", "banner");
+      messages.createIndex("due", ["chatId", "due"]);
       idb.createObjectStore("people", { keyPath: "userId" });
       idb.createObjectStore("outbox", { keyPath: "n", autoIncrement: true });
       idb.createObjectStore("notes");
     };
-    return new Database(await answer(request));
+    const idb = await answer(request);
+    // A newer app in another tab needs the store in its own form: this one is loaded anew.
+    idb.onversionchange = () => idb.close();
+    return new Database(idb);
   }
 
   close(): void {

@@ -5,11 +5,12 @@ import type { Applied } from "./apply.ts";
 import { applyChat, applyEvents, applyHistory, applyPushed, applySent, applySummary, putMessage } from "./apply.ts";
 import { dropOldest, planIn } from "./bound.ts";
 import type { DeviceNote, Tx } from "./database.ts";
-import { Database } from "./database.ts";
+import { Database, NAMES } from "./database.ts";
 import { discardChat, refuseChat, startChat, whereIs, whyRefused } from "./made.ts";
 import type { Act, Chat, Message, ReplyAct } from "./model.ts";
 import { advanced, byActivity, isAtLeast } from "./model.ts";
 import { countRead, readIn } from "./reading.ts";
+import { Watched } from "./watched.ts";
 import type {
   ChatData,
   ChatsPage,
@@ -19,6 +20,7 @@ import type {
   Person,
   Priority,
   SentMessage,
+  ToGroup,
   WireEvent,
 } from "./wire.ts";
 
@@ -60,8 +62,12 @@ export class Local {
   private readonly database: Database;
   private readonly listeners = new Set<Listener>();
 
+  /** What is kept of those whom this person watches. */
+  readonly watched: Watched;
+
   private constructor(database: Database) {
     this.database = database;
+    this.watched = new Watched(database);
   }
 
   static async open(name: string, factory: IDBFactory): Promise<Local> {
@@ -166,6 +172,13 @@ export class Local {
     return byTime(await this.database.read((tx) => tx.marked("open")));
   }
 
+  /** Own messages of some chats, or of all, of which something is still to come. */
+  due(chats: ReadonlySet<string> | "all"): Promise<Message[]> {
+    return this.database.read(async (tx) =>
+      chats === "all" ? tx.due() : (await Promise.all([...chats].map((chatId) => tx.due(chatId)))).flat(),
+    );
+  }
+
   async banners(): Promise<Message[]> {
     const unread = await this.database.read((tx) => tx.marked("banner"));
     return byTime(unread.filter(({ banner }) => banner === 1));
@@ -197,11 +210,16 @@ export class Local {
   }
 
   /** Makes a chat here, to be made at the server when there is contact; resolves to its id, or to that of the known one. */
-  async startChat(chatId: string, userIds: string[], at: string): Promise<string> {
+  async startChat(
+    chatId: string,
+    userIds: string[],
+    at: string,
+    address?: { toUserIds: string[]; toGroups: ToGroup[] },
+  ): Promise<string> {
     const found = await this.database.write(async (tx) => {
       const me = await tx.note("me");
       if (me === undefined) throw new Error("a chat was made by nobody");
-      return startChat(tx, chatId, userIds, me.userId, at);
+      return startChat(tx, chatId, userIds, me.userId, at, address);
     });
     this.changed("all");
     return found;
@@ -412,5 +430,5 @@ function untied(act: Act & ReplyAct): Act {
 }
 
 async function wipe(tx: Tx): Promise<void> {
-  for (const table of ["chats", "messages", "people", "outbox", "notes"] as const) await tx.clear(table);
+  for (const table of NAMES) await tx.clear(table);
 }

@@ -4,6 +4,7 @@
 
 import type { Tx } from "./database.ts";
 import type { Act, Chat } from "./model.ts";
+import type { ToGroup } from "./wire.ts";
 
 /** What is known of chats that were made here. */
 export interface Made {
@@ -20,10 +21,21 @@ function setOf(userIds: string[]): string {
   return [...new Set(userIds)].sort().join("\n");
 }
 
-/** Makes a chat of these people, or finds the one that they have. What was refused before is asked once more. */
-export async function startChat(tx: Tx, chatId: string, userIds: string[], me: string, at: string): Promise<string> {
+/**
+ * Makes a chat of these people, or finds the one that they have. What was refused before is asked once more. With
+ * `address` they are those who are in groups now: the server says who is in them when it makes the chat.
+ */
+export async function startChat(
+  tx: Tx,
+  chatId: string,
+  userIds: string[],
+  me: string,
+  at: string,
+  address?: { toUserIds: string[]; toGroups: ToGroup[] },
+): Promise<string> {
   const people = setOf([...userIds, me]);
-  const known = (await tx.all("chats")).find((chat) => setOf(chat.userIds) === people);
+  const known =
+    address === undefined ? (await tx.all("chats")).find((chat) => setOf(chat.userIds) === people) : undefined;
   if (known !== undefined) {
     if (known.isMade) await askAgain(tx, known.chatId);
     return known.chatId;
@@ -41,7 +53,7 @@ export async function startChat(tx: Tx, chatId: string, userIds: string[], me: s
     readTo: 0,
     isMade: true,
   });
-  await tx.queue({ kind: "chat", chatId, toUserIds: all.filter((id) => id !== me), at });
+  await tx.queue({ kind: "chat", chatId, at, ...(address ?? { toUserIds: all.filter((id) => id !== me) }) });
   return chatId;
 }
 

@@ -1,6 +1,6 @@
 // What this device keeps, and the rules that say what it means. Pure: no clock, no browser, no store.
 
-import type { MessageView, Priority, ReceiptSaid, RecipientView, State } from "./wire.ts";
+import type { MessageView, Priority, ReceiptSaid, RecipientView, State, ToGroup } from "./wire.ts";
 
 /** What became of a message with one recipient, with the times that are known. */
 export interface Recipient {
@@ -31,6 +31,8 @@ export interface Message {
   banner?: 1 | 2;
   /** Only on one that a push brought before the log did: it is counted as unread already. */
   ahead?: 1;
+  /** Only on an own message that somebody has not got, or not acknowledged: when it was sent. An index finds these. */
+  due?: string;
 }
 
 export interface Chat {
@@ -77,6 +79,8 @@ export interface ChatAct {
   kind: "chat";
   chatId: string;
   toUserIds: string[];
+  /** Who is in them when the server makes the chat is in it too. */
+  toGroups?: ToGroup[];
 }
 
 /** An act before it has its place in the order. */
@@ -188,6 +192,14 @@ export function advanced(message: Message, state: State): Message {
   if (isAtLeast(next.state, "acknowledged")) delete next.open;
   if (isAtLeast(next.state, "read")) delete next.banner;
   return next;
+}
+
+/** The message with the mark of what is still to come of it: an emergency's acknowledgements, of all else its deliveries. */
+export function withDue(message: Message): Message {
+  const { due: _, ...rest } = message;
+  const least = message.priority === 1 ? "acknowledged" : "delivered";
+  const isDue = message.mine && Object.values(message.recipients).some(({ state }) => !isAtLeast(state, least));
+  return isDue ? { ...rest, due: message.sentAt } : rest;
 }
 
 /** The same message as two sources tell of it. Nothing goes back. */

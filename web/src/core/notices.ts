@@ -101,14 +101,23 @@ export async function closeOver(local: Local, shown: Pick<Shown, "standing">): P
   }
 }
 
-/** Shows messages that are on this device, but those that need no telling and those that stand. */
-export async function showAll(local: Local, shown: Shown, words: NoticeWords, messageIds: string[]): Promise<void> {
+/**
+ * Shows messages that are on this device, but those that need no telling and those that stand; those of `again` also where
+ * they stand.
+ */
+export async function showAll(
+  local: Local,
+  shown: Shown,
+  words: NoticeWords,
+  messageIds: string[],
+  again: string[] = [],
+): Promise<void> {
   const me = await local.me();
   if (me === undefined) return;
-  for (const messageId of messageIds) {
+  for (const messageId of [...messageIds, ...again]) {
     const message = await local.message(messageId);
     if (message === undefined || isOver(message)) continue;
     const notice = noticeOf(message, me.userId, words);
-    if (!isSaidBy(await shown.standing(), notice)) await shown.show(notice);
+    if (again.includes(messageId) || !isSaidBy(await shown.standing(), notice)) await shown.show(notice);
   }
 }

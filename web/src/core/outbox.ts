@@ -4,7 +4,7 @@
 import type { Local } from "./local.ts";
 import type { Act } from "./model.ts";
 import { CallError } from "./net.ts";
-import type { ChatData, Command, ReceiptSaid, SentMessage, SocketReply } from "./wire.ts";
+import type { ChatData, Command, NewChat, ReceiptSaid, SentMessage, SocketReply } from "./wire.ts";
 
 /** Most receipts of one call. */
 const RECEIPTS_MAX = 1000;
@@ -26,8 +26,7 @@ export async function drain(local: Local, session: Speaker): Promise<void> {
         await local.markTried(first.n);
         await local.takeSent(first.n, await session.command<SentMessage>({ reply: replyOf(first) }));
       } else if (first.kind === "chat") {
-        const { chatId, toUserIds } = first;
-        await local.keepChat(await session.command<ChatData>({ createChat: { toUserIds } }), first.at, chatId);
+        await local.keepChat(await session.command<ChatData>({ createChat: newChatOf(first) }), first.at, first.chatId);
       } else {
         const together = receiptsTogether(acts);
         await session.command({ receipts: together.receipts });
@@ -45,6 +44,11 @@ export function isForGood(error: unknown): error is CallError {
   return (
     error instanceof CallError && error.status >= 400 && error.status < 500 && ![401, 408, 429].includes(error.status)
   );
+}
+
+function newChatOf({ toUserIds, toGroups }: Act & { kind: "chat" }): NewChat {
+  if (toGroups === undefined) return { toUserIds };
+  return toUserIds.length > 0 ? { toUserIds, toGroups } : { toGroups };
 }
 
 function replyOf(act: Act & { kind: "reply" }): SocketReply {

@@ -25,6 +25,16 @@ export interface ReceiptData {
   at: string;
 }
 
+/** A message comes back to the mind of somebody who has not come far enough with it. */
+export interface ReminderData {
+  messageId: string;
+  chatId: string;
+  byUserId: string;
+  at: string;
+  until: State;
+  priority: Priority;
+}
+
 export interface SelfData {
   chatId: string;
   messageIds: string[];
@@ -52,8 +62,17 @@ export interface RecipientView {
   acknowledgedAt?: string | null;
 }
 
+export interface ReminderView {
+  at: string;
+  byUserId: string;
+  until: State;
+  userIds: string[];
+}
+
 export interface MessageView extends Omit<MessageData, "allUserIds"> {
   recipients: RecipientView[];
+  /** Where one message is asked for, by its sender or a watcher. */
+  reminders?: ReminderView[] | null;
 }
 
 export interface ChatSummary {
@@ -91,6 +110,8 @@ export interface Me {
   userId: string;
   name: string;
   role: string;
+  /** Whose logs this person may read. */
+  watches?: string[];
 }
 
 export interface SentMessage {
@@ -120,7 +141,18 @@ export interface SocketReply {
   idempotencyKey: string;
 }
 
-export type Command = { reply: SocketReply } | { receipts: ReceiptSaid[] } | { createChat: { toUserIds: string[] } };
+/** A group as a recipient: who is in it when the server has the message. */
+export interface ToGroup {
+  groupId: string;
+  onDutyOnly?: boolean;
+}
+
+export interface NewChat {
+  toUserIds?: string[];
+  toGroups?: ToGroup[];
+}
+
+export type Command = { reply: SocketReply } | { receipts: ReceiptSaid[] } | { createChat: NewChat };
 
 export type ServerFrame =
   | { welcome: { epoch: string; head: number; heartbeatS: number } }

@@ -27,7 +27,7 @@ export class Alerts {
   heard(word: ToWorker): Promise<void> {
     return this.run(({ local, shown, words, isSeen, alone }) =>
       alone(async () => {
-        if (!(await isSeen())) await showAll(local, shown, words, word.arrived);
+        if (!(await isSeen())) await showAll(local, shown, words, word.arrived, word.again);
         await closeOver(local, shown);
       }),
     );
