@@ -36,10 +36,11 @@ export async function furnished(): Promise<{ server: Server; chatId: string }> {
   return { server, chatId };
 }
 
-export async function draw(screen: Screen, name: string): Promise<void> {
+/** Of the desk the files begin with `desk-`, of all else with `app-`. */
+export async function draw(screen: Screen, name: string, of: "app" | "desk" = "app"): Promise<void> {
   if (folder === undefined) return;
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, `app-${name}.png`);
+  const path = join(folder, `${of}-${name}.png`);
   await screen.page.screenshot({ path, animations: "disabled", caret: "hide" });
   execFileSync("pngquant", ["--force", "--skip-if-larger", "--ext", ".png", "--quality", "60-95", "32", path], {
     stdio: "ignore",

@@ -21,6 +21,15 @@ export interface Told {
   data: { messageId: string; userId?: string; message?: string };
 }
 
+interface Start {
+  people?: Record<string, string>;
+  /** Of those who are not crew. */
+  roles?: Record<string, string>;
+  isSecure?: boolean;
+  /** Settings by the environment. */
+  env?: Record<string, string>;
+}
+
 export class Server {
   private readonly folder = mkdtempSync(join(tmpdir(), "crewline-e2e-"));
   private process: ChildProcess | undefined;
@@ -34,21 +43,25 @@ export class Server {
   /** Where the server is reached by https alone. */
   authority: Authority | undefined;
 
-  static async start(
-    how: { people?: Record<string, string>; isSecure?: boolean; env?: Record<string, string> } = {},
-  ): Promise<Server> {
+  static async start(how: Start = {}): Promise<Server> {
     if (!existsSync(program)) throw new Error(`${program} is missing: cargo build --workspace`);
     const server = new Server();
     server.env = how.env ?? {};
     if (how.isSecure) server.authority = new Authority(server.folder);
-    server.makePeople(how.people ?? PEOPLE);
+    server.makePeople(how.people ?? PEOPLE, how.roles ?? {});
     await server.up();
     return server;
   }
 
-  private makePeople(people: Record<string, string>): void {
+  private makePeople(people: Record<string, string>, roles: Record<string, string>): void {
     for (const [id, name] of Object.entries(people))
-      this.run(["user", "add", id, "--name", name, "--password-stdin"], PASSWORD);
+      this.run(["user", "add", id, "--name", name, "--role", roles[id] ?? "crew", "--password-stdin"], PASSWORD);
+  }
+
+  /** An administrator lets somebody see what a system sees. */
+  watch(userId: string, participant: string): void {
+    this.token(participant);
+    this.run(["user", "watch", userId, participant]);
   }
 
   private run(words: string[], input = ""): string {
@@ -130,7 +143,8 @@ export class Server {
     const ca = this.authority?.ca;
     if (ca === undefined) {
       const response = await fetch(this.url + path, { method, headers, ...(body === undefined ? {} : { body }) });
-      return { isGood: response.ok, answer: await response.json() };
+      const text = await response.text();
+      return { isGood: response.ok, answer: text === "" ? undefined : JSON.parse(text) };
     }
     // fetch knows no authority but those of the system.
     return new Promise<{ isGood: boolean; answer: unknown }>((resolve, reject) => {

@@ -1,0 +1,331 @@
+// What a desk knows beyond what every app does: what is still to come of messages, those who are watched, who is there, who
+// sits here. Changes are read once for each frame, and only what changed.
+
+import type { App } from "../app.svelte.ts";
+import { clock, frame, net, random, uuid } from "../browser.ts";
+import { Follower } from "../core/follow.ts";
+import type { Message } from "../core/model.ts";
+import { type Need, needsOf } from "../core/needs.ts";
+import { CallError } from "../core/net.ts";
+import type { WatchedMessage } from "../core/watched.ts";
+import type { Me, MessageView, Priority, ToGroup } from "../core/wire.ts";
+import { t } from "../messages/choose.ts";
+import { canSound, chime } from "../sound.ts";
+import { Draft } from "./draft.svelte.ts";
+import type { Group, GroupsPage, Organisation, Phrase, PresencePage, Present, Seats } from "./wire.ts";
+
+/** The message in work, and with whose eyes it is seen. */
+export interface InWork {
+  messageId: string;
+  via?: string;
+}
+
+/** How long a call for news of people is held by the server, and the least time between two readings of all of them. */
+const WAIT_S = 50;
+const PEOPLE_MS = 1_000;
+/** Groups and phrases change seldom. */
+const KEPT_MS = 30_000;
+const AGAIN_MS = 3_000;
+const PAGE = 1_000;
+
+export class Desk {
+  readonly app: App;
+  readonly draft: Draft;
+  now = $state(Date.now());
+  due = $state.raw<Message[]>([]);
+  watched = $state.raw<Map<string, WatchedMessage>>(new Map());
+  /** Those who are watched, and whether their logs are followed now. */
+  followed = $state.raw<Map<string, boolean>>(new Map());
+  people = $state.raw<Present[]>([]);
+  groups = $state.raw<Group[]>([]);
+  phrases = $state.raw<Phrase[]>([]);
+  seats = $state.raw<Seats["seats"]>([]);
+  isBusy = $state(false);
+  fault = $state("");
+  /** What was chosen to be in work; else what needs it most. */
+  private chosen = $state.raw<InWork | undefined>();
+  /** A message that was just sent from here: it is in work from the moment in which the server has it. */
+  private sent: { chatId: string; text: string } | undefined;
+
+  readonly present = $derived(new Map(this.people.map((person) => [person.userId, person])));
+  /** The names of the groups that somebody is in. */
+  readonly crews = $derived.by(() => {
+    const crews = new Map<string, string>();
+    for (const { name, userIds } of this.groups)
+      for (const id of userIds) crews.set(id, crews.has(id) ? `${crews.get(id)}, ${name}` : name);
+    return crews;
+  });
+  readonly watchedDue = $derived([...this.watched.values()].filter(({ due }) => due !== undefined));
+  readonly needs = $derived(this.findNeeds());
+  readonly seat = $derived(this.seats.find(({ userId }) => this.isMe(userId)));
+  readonly work = $derived.by((): InWork | undefined => {
+    if (this.chosen !== undefined) return this.chosen;
+    const need = this.needs.find(({ kind }) => kind === "emergency" || kind === "silent");
+    if (need?.messageId === undefined) return undefined;
+    return need.via === undefined ? { messageId: need.messageId } : { messageId: need.messageId, via: need.via };
+  });
+
+  private followers = new Map<string, Follower>();
+  private isRunning = true;
+  private version: number | undefined;
+  private changed: Set<string> | "all" = "all";
+  private arrived: WatchedMessage[] = [];
+  private isReading = false;
+  private readonly ends: (() => void)[] = [];
+
+  constructor(app: App) {
+    this.app = app;
+    this.draft = new Draft(this);
+    // Who signs out does not sit here any more.
+    app.beforeLeaving = async () => {
+      if (this.seat !== undefined) await this.leave();
+    };
+    const second = () => {
+      this.now = Date.now();
+      this.ends[0] = clock.after(1_000 - (this.now % 1_000), second);
+    };
+    this.ends.push(() => {});
+    second();
+    this.ends.push(
+      app.local.listen((chats) => {
+        this.changed = chats === "all" || this.changed === "all" ? "all" : new Set([...this.changed, ...chats]);
+        void this.read();
+      }),
+    );
+    void this.begin();
+  }
+
+  private findNeeds(): Need[] {
+    const { emergencies, waiting, chats } = this.app;
+    return needsOf({ emergencies, due: [...this.due, ...this.watchedDue], waiting, chats, now: this.now });
+  }
+
+  isMe(userId: string): boolean {
+    return userId === this.app.me?.userId;
+  }
+
+  close(): void {
+    this.isRunning = false;
+    this.app.beforeLeaving = undefined;
+    for (const end of this.ends) end();
+    for (const follower of this.followers.values()) follower.stop();
+  }
+
+  private async begin(): Promise<void> {
+    await this.read();
+    this.watched = new Map((await this.app.local.watched.messages()).map((message) => [message.messageId, message]));
+    void this.keepPeople();
+    void this.keepRest();
+  }
+
+  /** Reads what changed: once for all changes that come while it reads. */
+  private async read(): Promise<void> {
+    if (this.isReading) return;
+    this.isReading = true;
+    try {
+      while (this.isRunning && (this.changed === "all" || this.changed.size > 0 || this.arrived.length > 0)) {
+        await this.readOnce();
+        await frame();
+      }
+    } catch {
+      // What is shown stays as it was; the next change reads again.
+    } finally {
+      this.isReading = false;
+    }
+  }
+
+  private async readOnce(): Promise<void> {
+    const { changed, arrived } = this;
+    this.changed = new Set();
+    this.arrived = [];
+    if (arrived.length > 0) {
+      const watched = new Map(this.watched);
+      for (const message of arrived) watched.set(message.messageId, message);
+      this.watched = watched;
+    }
+    if (changed !== "all" && changed.size === 0) return;
+    const due = await this.app.local.due(changed);
+    this.due = changed === "all" ? due : [...this.due.filter(({ chatId }) => !changed.has(chatId)), ...due];
+    await this.findSent();
+  }
+
+  // ---- The message in work ----
+
+  /** What came to be in work by itself stays until somebody opens something else. */
+  hold(): void {
+    this.chosen ??= this.work;
+  }
+
+  open(work: InWork | undefined): void {
+    this.chosen = work;
+    this.fault = "";
+    this.app.go({ screen: "chats" });
+  }
+
+  private async findSent(): Promise<void> {
+    const { sent } = this;
+    if (sent === undefined) return;
+    const chat = await this.app.local.chat(sent.chatId);
+    if (chat?.last?.mine !== true || chat.last.text !== sent.text || this.sent !== sent) return;
+    this.sent = undefined;
+    this.chosen = { messageId: chat.last.messageId };
+  }
+
+  /** Sends as this person, by what waits on this device: to a chat of those who are in the groups when the server makes it. */
+  async send(
+    toUserIds: string[],
+    toGroups: ToGroup[],
+    all: string[],
+    text: string,
+    priority: Priority,
+  ): Promise<boolean> {
+    const { app } = this;
+    return app.keep(async () => {
+      const address = toGroups.length === 0 ? undefined : { toUserIds, toGroups };
+      const chatId = await app.local.startChat(`new-${uuid()}`, all, app.now(), address);
+      await app.local.reply({ chatId, text, key: uuid(), at: app.now(), priority });
+      this.sent = { chatId, text };
+      app.poke();
+    });
+  }
+
+  view({ messageId, via }: InWork): Promise<MessageView> {
+    const query = via === undefined ? "" : `?participant=${encodeURIComponent(via)}`;
+    return net.call<MessageView>("GET", `/api/v1/messages/${encodeURIComponent(messageId)}${query}`);
+  }
+
+  /** Reminds those whom no device has told of it. Resolves to whether it was done. */
+  async remind(messageId: string): Promise<boolean> {
+    this.fault = "";
+    try {
+      const path = `/api/v1/messages/${encodeURIComponent(messageId)}/reminders`;
+      await net.call("POST", path, { until: "delivered" });
+      return true;
+    } catch (error) {
+      const isKnown = error instanceof CallError && error.status > 0;
+      this.fault = isKnown ? t.desk.notSentAgain(error.message) : t.desk.notSentAgainNow;
+      return false;
+    }
+  }
+
+  nameOf(userId: string): string {
+    return this.present.get(userId)?.name ?? this.app.nameOf(userId);
+  }
+
+  // ---- Who sits here ----
+
+  /** Takes the desk: lets it sound, asks for notifications, and has the server note who sits here. */
+  async take(): Promise<void> {
+    // Within the press: a browser lets a page sound from then on.
+    canSound();
+    chime();
+    const asked = "Notification" in window && Notification.permission === "default" ? this.app.setup.ask() : undefined;
+    await this.sit("PUT");
+    await asked?.catch(() => {});
+  }
+
+  leave(): Promise<void> {
+    return this.sit("DELETE");
+  }
+
+  private async sit(method: "PUT" | "DELETE"): Promise<void> {
+    this.isBusy = true;
+    this.fault = "";
+    try {
+      this.seats = (await net.call<Seats>(method, "/api/v1/desk")).seats;
+    } catch (error) {
+      this.fault = error instanceof CallError && error.status > 0 ? error.message : t.desk.notTaken;
+    }
+    this.isBusy = false;
+  }
+
+  // ---- Who is there ----
+
+  /** There is contact again. */
+  wake(): void {
+    for (const follower of this.followers.values()) follower.wake();
+  }
+
+  private pause(ms: number): Promise<void> {
+    return new Promise((resolve) => clock.after(ms, resolve));
+  }
+
+  /** Reads everybody, and again whenever the server has news of them. */
+  private async keepPeople(): Promise<void> {
+    while (this.isRunning) {
+      try {
+        const wait = this.version === undefined ? "" : `&since=${this.version}&wait=${WAIT_S}`;
+        const first = await net.call<PresencePage>("GET", `/api/v1/people/presence?limit=${PAGE}${wait}`);
+        const people = [...first.people];
+        for (let { next } = first; next; ) {
+          const path = `/api/v1/people/presence?limit=${PAGE}&after=${encodeURIComponent(next)}`;
+          const page = await net.call<PresencePage>("GET", path);
+          people.push(...page.people);
+          next = page.next;
+        }
+        const isNews = first.version !== this.version;
+        this.version = first.version;
+        this.people = people;
+        if (isNews) this.seats = (await net.call<Seats>("GET", "/api/v1/desk")).seats;
+        await this.pause(PEOPLE_MS);
+      } catch {
+        // Without contact what was known last stands, with its ages.
+        await this.pause(AGAIN_MS);
+      }
+    }
+  }
+
+  /** Groups, phrases and who is watched: now and then. */
+  private async keepRest(): Promise<void> {
+    while (this.isRunning) {
+      let wait = KEPT_MS;
+      try {
+        const me = await net.call<Me>("GET", "/api/v1/me");
+        await this.follow(me.watches ?? []);
+        this.groups = await this.readGroups();
+        this.phrases = (await net.call<Organisation>("GET", "/api/v1/organisation")).phrases.phrases;
+      } catch {
+        wait = AGAIN_MS;
+      }
+      await this.pause(wait);
+    }
+  }
+
+  private async readGroups(): Promise<Group[]> {
+    const groups: Group[] = [];
+    let after: string | undefined;
+    do {
+      const place = after === undefined ? "" : `&after=${encodeURIComponent(after)}`;
+      const page = await net.call<GroupsPage>("GET", `/api/v1/groups?limit=${PAGE}${place}`);
+      groups.push(...page.groups);
+      after = page.next ?? undefined;
+    } while (after !== undefined);
+    return groups;
+  }
+
+  private async follow(watches: string[]): Promise<void> {
+    const gone = [...this.followers.keys()].filter((id) => !watches.includes(id));
+    for (const id of gone) {
+      this.followers.get(id)?.stop();
+      this.followers.delete(id);
+    }
+    if (gone.length > 0 || this.followers.size === 0) {
+      await this.app.local.watched.keepOnly(watches);
+      this.watched = new Map((await this.app.local.watched.messages()).map((message) => [message.messageId, message]));
+    }
+    for (const id of watches) {
+      if (this.followers.has(id)) continue;
+      const follower = new Follower(id, this.app.local.watched, net, clock, random, {
+        changed: (messages) => {
+          this.arrived.push(...messages);
+          void this.read();
+        },
+        live: (isLive) => {
+          this.followed = new Map(this.followed).set(id, isLive);
+        },
+      });
+      this.followers.set(id, follower);
+      follower.start();
+    }
+  }
+}
