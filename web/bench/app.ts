@@ -1,6 +1,7 @@
 // How fast the app is, in a real Chromium against the real program: `node bench/run.js [--quick] [--json]`.
 
 import { rmSync } from "node:fs";
+import { desk } from "./desk.ts";
 import { Figures, QUICK, WHOLE } from "./figure.ts";
 import { Filled } from "./filled.ts";
 import { BadLink } from "./link.ts";
@@ -42,6 +43,8 @@ export async function main(words: string[]): Promise<void> {
     await onManyChats(figures);
     say("the rest of the bad link …");
     await link.end(figures);
+    say("the desk …");
+    await desk(figures);
   } finally {
     await link.close();
   }

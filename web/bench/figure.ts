@@ -27,6 +27,8 @@ export interface Sizes {
   scrollS: number;
   /** Messages that are written on the bad link. */
   written: number;
+  /** People at the desk. */
+  people: number;
 }
 
 export const WHOLE: Sizes = {
@@ -37,6 +39,7 @@ export const WHOLE: Sizes = {
   arrivals: 60,
   scrollS: 6,
   written: 20,
+  people: 500,
 };
 export const QUICK: Sizes = {
   messages: 400,
@@ -46,6 +49,7 @@ export const QUICK: Sizes = {
   arrivals: 5,
   scrollS: 1,
   written: 2,
+  people: 40,
 };
 
 export const thousands = (n: number) => n.toLocaleString("en-US");

@@ -1,7 +1,7 @@
 // A screen in which the time is taken: from what a person does to what was painted.
 
 import type { CDPSession } from "playwright-core";
-import { Screen } from "../e2e/screen.ts";
+import { type Look, Screen } from "../e2e/screen.ts";
 import type { Bench, Frames } from "./page.ts";
 import { install } from "./page.ts";
 
@@ -16,8 +16,8 @@ export class View {
     this.cdp = cdp;
   }
 
-  static async open(url: string): Promise<View> {
-    const screen = await Screen.open({ url });
+  static async open(url: string, look: Look = {}): Promise<View> {
+    const screen = await Screen.open({ url }, look);
     screen.context.setDefaultTimeout(60_000);
     await screen.page.addInitScript(install);
     const cdp = await screen.context.newCDPSession(screen.page);
@@ -59,19 +59,27 @@ export class View {
     return this.screen.page.evaluate((what) => (window as unknown as Seen).bench[what], what);
   }
 
-  /** What the frames were while something happened, and what part of the time the page was busy. */
-  async frames(rows: string, work: () => Promise<void>): Promise<Frames & { busy: number }> {
+  /**
+   * What the frames were while something happened; what part of the time the page was busy, waiting for a core included; and
+   * what part of a core it used.
+   */
+  async frames(rows: string, work: () => Promise<void>): Promise<Frames & { busy: number; core: number }> {
     await this.screen.page.evaluate((rows) => (window as unknown as Seen).bench.startFrames(rows), rows);
-    const before = await this.busySeconds();
+    const before = await this.spent();
     const begun = performance.now();
     await work();
-    const busy = ((await this.busySeconds()) - before) / ((performance.now() - begun) / 1000);
-    return { ...(await this.screen.page.evaluate(() => (window as unknown as Seen).bench.stopFrames())), busy };
+    const after = await this.spent();
+    const seconds = (performance.now() - begun) / 1000;
+    const busy = (after.busy - before.busy) / seconds;
+    const core = (after.core - before.core) / seconds;
+    return { ...(await this.screen.page.evaluate(() => (window as unknown as Seen).bench.stopFrames())), busy, core };
   }
 
-  private async busySeconds(): Promise<number> {
+  /** In seconds. */
+  private async spent(): Promise<{ busy: number; core: number }> {
     const { metrics } = await this.cdp.send("Performance.getMetrics");
-    return metrics.find(({ name }) => name === "TaskDuration")?.value ?? 0;
+    const of = (wanted: string) => metrics.find(({ name }) => name === wanted)?.value ?? Number.NaN;
+    return { busy: of("TaskDuration"), core: of("ThreadTime") };
   }
 
   /** Turns a wheel over the middle of the screen: down where `step` is positive. */

@@ -2,7 +2,7 @@
 
 import type { ChildProcess } from "node:child_process";
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,6 +23,8 @@ export interface Told {
 
 interface Start {
   people?: Record<string, string>;
+  /** Many more, by id and name, who never sign in. */
+  crowd?: [id: string, name: string][];
   /** Of those who are not crew. */
   roles?: Record<string, string>;
   isSecure?: boolean;
@@ -49,6 +51,7 @@ export class Server {
     server.env = how.env ?? {};
     if (how.isSecure) server.authority = new Authority(server.folder);
     server.makePeople(how.people ?? PEOPLE, how.roles ?? {});
+    if (how.crowd !== undefined) server.importPeople(how.crowd);
     await server.up();
     return server;
   }
@@ -56,6 +59,13 @@ export class Server {
   private makePeople(people: Record<string, string>, roles: Record<string, string>): void {
     for (const [id, name] of Object.entries(people))
       this.run(["user", "add", id, "--name", name, "--role", roles[id] ?? "crew", "--password-stdin"], PASSWORD);
+  }
+
+  private importPeople(people: [id: string, name: string][]): void {
+    const lines = people.map(([id, name]) => `${id},${name},crew,`);
+    const file = join(this.folder, "people.csv");
+    writeFileSync(file, ["id,name,role,password", ...lines, ""].join("\n"));
+    this.run(["user", "import", file]);
   }
 
   /** An administrator lets somebody see what a system sees. */

@@ -26,6 +26,8 @@ const PEOPLE_MS = 1_000;
 /** Groups and phrases change seldom. */
 const KEPT_MS = 30_000;
 const AGAIN_MS = 3_000;
+/** The least time between two looks at what changed. */
+const READ_MS = 100;
 const PAGE = 1_000;
 
 export class Desk {
@@ -56,7 +58,7 @@ export class Desk {
     return crews;
   });
   readonly watchedDue = $derived([...this.watched.values()].filter(({ due }) => due !== undefined));
-  readonly needs = $derived(this.findNeeds());
+  needs = $state.raw<Need[]>([]);
   readonly seat = $derived(this.seats.find(({ userId }) => this.isMe(userId)));
   readonly work = $derived.by((): InWork | undefined => {
     if (this.chosen !== undefined) return this.chosen;
@@ -86,6 +88,7 @@ export class Desk {
     };
     this.ends.push(() => {});
     second();
+    this.ends.push($effect.root(() => this.keepNeeds()));
     this.ends.push(
       app.local.listen((chats) => {
         this.changed = chats === "all" || this.changed === "all" ? "all" : new Set([...this.changed, ...chats]);
@@ -95,9 +98,19 @@ export class Desk {
     void this.begin();
   }
 
-  private findNeeds(): Need[] {
-    const { emergencies, waiting, chats } = this.app;
-    return needsOf({ emergencies, due: [...this.due, ...this.watchedDue], waiting, chats, now: this.now });
+  /** Looks anew at what needs somebody when anything of it changed, but not for each change. */
+  private keepNeeds(): void {
+    let timer: (() => void) | undefined;
+    const look = () => {
+      timer = undefined;
+      const { emergencies, waiting, chats } = this.app;
+      this.needs = needsOf({ emergencies, due: [...this.due, ...this.watchedDue], waiting, chats, now: this.now });
+    };
+    $effect(() => {
+      void [this.app.emergencies, this.app.waiting, this.app.chats, this.due, this.watchedDue, this.now];
+      timer ??= clock.after(READ_MS, look);
+    });
+    $effect(() => () => timer?.());
   }
 
   isMe(userId: string): boolean {
@@ -125,7 +138,8 @@ export class Desk {
     try {
       while (this.isRunning && (this.changed === "all" || this.changed.size > 0 || this.arrived.length > 0)) {
         await this.readOnce();
-        await frame();
+        // Nobody reads faster than that; and never more than once for a frame.
+        await Promise.all([frame(), this.pause(READ_MS)]);
       }
     } catch {
       // What is shown stays as it was; the next change reads again.
