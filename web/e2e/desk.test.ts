@@ -1,6 +1,7 @@
 // The desk: who has not got a message of the control system is seen, sent to again, and seen by the next shift, too.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { Keys } from "./keys.ts";
 import { Screen } from "./screen.ts";
 import { Server } from "./server.ts";
 
@@ -157,4 +158,38 @@ test("who takes the desk is shown at every desk", async () => {
     .getByRole("status")
     .filter({ hasText: /^\s*Dora Lind since/ })
     .waitFor();
+});
+
+test("the desk is run by the keyboard alone, and the focus is never lost", async () => {
+  // What came first is in work by itself.
+  await server.send(["crew04"], "Older", 1);
+  const { messageId } = await server.send(crew.slice(0, 3), "Walk the line by keyboard", 1);
+  await say("crew01", messageId, "delivered");
+  const ana = await opened();
+  await ana.signIn("ana");
+  const keys = new Keys(ana);
+  await needs(ana).getByText("Walk the line by keyboard").waitFor();
+  await keys.press(/^Take the desk$/);
+  await ana.button("Leave the desk").waitFor();
+  await keys.press(/^Open: Walk the line by keyboard$/);
+  await keys.at(/^SCADA Control System$/);
+  await work(ana).getByText("2 silent: no device has stored it").waitFor();
+  await keys.press(/^Send again to the silent$/);
+  await work(ana)
+    .getByText(/sent again by Ana Ferreira to Person 02, Person 03/)
+    .waitFor();
+  // Everybody has it: the button goes, and what had the focus leads on.
+  for (const id of ["crew02", "crew03"]) await say(id, messageId, "delivered");
+  await ana.button("Send again to the silent").waitFor({ state: "detached" });
+  await keys.at(/./);
+  const to = ana.page.getByRole("combobox", { name: "To" });
+  await to.focus();
+  await ana.page.keyboard.type("person 01");
+  await ana.page.keyboard.press("Enter");
+  await keys.press(/^Remove Person 01$/);
+  await expect.poll(() => to.evaluate((field) => field === document.activeElement)).toBe(true);
+  // A name among the people is put under To.
+  await keys.press(/^Person 02/);
+  await ana.button("Remove Person 02").waitFor();
+  await keys.at(/./);
 });
