@@ -220,3 +220,20 @@ test("whatever is lost, every message is shown once and every act is done once",
     { numRuns: runs },
   );
 }, 300_000);
+
+test("an own message that a page of history tells of before its answer and the log is shown once", async () => {
+  const world = new World(1);
+  await world.start();
+  const steps: Step[] = [
+    { kind: "fault", what: "request" },
+    { kind: "receive", chat: "c1", priority: 1 },
+    { kind: "reply", chat: "dora", same: false },
+    { kind: "kill" },
+    { kind: "fault", what: "answer" },
+    { kind: "pause", turns: 0, ms: 0 },
+    { kind: "read", chat: "c1" },
+    { kind: "fault", what: "request" },
+  ];
+  for (const step of steps) await world.play(step);
+  await world.end();
+});

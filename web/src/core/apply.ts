@@ -260,7 +260,11 @@ export async function applyHistory(tx: Tx, me: string, page: MessagesPage): Prom
     const known = await tx.get("messages", view.messageId);
     const message = merged(known, messageFromView(view, me));
     await putMessage(tx, message);
-    if (known === undefined) fresh.push(message);
+    if (known !== undefined) continue;
+    fresh.push(message);
+    // An own one that the log has not told of yet was sent a moment ago: the act that waits for its answer is this message.
+    const told = (await tx.get("chats", message.chatId))?.lastPosition ?? 0;
+    if (message.mine && message.position > told) await tieToAct(tx, message);
   }
   await sayDelivered(tx, fresh);
 }
