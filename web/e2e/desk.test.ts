@@ -158,6 +158,10 @@ test("who takes the desk is shown at every desk", async () => {
     .getByRole("status")
     .filter({ hasText: /^\s*Dora Lind since/ })
     .waitFor();
+  // Who signs out leaves it, too.
+  await dora.button("Sign out").click();
+  await dora.page.getByRole("dialog").getByRole("button", { name: "Sign out" }).click();
+  await ana.page.getByText("Nobody sits at the desk").waitFor();
 });
 
 test("the desk is run by the keyboard alone, and the focus is never lost", async () => {
