@@ -39,7 +39,10 @@ export class Screen {
   /** What the browser complained of: faults, refusals of the policy, and requests to other hosts. */
   readonly faults: string[] = [];
 
-  private constructor(context: BrowserContext, page: Page, folder: string) {
+  private readonly own: string;
+
+  private constructor(context: BrowserContext, page: Page, folder: string, own: string) {
+    this.own = own;
     this.context = context;
     this.page = page;
     this.folder = folder;
@@ -64,7 +67,7 @@ export class Screen {
     });
     context.setDefaultTimeout(20_000);
     const page = context.pages()[0] ?? (await context.newPage());
-    const screen = new Screen(context, page, folder);
+    const screen = new Screen(context, page, folder, server.url);
     screen.watch(page, server.url);
     return screen;
   }
@@ -88,7 +91,7 @@ export class Screen {
     if (context === undefined) throw new Error("the browser has no context");
     context.setDefaultTimeout(20_000);
     const page = context.pages()[0] ?? (await context.newPage());
-    const screen = new Screen(context, page, folder);
+    const screen = new Screen(context, page, folder, server.at(host));
     screen.watch(page, server.at(host));
     screen.end = async () => {
       // Its processes hold the pipe: when that is closed, none of them writes into the folder any more.
@@ -133,6 +136,12 @@ export class Screen {
 
   async inContact(): Promise<void> {
     await this.page.locator("main[data-contact=live]").waitFor();
+  }
+
+  /** The device may say where it is, and it is there. */
+  async placeAt(latitude: number, longitude: number): Promise<void> {
+    await this.context.grantPermissions(["geolocation"], { origin: this.own });
+    await this.context.setGeolocation({ latitude, longitude, accuracy: 12 });
   }
 
   button(name: string | RegExp): Locator {

@@ -23,6 +23,7 @@ describe.each(looks)("$name", ({ name: look, size, dir, text }) => {
     const { server, chatId } = await furnished();
     const screen = await Screen.open(server, { size });
     const { page } = screen;
+    await screen.placeAt(51.5, -0.125);
     // The page says its own direction when it starts; this is after it.
     await page.addInitScript(
       ({ dir, text }) => {
@@ -87,6 +88,15 @@ describe.each(looks)("$name", ({ name: look, size, dir, text }) => {
       await page.getByText("1 of 2").waitFor({ state: "detached" });
       await screen.button("Acknowledge").click();
       await page.getByRole("alertdialog").waitFor({ state: "detached" });
+      await page.goto("/#sos");
+      await screen.button(/^Send now/).waitFor();
+      await page.getByText("51.50000, -0.12500").waitFor();
+      await holds("sos");
+      await screen.button(/^Send now/).click();
+      await page.getByRole("heading", { name: /^SOS goes out/ }).waitFor();
+      await holds("sos-window");
+      await page.getByRole("heading", { name: "SOS sent" }).waitFor();
+      await holds("sos-sent");
       if (size === NARROW) await screen.button("Back to chats").click();
       await screen.button("Sign out").click();
       await page.getByRole("dialog").waitFor();

@@ -105,6 +105,16 @@ describe.each(looks)("%s", (look, options) => {
         if (left !== "") await page.getByText(left).waitFor({ state: "detached" });
       }
       await page.getByRole("alertdialog").waitFor({ state: "detached" });
+      await screen.placeAt(51.5, -0.125);
+      await page.goto("/#sos");
+      await screen.button(/^Send now/).waitFor();
+      await page.getByText("51.50000, -0.12500").waitFor();
+      await look_at(screen, "sos");
+      await screen.button(/^Send now/).click();
+      await page.getByRole("heading", { name: /^SOS goes out/ }).waitFor();
+      await look_at(screen, "sos-window");
+      await page.getByRole("heading", { name: "SOS sent" }).waitFor();
+      await look_at(screen, "sos-sent");
       if (options.size === PHONE) await screen.button("Back to chats").click();
       await screen.button("Sign out").click();
       await look_at(screen, "sign-out");

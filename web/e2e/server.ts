@@ -128,6 +128,13 @@ export class Server {
     this.run(["user", "sign-out", id]);
   }
 
+  /** Sets a part of what the organisation keeps. */
+  organise(part: "sos" | "phone", value: unknown): void {
+    const file = join(this.folder, `${part}.json`);
+    writeFileSync(file, JSON.stringify(value));
+    this.run(["organisation", "set", part, file]);
+  }
+
   private token(owner: string): string {
     const known = this.tokens.get(owner);
     if (known !== undefined) return known;

@@ -12,6 +12,7 @@ import type { Me, Person } from "./core/wire.ts";
 import { arrive } from "./focus.svelte.ts";
 import { t } from "./messages/choose.ts";
 import { Outside, Setup } from "./setup.svelte.ts";
+import { Sos } from "./sos.svelte.ts";
 import { alarm, chime } from "./sound.ts";
 import type { ToPage } from "./system.ts";
 import type { Word } from "./tabs.ts";
@@ -23,6 +24,7 @@ export type Route =
   | { screen: "chats" }
   | { screen: "new" }
   | { screen: "setup" }
+  | { screen: "sos" }
   | { screen: "chat"; chatId: string; began?: string };
 
 /** Toasts at once; the oldest goes when there are more. Unread stays unread. */
@@ -34,10 +36,15 @@ const LEAVING_MS = 3_000;
 /** Kept where signing out could not be told to the server. */
 const ENDING = "crewline.ending";
 
+function screenOf(hash: string): Route {
+  const screen = (["new", "setup", "sos"] as const).find((name) => hash === `#${name}`);
+  return { screen: screen ?? "chats" };
+}
+
 function routeOf(path: string, hash: string): Route {
   const chat = /^\/chats\/([^/]+)$/.exec(path);
   if (chat?.[1] !== undefined) return { screen: "chat", chatId: decodeURIComponent(chat[1]) };
-  return hash === "#new" ? { screen: "new" } : hash === "#setup" ? { screen: "setup" } : { screen: "chats" };
+  return screenOf(hash);
 }
 
 function pathOf(route: Route): string {
@@ -70,6 +77,7 @@ export class App {
 
   readonly local: Local;
   readonly setup: Setup;
+  readonly sos: Sos;
   private readonly outside: Outside;
   private readonly tabs: Tabs;
   private sync: Sync | undefined;
@@ -81,6 +89,7 @@ export class App {
   private constructor(local: Local) {
     this.local = local;
     this.setup = new Setup(local);
+    this.sos = new Sos(local, () => this.poke());
     this.outside = new Outside(local);
     this.tabs = new Tabs((word) => this.hear(word));
     this.route = routeOf(location.pathname, location.hash);
@@ -139,6 +148,7 @@ export class App {
     this.me = me;
     this.notice = "";
     this.lostSince = await this.local.lastContact();
+    await this.sos.begin();
     await this.read();
     this.stage = "signedIn";
     void stayAwake();
@@ -182,7 +192,10 @@ export class App {
   private setContact(contact: Contact): void {
     if (contact === "lost" && this.contact === "live") this.lostSince = Date.now();
     this.contact = contact;
-    if (contact === "live") void this.setup.start(this.sync !== undefined);
+    if (contact === "live") {
+      void this.setup.start(this.sync !== undefined);
+      void this.sos.learn();
+    }
     if (contact === "signedOut") {
       this.notice = t.signIn.ended;
       this.stage = "signedOut";
@@ -416,6 +429,7 @@ export class App {
     this.emergencies = emergencies;
     this.banners = newestOfEach(banners);
     await this.follow();
+    await this.sos.read();
     await this.dropReadToasts();
     // A new one, or none any more: nothing stays aside.
     const { aside } = this;

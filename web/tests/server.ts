@@ -7,9 +7,11 @@ import type {
   Command,
   MessageData,
   MessageView,
+  NewChat,
   Problem,
   ReceiptSaid,
   SentMessage,
+  SocketReply,
   State,
   WireEvent,
 } from "../src/core/wire.ts";
@@ -76,6 +78,9 @@ export class FakeServer {
 
   /** The people of chats; those that are not named here are with Bob. */
   readonly sets = new Map<string, string[]>();
+  /** As they were said. */
+  readonly replies: SocketReply[] = [];
+  readonly groups = new Map<string, string[]>();
 
   /** A message of somebody else. */
   receive(chatId: string, from: string, text: string, priority: 1 | 2 | 3 = 2): MessageData {
@@ -96,7 +101,7 @@ export class FakeServer {
     return { chatId, userIds };
   }
 
-  private setOf(chatId: string): string[] {
+  setOf(chatId: string): string[] {
     return this.sets.get(chatId) ?? [ME, "bob"];
   }
 
@@ -201,10 +206,10 @@ export class FakeServer {
       return { results: command.receipts.map((receipt) => this.receipt(receipt)) };
     }
     if ("createChat" in command) {
-      if (command.createChat.toUserIds?.includes("nobody")) throw problem(422, "unknown_recipient");
-      return this.createChat(command.createChat.toUserIds ?? []);
+      return this.createChat(this.resolve(command.createChat));
     }
     const { reply } = command;
+    this.replies.push(reply);
     const known = this.messages.find(({ key }) => key === reply.idempotencyKey);
     if (known === undefined) {
       if (reply.message === "refuse me") throw problem(403, "not_allowed");
@@ -214,6 +219,16 @@ export class FakeServer {
       return this.sent(data);
     }
     return this.sent(known.data);
+  }
+
+  /** Everyone who is meant: groups by their members. Those who are not known are refused by their places. */
+  private resolve({ toUserIds = [], toGroups = [] }: NewChat): string[] {
+    const groups = toGroups.map(({ groupId }) => this.groups.get(groupId));
+    const noGroups = groups.flatMap((members, at) => (members === undefined ? [`toGroups[${at}].groupId`] : []));
+    if (noGroups.length > 0) throw problem(422, "unknown_group", noGroups);
+    const nobody = toUserIds.flatMap((id, at) => (id === "nobody" ? [`toUserIds[${at}]`] : []));
+    if (nobody.length > 0) throw problem(422, "unknown_recipient", nobody);
+    return [...new Set([...toUserIds, ...groups.flatMap((members) => members ?? [])])];
   }
 
   private sent(data: MessageData): SentMessage {
@@ -277,8 +292,9 @@ class FakePush {
   }
 }
 
-function problem(status: number, code: string): CallError {
-  return new CallError(status, { status, code, detail: `refused: ${code}` } satisfies Problem);
+function problem(status: number, code: string, fields: string[] = []): CallError {
+  const errors = fields.map((field) => ({ field }));
+  return new CallError(status, { status, code, detail: `refused: ${code}`, errors } satisfies Problem);
 }
 
 class FakeLine implements Line {
@@ -365,8 +381,9 @@ class FakeLine implements Line {
       if (fault === "answer") return this.cut(1006, "");
       this.answer({ done: { id: command.id, ok } });
     } catch (error) {
-      const { status, code, message } = error as CallError;
-      this.answer({ done: { id: command.id, error: { status, code, detail: message } } });
+      const { status, code, message, fields } = error as CallError;
+      const errors = fields.map((field) => ({ field }));
+      this.answer({ done: { id: command.id, error: { status, code, detail: message, errors } } });
     }
   }
 }

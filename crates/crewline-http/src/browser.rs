@@ -33,6 +33,12 @@ const NO_DEVICES: HeaderValue = HeaderValue::from_static(
      payment=(), usb=()",
 );
 
+/// The app asks where the person is, when the person sends an SOS; a browser asks the person first.
+const APP_DEVICES: HeaderValue = HeaderValue::from_static(
+    "accelerometer=(), camera=(), display-capture=(), geolocation=(self), gyroscope=(), magnetometer=(), microphone=(), \
+     payment=(), usb=()",
+);
+
 /// What every answer says, unless it said something else before.
 pub(crate) fn protect(headers: &mut HeaderMap) {
     for (name, value) in [
@@ -68,4 +74,5 @@ pub(crate) fn protect_print(headers: &mut HeaderMap) {
 pub(crate) fn protect_app(headers: &mut HeaderMap) {
     protect_page(headers);
     headers.insert(CONTENT_SECURITY_POLICY, APP);
+    headers.insert(PERMISSIONS_POLICY, APP_DEVICES);
 }

@@ -5,6 +5,7 @@ import type { Tx } from "./database.ts";
 import { giveWay, waitingChat } from "./made.ts";
 import type { Chat, Message } from "./model.ts";
 import { advanced, isAtLeast, merged, messageFromView, withAlerts, withDue, withFact } from "./model.ts";
+import { noteSosSent } from "./sos.ts";
 import type {
   ChatData,
   ChatSummary,
@@ -227,6 +228,7 @@ export async function applySent(
   };
   const message = merged(await tx.get("messages", sent.messageId), told);
   await keepMessage(tx, message);
+  if (act.isSos) await noteSosSent(tx, act.key, sent.messageId);
   const chat = await tx.get("chats", sent.chatId);
   if (chat !== undefined) {
     // `lastPosition` stays behind: what comes before this message in the log is still to be counted as unread.

@@ -2,6 +2,7 @@
 
 import type { Made } from "./made.ts";
 import type { Act, Chat, Message, NewAct } from "./model.ts";
+import type { SosNote, SosSetting } from "./sos.ts";
 import type { WatchedLog, WatchedMessage } from "./watched.ts";
 import type { Me, Person } from "./wire.ts";
 
@@ -17,6 +18,8 @@ export interface Notes {
   tidied: number;
   /** What belongs to this device and not to a person's messages: the service worker reads it too. */
   device: DeviceNote;
+  sos: SosNote;
+  sosTo: SosSetting;
 }
 
 export interface DeviceNote {

@@ -9,7 +9,7 @@ import { Database, NAMES } from "./database.ts";
 import { discardChat, refuseChat, startChat, whereIs, whyRefused } from "./made.ts";
 import type { Act, Chat, Message, ReplyAct } from "./model.ts";
 import { advanced, byActivity, isAtLeast } from "./model.ts";
-import { countRead, readIn } from "./reading.ts";
+import { countRead, readIn, readSoFar } from "./reading.ts";
 import { Watched } from "./watched.ts";
 import type {
   ChatData,
@@ -305,6 +305,18 @@ export class Local {
     });
   }
 
+  /** Work of another module of the core, in one transaction; then all that is shown is read anew. */
+  async inTx<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    const done = await this.database.write(work);
+    this.changed("all");
+    return done;
+  }
+
+  /** The same, where nothing is changed. */
+  look<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.database.read(work);
+  }
+
   async deviceNote(): Promise<DeviceNote> {
     return (await this.database.read((tx) => tx.note("device"))) ?? {};
   }
@@ -375,11 +387,18 @@ export class Local {
     });
   }
 
-  /** Notes that a reply is about to be sent: from now on the log may tell of it. */
-  markTried(n: number): Promise<void> {
+  /**
+   * Notes that a reply is about to be sent: from now on the log may tell of it. Resolves to it as it is to be sent: an SOS
+   * may go into a chat that nobody looked into now, and reads nothing there that was not read before.
+   */
+  markTried(n: number): Promise<(Act & ReplyAct) | undefined> {
     return this.database.write(async (tx) => {
       const act = await tx.get("outbox", n);
-      if (act?.kind === "reply" && !act.tried) await tx.put("outbox", { ...act, tried: true });
+      if (act?.kind !== "reply" || act.tried) return act?.kind === "reply" ? act : undefined;
+      const readUpTo = act.isSos ? await readSoFar(tx, act.chatId) : act.readUpTo;
+      const next = { ...act, tried: true, ...(readUpTo === undefined ? {} : { readUpTo }) };
+      await tx.put("outbox", next);
+      return next;
     });
   }
 

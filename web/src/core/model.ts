@@ -67,6 +67,8 @@ export interface ReplyAct {
   tried: boolean;
   /** The message in the log that this is: it is shown as that, and not a second time. */
   sentAs?: string;
+  /** It goes out before everything else. */
+  isSos?: true;
 }
 
 export interface ReceiptsAct {
@@ -79,8 +81,9 @@ export interface ChatAct {
   kind: "chat";
   chatId: string;
   toUserIds: string[];
-  /** Who is in them when the server makes the chat is in it too. */
+  /** Whose members the server adds when it makes the chat. */
   toGroups?: ToGroup[];
+  isSos?: true;
 }
 
 /** An act before it has its place in the order. */

@@ -7,11 +7,14 @@ import type { Problem } from "./wire.ts";
 export class CallError extends Error {
   readonly status: number;
   readonly code: string;
+  /** The fields at fault, where the server named them. */
+  readonly fields: string[];
 
   constructor(status: number, problem?: Problem) {
     super(problem?.detail ?? "nobody answered");
     this.status = status;
     this.code = problem?.code ?? "";
+    this.fields = (problem?.errors ?? []).map(({ field }) => field);
   }
 }
 

@@ -1,9 +1,10 @@
-// Sends what waits: in order, one after the other, each with the key that it had the first time. What the server refuses
+// Sends what waits: in order, an SOS first, one after the other, each with the key that it had the first time. What the server refuses
 // for good is shown with the reason and holds nothing up; anything else is tried again.
 
 import type { Local } from "./local.ts";
 import type { Act } from "./model.ts";
 import { CallError } from "./net.ts";
+import { inOrder, leaveOut } from "./sos.ts";
 import type { ChatData, Command, NewChat, ReceiptSaid, SentMessage, SocketReply } from "./wire.ts";
 
 /** Most receipts of one call. */
@@ -18,13 +19,13 @@ export interface Speaker {
 /** Sends everything that waits. Rejects with what stopped it; what was sent by then is gone from the outbox. */
 export async function drain(local: Local, session: Speaker): Promise<void> {
   for (;;) {
-    const acts = (await local.outbox()).filter((act) => act.refused === undefined);
+    const acts = inOrder((await local.outbox()).filter((act) => act.refused === undefined));
     const first = acts[0];
     if (first === undefined || !session.isLive) return;
     try {
       if (first.kind === "reply") {
-        await local.markTried(first.n);
-        await local.takeSent(first.n, await session.command<SentMessage>({ reply: replyOf(first) }));
+        const reply = replyOf((await local.markTried(first.n)) ?? first);
+        await local.takeSent(first.n, await session.command<SentMessage>({ reply }));
       } else if (first.kind === "chat") {
         await local.keepChat(await session.command<ChatData>({ createChat: newChatOf(first) }), first.at, first.chatId);
       } else {
@@ -34,6 +35,7 @@ export async function drain(local: Local, session: Speaker): Promise<void> {
       }
     } catch (error) {
       if (!isForGood(error)) throw error;
+      if (error.fields.length > 0 && (await local.inTx((tx) => leaveOut(tx, first.n, error.fields)))) continue;
       await local.refuseAct(first.n, error.message);
     }
   }

@@ -47,3 +47,13 @@ export async function countRead(tx: Tx, chatId: string, count: number): Promise<
   const chat = await tx.get("chats", chatId);
   if (chat !== undefined && count > 0) await tx.put("chats", { ...chat, unread: Math.max(0, chat.unread - count) });
 }
+
+/** At most so many messages of a chat are looked through for what is not read. */
+const LOOK = 500;
+
+/** The newest message of a chat before which nothing is unread; emergencies are read by themselves and do not count. */
+export async function readSoFar(tx: Tx, chatId: string): Promise<string | undefined> {
+  const rows = await tx.messages(chatId, 1, Number.MAX_SAFE_INTEGER, LOOK);
+  const unread = rows.findLastIndex((row) => !row.mine && row.priority !== 1 && !isAtLeast(row.state, "read"));
+  return rows[unread + 1]?.messageId;
+}

@@ -106,6 +106,30 @@ export interface PeoplePage {
   next?: string | null;
 }
 
+/** Left out or null at the end. */
+export type Page<T> = T & { next?: string | null };
+
+export interface ToGroup {
+  groupId: string;
+  onDutyOnly?: boolean | null;
+}
+
+export interface Group {
+  groupId: string;
+  name: string;
+}
+
+/** What the organisation keeps, as far as it is needed here. */
+export interface Organisation {
+  sos: {
+    toUsers?: string[] | null;
+    toGroups?: ToGroup[] | null;
+    toExternals?: string[] | null;
+    phone?: string | null;
+  };
+  phone: { number?: string | null };
+}
+
 export interface Me {
   userId: string;
   name: string;
@@ -126,6 +150,7 @@ export interface Problem {
   status: number;
   code: string;
   detail: string;
+  errors?: { field: string }[];
 }
 
 export type ReceiptSaid =
@@ -139,12 +164,6 @@ export interface SocketReply {
   replyTo?: string;
   readUpTo?: string;
   idempotencyKey: string;
-}
-
-/** A group as a recipient: who is in it when the server has the message. */
-export interface ToGroup {
-  groupId: string;
-  onDutyOnly?: boolean;
 }
 
 export interface NewChat {

@@ -19,6 +19,12 @@ async fn the_page_of_the_app_runs_nothing_that_stands_in_it_and_asks_no_other_ho
         assert!(!policy.contains("unsafe") && !policy.contains("http"));
         assert!(policy.ends_with("frame-ancestors 'none'"), "{policy}");
         assert_eq!(page.header("x-frame-options"), Some("DENY"));
+        // Where the person is goes into an SOS; a browser asks the person first.
+        let devices = page.header("permissions-policy").unwrap();
+        assert!(
+            devices.contains("geolocation=(self)") && devices.contains("camera=()"),
+            "{devices}"
+        );
         let text = page.text();
         assert!(!text.contains("http:") && !text.contains("https:") && !text.contains("<style"));
         if page.status == 404 {
