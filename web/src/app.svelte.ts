@@ -11,7 +11,9 @@ import { Sync } from "./core/sync.ts";
 import type { Me, Person } from "./core/wire.ts";
 import { arrive } from "./focus.svelte.ts";
 import { t } from "./messages/choose.ts";
+import { Search } from "./search.svelte.ts";
 import { Outside, Setup } from "./setup.svelte.ts";
+import { Shortcuts } from "./shortcuts.svelte.ts";
 import { Sos } from "./sos.svelte.ts";
 import { alarm, chime } from "./sound.ts";
 import type { ToPage } from "./system.ts";
@@ -19,13 +21,13 @@ import type { Word } from "./tabs.ts";
 import { Tabs } from "./tabs.ts";
 import { stayAwake } from "./wake.ts";
 
-/** `began` is the id that an open conversation had before the server named its chat: it is the same conversation. */
+/** `at` is the position of the message that it is opened at. `began` is the id that an open conversation had before the server named its chat: it is the same conversation. */
 export type Route =
   | { screen: "chats" }
   | { screen: "new" }
   | { screen: "setup" }
   | { screen: "sos" }
-  | { screen: "chat"; chatId: string; began?: string };
+  | { screen: "chat"; chatId: string; began?: string; at?: number };
 
 /** Toasts at once; the oldest goes when there are more. Unread stays unread. */
 const TOASTS_MAX = 3;
@@ -43,12 +45,15 @@ function screenOf(hash: string): Route {
 
 function routeOf(path: string, hash: string): Route {
   const chat = /^\/chats\/([^/]+)$/.exec(path);
-  if (chat?.[1] !== undefined) return { screen: "chat", chatId: decodeURIComponent(chat[1]) };
+  const at = /^#at=(\d+)$/.exec(hash)?.[1];
+  if (chat?.[1] !== undefined)
+    return { screen: "chat", chatId: decodeURIComponent(chat[1]), ...(at === undefined ? {} : { at: Number(at) }) };
   return screenOf(hash);
 }
 
 function pathOf(route: Route): string {
-  if (route.screen === "chat") return `/chats/${encodeURIComponent(route.chatId)}`;
+  if (route.screen === "chat")
+    return `/chats/${encodeURIComponent(route.chatId)}${route.at === undefined ? "" : `#at=${route.at}`}`;
   return route.screen === "chats" ? "/" : `/#${route.screen}`;
 }
 
@@ -78,6 +83,8 @@ export class App {
   readonly local: Local;
   readonly setup: Setup;
   readonly sos: Sos;
+  readonly search: Search;
+  readonly shortcuts: Shortcuts;
   private readonly outside: Outside;
   private readonly tabs: Tabs;
   private sync: Sync | undefined;
@@ -90,6 +97,8 @@ export class App {
     this.local = local;
     this.setup = new Setup(local);
     this.sos = new Sos(local, () => this.poke());
+    this.search = new Search(local);
+    this.shortcuts = new Shortcuts(this);
     this.outside = new Outside(local);
     this.tabs = new Tabs((word) => this.hear(word));
     this.route = routeOf(location.pathname, location.hash);

@@ -11,12 +11,23 @@ const seconds = new Intl.DateTimeFormat(locale.dates, {
 });
 const days = new Intl.DateTimeFormat(locale.dates, { weekday: "long", day: "numeric", month: "long" });
 const shortDay = new Intl.DateTimeFormat(locale.dates, { day: "numeric", month: "short" });
+const long = new Intl.DateTimeFormat(locale.dates, {
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
 const weekday = new Intl.DateTimeFormat(locale.dates, { weekday: "short" });
 
 export const timeOf = (at: string | number | undefined) =>
   at === undefined || at === "" ? t.noTime : minutes.format(new Date(at));
 export const secondsOf = (at: string | number) => seconds.format(new Date(at));
 export const dayOf = (at: string | number) => days.format(new Date(at));
+
+/** With day and time, of any year. */
+export const longOf = (at: string | number) => long.format(new Date(at));
 
 /** In a list: the time today, the weekday in the last week, else the date. */
 export function shortOf(at: string, now: number): string {

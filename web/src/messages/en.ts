@@ -1,5 +1,6 @@
 // Every text that the app says, in English. Another language is a file of the same shape (choose.ts). Names that tests and screen readers hold on to stand here once.
 
+import type { Shortcut } from "../core/keys.ts";
 import type { Tally, Word } from "../core/model.ts";
 import type { Locale } from "./choose.ts";
 
@@ -162,6 +163,35 @@ export const t = {
     notSet: "Nobody is set to get an SOS",
     unknown: "Whom an SOS goes to is not known on this device yet",
     notSetMore: "An administrator sets it. Until then, use the telephone.",
+  },
+  search: {
+    field: "Search messages",
+    from: "From",
+    anyone: "Anyone",
+    since: "Since",
+    until: "Until",
+    results: "Search results",
+    busy: "Searching",
+    count: (n: number) => (n === 0 ? "Nothing found" : count(n, "message found", "messages found")),
+    first: (n: number) => `The newest ${n} messages found`,
+    more: "Show more",
+    here: "No contact: only what is on this device was searched",
+    behind: (time: string) => `Messages sent after ${time} are not searched yet`,
+  },
+  shortcuts: {
+    title: "Keyboard shortcuts",
+    text: "Single keys, while one does not type. ? lists them",
+    off: "They do nothing while one types, and can be switched off in Setup.",
+    escape: "Esc",
+    does: {
+      search: "Search messages",
+      new: "New chat",
+      next: "Next chat, or back to an emergency that was set aside",
+      before: "Chat before",
+      reply: "Reply to the newest message",
+      back: "Back to the chats",
+      help: "This list",
+    } satisfies Record<Shortcut, string>,
   },
   setup: {
     title: "Setup",

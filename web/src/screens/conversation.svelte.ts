@@ -23,10 +23,13 @@ export class Conversation {
   newFrom = $state<number | undefined>();
   isReady = $state(false);
   isLoading = $state(false);
+  /** The message that a search led to. */
+  foundId = $state<string | undefined>();
   rows = $derived(rowsOf(this.messages, this.waiting, this.newFrom, dayOf));
 
   private chatId: string;
   private readonly app: App;
+  private readonly at: number | undefined;
   private low = 1;
   /** What is held ends before this position; at the newest, where it is `END`. */
   private before = $state(END);
@@ -38,9 +41,11 @@ export class Conversation {
   private mustReload = false;
   private readonly unlisten: () => void;
 
-  constructor(app: App, chatId: string) {
+  /** `at` is the position of the message at which it opens; the newest, where there is none. */
+  constructor(app: App, chatId: string, at: number | undefined) {
     this.app = app;
     this.chatId = chatId;
+    this.at = at;
     this.unlisten = app.local.listen((chats) => {
       if (chats === "all" || chats.has(this.chatId)) void this.reload();
     });
@@ -75,6 +80,7 @@ export class Conversation {
     const { local } = this.app;
     this.chat = await local.chat(this.chatId);
     if (this.chat === undefined && this.app.contact === "connecting") return;
+    if (this.at !== undefined && (await this.loadAround(this.at))) return;
     const limit = Math.max(PIECE, Math.min(UNREAD_MAX, (this.chat?.unread ?? 0) + 20));
     const { messages, waiting } = await local.conversation(this.chatId, 1, END, limit);
     this.low = messages[0]?.position ?? 1;
@@ -84,6 +90,26 @@ export class Conversation {
     this.use();
     if (messages.length < PIECE && this.low > 1) await this.earlier();
     else if (messages.length === 0 && !this.chat?.isMade) await this.fetch(END);
+  }
+
+  /** Loads a piece around a message, from this device or from the server. Resolves to whether it could be had. */
+  private async loadAround(at: number): Promise<boolean> {
+    const { local } = this.app;
+    const end = at + PIECE / 2;
+    const here = () => local.messages(this.chatId, Math.max(1, at - PIECE / 2), end, PIECE);
+    let messages = await here();
+    const isWhole = () => messages.some(({ position }) => position === at) && gapBelow(messages) === undefined;
+    if (!isWhole() && (await this.fetch(end))) messages = await here();
+    const found = messages.find(({ position }) => position === at);
+    if (found === undefined) return false;
+    this.foundId = found.messageId;
+    this.low = messages[0]?.position ?? 1;
+    this.before = end > (this.chat?.last?.position ?? 0) ? END : end;
+    const held = await local.conversation(this.chatId, this.low, this.before, PIECE);
+    await this.show(held.messages, this.hasNewest ? held.waiting : []);
+    this.isReady = true;
+    this.use();
+    return true;
   }
 
   /** Whether the newest messages are among those that are held. */
