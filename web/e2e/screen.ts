@@ -30,6 +30,8 @@ export interface Look {
   scheme?: "light" | "dark";
   contrast?: "more";
   folder?: string;
+  /** Of the browser; British English, where it is left out. */
+  locale?: string;
 }
 
 export class Screen {
@@ -62,7 +64,7 @@ export class Screen {
       contrast: look.contrast ?? "no-preference",
       hasTouch: size.width < 600,
       isMobile: size.width < 600,
-      locale: "en-GB",
+      locale: look.locale ?? "en-GB",
       timezoneId: "Europe/London",
     });
     context.setDefaultTimeout(20_000);

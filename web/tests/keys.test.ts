@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { neighbour, type Press, SHORTCUTS, shortcutOf } from "../src/core/keys.ts";
+import * as de from "../src/messages/de.ts";
 import * as en from "../src/messages/en.ts";
 
 const press = (key: string, change: Partial<Press> = {}): Press => ({
@@ -14,13 +15,13 @@ const press = (key: string, change: Partial<Press> = {}): Press => ({
   ...change,
 });
 
-test("each key does one thing, has words, and does nothing while one types or holds Ctrl, Alt or Meta", () => {
+test("each key does one thing, has words in each language, and does nothing while one types or holds Ctrl, Alt or Meta", () => {
   for (const [key, does] of SHORTCUTS) {
     expect(shortcutOf(press(key), false)).toBe(does);
     expect(shortcutOf(press(key), true)).toBeUndefined();
     for (const held of ["ctrlKey", "altKey", "metaKey", "isComposing"])
       expect(shortcutOf(press(key, { [held]: true }), false)).toBeUndefined();
-    expect(en.t.shortcuts.does[does]).toBeTruthy();
+    for (const { t } of [en, de]) expect(t.shortcuts.does[does]).toBeTruthy();
   }
   expect(new Set(SHORTCUTS.map(([key]) => key)).size).toBe(SHORTCUTS.length);
   expect(shortcutOf(press("x"), false)).toBeUndefined();

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { chosen, type Locale } from "../src/messages/choose.ts";
+import * as de from "../src/messages/de.ts";
 import * as en from "../src/messages/en.ts";
 
 const file = (lang: string): { locale: Locale } => ({ locale: { lang, dir: "ltr", dates: lang } });
@@ -34,4 +35,26 @@ test("no module but the one that chooses knows a message file, and none writes a
 
 test("a message file says what the page is written in", () => {
   expect(en.locale).toEqual({ lang: "en", dir: "ltr", dates: "en-GB" });
+});
+
+/** Every text of a file by its path; a function by what it is. */
+function texts(of: unknown, path = ""): [string, string][] {
+  if (typeof of === "function") return [[path, "()"]];
+  if (typeof of !== "object" || of === null) return [[path, String(of)]];
+  return Object.entries(of).flatMap(([key, value]) => texts(value, `${path}.${key}`));
+}
+
+test("each language has every text, and none of them is left in English", () => {
+  const [english, german] = [texts(en.t), texts(de.t)];
+  expect(german.map(([path]) => path).sort()).toEqual(english.map(([path]) => path).sort());
+  const words = new Map(english);
+  const same = german.filter(([path, text]) => text !== "()" && /\p{L}/u.test(text) && words.get(path) === text);
+  // Names, a key, and what is the same word in both.
+  expect(same.map(([path]) => path)).toEqual([".app", ".sos.button", ".shortcuts.escape", ".desk.work.name"]);
+});
+
+test("numbers and dates are in the form of the language", () => {
+  expect([en.t.number(12_345), de.t.number(12_345)]).toEqual(["12,345", "12.345"]);
+  expect(de.t.setup.offset("+", 0.5, "s")).toBe("+0,5 s");
+  expect(de.locale.dates).toBe("de-DE");
 });

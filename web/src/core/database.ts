@@ -27,6 +27,8 @@ export interface DeviceNote {
   push?: boolean;
   /** The person wants no vibration. */
   still?: boolean;
+  /** The language that the person chose; left out, the browser's. */
+  language?: string | undefined;
 }
 
 interface Tables {

@@ -1,5 +1,6 @@
 // Which language the app speaks. A message file is a module of one shape; this is the only one that knows them all.
 
+import * as de from "./de.ts";
 import * as en from "./en.ts";
 
 export interface Locale {
@@ -19,7 +20,10 @@ export interface Messages {
 }
 
 /** The first one stands in where none fits. */
-const ALL: readonly [Messages, ...Messages[]] = [en];
+const ALL: readonly [Messages, ...Messages[]] = [en, de];
+
+/** The languages by their own names, for choosing one. */
+export const LANGUAGES: Record<string, string> = { en: "English", de: "Deutsch" };
 
 const primary = (tag: string) => tag.toLowerCase().split("-")[0];
 
@@ -34,4 +38,23 @@ export function chosen<M extends { locale: Locale }>(wanted: readonly string[], 
   return all[0];
 }
 
-export const { locale, t } = chosen(globalThis.navigator?.languages ?? [], ALL);
+/** What this device was told to speak. A service worker cannot look there: the store tells it. */
+const KEPT = "crewline.language";
+
+export function languageHere(): string {
+  const kept = globalThis.localStorage?.getItem(KEPT) ?? "";
+  return kept in LANGUAGES ? kept : "system";
+}
+
+export function keepLanguage(language: string): void {
+  if (language in LANGUAGES) localStorage.setItem(KEPT, language);
+  else localStorage.removeItem(KEPT);
+}
+
+/** The texts of a language, or of the browser's where it is none of these. */
+export function messagesOf(language: string | undefined): Messages {
+  const wanted = globalThis.navigator?.languages ?? [];
+  return chosen(language === undefined || !(language in LANGUAGES) ? wanted : [language], ALL);
+}
+
+export const { locale, t } = messagesOf(languageHere());

@@ -8,6 +8,8 @@ const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : 
 
 export const locale: Locale = { lang: "en", dir: "ltr", dates: "en-GB" };
 
+const numbers = new Intl.NumberFormat(locale.dates);
+
 const words: Record<Word | "silent", string> = {
   waiting: "Waiting",
   atServer: "At server",
@@ -23,6 +25,8 @@ export const t = {
   notKept:
     "This device could not keep that: it has no room, or the browser does not allow it. It was not done. Try again.",
   noStore: "This browser does not let the app keep anything, so it cannot work here. Private windows often forbid it.",
+  /** What the server refused: by its code, else in its own words. */
+  problem: (_code: string, detail: string) => detail,
   signIn: {
     title: "Sign in",
     user: "User ID",
@@ -277,6 +281,8 @@ export const t = {
     vibrationText: "With the sound of an emergency",
     vibrationNone: "This browser does not vibrate",
     looks: "Looks",
+    language: "Language",
+    languageSystem: "As the browser",
     theme: "Theme",
     themes: { system: "System", light: "Light", dark: "Dark" },
     contrast: "Contrast",
@@ -430,5 +436,5 @@ export const t = {
     return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
   },
   noTime: "–",
-  number: (n: number) => String(n),
+  number: (n: number) => numbers.format(n),
 };

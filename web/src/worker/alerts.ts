@@ -6,7 +6,7 @@ import { closeOver, type NoticeData, showAll } from "../core/notices.ts";
 import { clientFor, isAppPage } from "../core/opening.ts";
 import { type PushWorld, readPush, takePush } from "../core/push.ts";
 import { keepInStep } from "../core/subscription.ts";
-import { t } from "../messages/choose.ts";
+import { messagesOf } from "../messages/choose.ts";
 import { pusherOf, setBadge, shownBy, type ToPage, type ToWorker } from "../system.ts";
 import type { Word } from "../tabs.ts";
 import type { WindowClient, Worker } from "./world.ts";
@@ -78,7 +78,7 @@ export class Alerts {
         net,
         clock,
         shown: shownBy(registration, async () => (await local.deviceNote()).still === true),
-        words: { title: t.alert.title },
+        words: { title: messagesOf((await local.deviceNote()).language).t.alert.title },
         isSeen: async () => (await this.pages()).some(({ visibilityState }) => visibilityState === "visible"),
         alone: (piece) => this.alone(piece),
         changed: (chats) => {
