@@ -49,7 +49,10 @@ test("what is done without contact waits, survives a restart of the browser, and
   await alice.noContact.waitFor();
   for (const text of ["first", "second", "third"]) await alice.write(text);
   await alice.message("third").getByText("Waiting").waitFor();
-  await alice.noContact.filter({ hasText: "3 messages, 1 acknowledgement and 1 read mark wait here" }).waitFor();
+  // The read mark of the emergency may have been answered before the contact was lost, or not.
+  await alice.noContact
+    .filter({ hasText: /3 messages, 1 acknowledgement and (1 read mark|2 read marks) wait here/ })
+    .waitFor();
   // The browser is closed and opened again, still without contact.
   await alice.context.close();
   await server.kill();
