@@ -86,11 +86,13 @@ test("where another tab of the app is in front, the hidden one shows nothing out
   await front.locator("main[data-contact=live]").waitFor();
   await server.say("alice", ["bob"], "You see this", 3);
   await front.getByRole("status").filter({ hasText: "You see this" }).waitFor();
-  // With neither in front the next one is shown outside: what came before it has been dealt with by then.
-  await screen.hide();
-  await front.waitForFunction(() => document.visibilityState === "hidden");
-  await server.say("carol", ["bob"], "Nobody sees this", 3);
-  await pushes.shows([{ body: "Nobody sees this" }]);
+  // A test push shows itself whatever is in front: when it stands, what was said before it has been dealt with. It is given
+  // again until then: a browser that is starting its service worker may drop one.
+  const fence = async () => {
+    await pushes.test("nobody");
+    return pushes.standing();
+  };
+  await expect.poll(fence, { interval: 2_000 }).toMatchObject([{ body: "This device can be woken" }]);
 });
 
 test("a press on a notification brings the page to its chat", async () => {
