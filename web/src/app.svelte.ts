@@ -156,8 +156,7 @@ export class App {
   private async begin(me: Me): Promise<void> {
     this.me = me;
     this.notice = "";
-    this.lostSince = await this.local.lastContact();
-    await this.sos.begin();
+    [this.lostSince] = await Promise.all([this.local.lastContact(), this.sos.begin()]);
     await this.read();
     this.stage = "signedIn";
     void stayAwake();
@@ -428,6 +427,7 @@ export class App {
       local.outbox(),
       local.emergencies(),
       local.banners(),
+      this.sos.read(),
     ]).catch((error) => {
       this.changed = "all";
       throw error;
@@ -438,7 +438,6 @@ export class App {
     this.emergencies = emergencies;
     this.banners = newestOfEach(banners);
     await this.follow();
-    await this.sos.read();
     await this.dropReadToasts();
     // A new one, or none any more: nothing stays aside.
     const { aside } = this;

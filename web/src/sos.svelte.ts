@@ -48,10 +48,9 @@ export class Sos {
     this.poke = poke;
   }
 
-  /** The app was opened: a window that was open when it was closed begins anew. */
+  /** The app was opened: a window that was open when it was closed begins anew. It writes only where there is one. */
   async begin(): Promise<void> {
-    await this.local.inTx((tx) => resumeSos(tx, Date.now()));
-    await this.read();
+    if ((await this.local.look(sosOf)).phase === "window") await this.local.inTx((tx) => resumeSos(tx, Date.now()));
   }
 
   /** Reads what the store has, and waits for the end of a window. */

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Message, Recipient } from "../src/core/model.ts";
-import { advanced, alertOf, merged, slowest, tally, withAlerts, withFact, wordOf } from "../src/core/model.ts";
+import { advanced, merged, slowest, tally, withAlerts, withFact, wordOf } from "../src/core/model.ts";
 import { firstUnread, gapBelow, rowsOf, visible } from "../src/core/rows.ts";
 import type { State } from "../src/core/wire.ts";
 import { t } from "../src/messages/choose.ts";
@@ -60,7 +60,6 @@ test("an emergency alerts until it is acknowledged, a sticky message until it is
   expect(withAlerts(message(1, { priority: 3 }), true).banner).toBe(1);
   expect(advanced(withAlerts(message(1, { priority: 3 }), true), "read").banner).toBeUndefined();
   expect(withAlerts(message(1, { priority: 1, mine: true }), true)).not.toHaveProperty("open");
-  expect([1, 2, 3].map((p) => alertOf(p as 1 | 2 | 3))).toEqual(["emergency", "fleeting", "sticky"]);
 });
 
 test("a banner that was closed here does not come back when the message is told again", () => {

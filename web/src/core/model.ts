@@ -154,11 +154,6 @@ export function tally(recipients: Recipient[]): Tally {
   return { all, delivered, read: count("read"), acknowledged: count("acknowledged"), silent: all - delivered };
 }
 
-export function alertOf(priority: Priority): "emergency" | "fleeting" | "sticky" {
-  if (priority === 1) return "emergency";
-  return priority === 3 ? "sticky" : "fleeting";
-}
-
 /** A message as a call shows it, for this person. */
 export function messageFromView(view: MessageView, me: string): Message {
   const mine = view.fromUserId === me;
