@@ -35,7 +35,10 @@ function serviceWorker(): Plugin {
     name: "service-worker",
     apply: "build",
     async writeBundle(_, bundle) {
-      const files = Object.keys(bundle).filter((name) => name.startsWith("assets/"));
+      // Administration is for a few people, and needs contact anyway: nobody keeps its files before they are asked for.
+      const files = Object.keys(bundle).filter(
+        (name) => name.startsWith("assets/") && !name.startsWith("assets/Admin-"),
+      );
       const shell = ["/", ...files.map((name) => `/${name}`), "/manifest.webmanifest", "/icon.svg"].sort();
       await build({
         configFile: false,

@@ -124,6 +124,10 @@ export class Server {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  setRole(id: string, role: "crew" | "dispatcher" | "administrator"): void {
+    this.run(["user", "role", id, role]);
+  }
+
   signOutUser(id: string): void {
     this.run(["user", "sign-out", id]);
   }
@@ -154,6 +158,17 @@ export class Server {
     );
     if (!isGood) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
     return answer as T;
+  }
+
+  /** An act without an answer that matters; it was done, or the test fails. */
+  async act(who: string, method: string, path: string, body?: unknown): Promise<void> {
+    const headers = { Authorization: `Bearer ${this.token(who)}`, "Content-Type": "application/json" };
+    const response = await fetch(this.url + path, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
   }
 
   private async ask(method: string, path: string, headers: Record<string, string>, body: string | undefined) {

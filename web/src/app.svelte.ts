@@ -27,6 +27,7 @@ export type Route =
   | { screen: "new" }
   | { screen: "setup" }
   | { screen: "sos" }
+  | { screen: "admin"; path: string }
   | { screen: "chat"; chatId: string; began?: string; at?: number };
 
 /** Toasts at once; the oldest goes when there are more. Unread stays unread. */
@@ -48,12 +49,14 @@ function routeOf(path: string, hash: string): Route {
   const at = /^#at=(\d+)$/.exec(hash)?.[1];
   if (chat?.[1] !== undefined)
     return { screen: "chat", chatId: decodeURIComponent(chat[1]), ...(at === undefined ? {} : { at: Number(at) }) };
+  if (/^\/admin(\/|$)/.test(path)) return { screen: "admin", path };
   return screenOf(hash);
 }
 
 function pathOf(route: Route): string {
   if (route.screen === "chat")
     return `/chats/${encodeURIComponent(route.chatId)}${route.at === undefined ? "" : `#at=${route.at}`}`;
+  if (route.screen === "admin") return route.path;
   return route.screen === "chats" ? "/" : `/#${route.screen}`;
 }
 

@@ -44,10 +44,11 @@ export const net: Net = {
         cache: "no-store",
         signal: AbortSignal.timeout(CALL_MS),
       });
-      if (response.status === 204) return undefined as T;
-      const answer: unknown = await response.json();
+      // Some answers say nothing beside their status: 204, and 201 of what was made under a name that the caller gave.
+      const text = await response.text();
+      const answer: unknown = text === "" ? undefined : JSON.parse(text);
       if (response.ok) return answer as T;
-      throw new CallError(response.status, answer as Problem);
+      throw new CallError(response.status, answer as Problem | undefined);
     } catch (error) {
       throw error instanceof CallError ? error : new CallError(0);
     }

@@ -25,6 +25,17 @@ export const timeOf = (at: string | number | undefined) =>
   at === undefined || at === "" ? t.noTime : minutes.format(new Date(at));
 export const secondsOf = (at: string | number) => seconds.format(new Date(at));
 export const dayOf = (at: string | number) => days.format(new Date(at));
+const stamps = new Intl.DateTimeFormat(locale.dates, {
+  year: "numeric",
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
+/** Day and second: of what must be found again years later. */
+export const stampOf = (at: string | number) => stamps.format(new Date(at));
 
 /** With day and time, of any year. */
 export const longOf = (at: string | number) => long.format(new Date(at));

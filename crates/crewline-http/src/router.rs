@@ -89,6 +89,8 @@ pub fn router(app: App) -> Router {
         .route("/api/docs/", get(docs::get_docs_elsewhere))
         .route("/", get(web::get_page))
         .route("/chats/{chatId}", get(web::get_page))
+        .route("/admin", get(web::get_page))
+        .route("/admin/{*page}", get(web::get_page))
         .route("/assets/{file}", get(web::get_asset))
         .route("/sw.js", get(web::get_worker))
         .route("/manifest.webmanifest", get(web::get_manifest))

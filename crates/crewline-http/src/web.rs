@@ -1,4 +1,4 @@
-//! The app for people: its page at `/` and `/chats/{chatId}`, and its files.
+//! The app for people: its page at `/`, `/chats/{chatId}` and below `/admin`, and its files.
 //!
 //! They are made by `make build` from `web/`, compressed then, and lie in the program. It never makes or changes one.
 //! Where they were not made, the page says how to make them; the API does not need them.

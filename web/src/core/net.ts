@@ -1,20 +1,20 @@
 // What the sync needs of the world: a line to the server, calls, a clock. The browser's are in ../browser.ts, the tests
 // have their own.
 
-import type { Problem } from "./wire.ts";
+import type { FieldError, Problem } from "./wire.ts";
 
 /** A call that failed: with the server's problem, or with `status` 0 where nobody answered. */
 export class CallError extends Error {
   readonly status: number;
   readonly code: string;
-  /** The fields at fault, where the server named them. */
-  readonly fields: string[];
+  /** The fields at fault, where fields are. */
+  readonly fields: FieldError[];
 
   constructor(status: number, problem?: Problem) {
     super(problem?.detail ?? "nobody answered");
     this.status = status;
     this.code = problem?.code ?? "";
-    this.fields = (problem?.errors ?? []).map(({ field }) => field);
+    this.fields = problem?.errors ?? [];
   }
 }
 

@@ -8,7 +8,7 @@ interface Page {
 
 /** Whether an address is one of the app's: the server has other pages too. */
 export function isAppPage(pathname: string): boolean {
-  return pathname === "/" || /^\/chats\/[^/]+$/.test(pathname);
+  return pathname === "/" || /^\/chats\/[^/]+$/.test(pathname) || /^\/admin(\/|$)/.test(pathname);
 }
 
 /** One that is there already, else one that is in front, else any. */

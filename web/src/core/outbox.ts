@@ -35,7 +35,17 @@ export async function drain(local: Local, session: Speaker): Promise<void> {
       }
     } catch (error) {
       if (!isForGood(error)) throw error;
-      if (error.fields.length > 0 && (await local.inTx((tx) => leaveOut(tx, first.n, error.fields)))) continue;
+      if (
+        error.fields.length > 0 &&
+        (await local.inTx((tx) =>
+          leaveOut(
+            tx,
+            first.n,
+            error.fields.map(({ field }) => field),
+          ),
+        ))
+      )
+        continue;
       await local.refuseAct(first.n, error.message);
     }
   }

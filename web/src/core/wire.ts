@@ -146,11 +146,17 @@ export interface SentMessage {
   recipients: { userId: string; state: State }[];
 }
 
+export interface FieldError {
+  field: string;
+  code: string;
+  detail: string;
+}
+
 export interface Problem {
   status: number;
   code: string;
   detail: string;
-  errors?: { field: string }[];
+  errors?: FieldError[] | null;
 }
 
 export type ReceiptSaid =

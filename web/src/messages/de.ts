@@ -75,6 +75,13 @@ export const t: Texts = {
     emergency: "Notfall, nicht bestätigt",
     important: "Wichtig",
   },
+  admin: {
+    title: "Verwaltung",
+    notAllowed: "Nicht erlaubt",
+    notAllowedMore:
+      "Die Verwaltung ist allein für Administratoren. Bitten Sie einen von ihnen um das, was Sie brauchen.",
+    away: "Die Verwaltung braucht Verbindung zum Server. Sie öffnet sich, sobald es eine gibt; sonst die Seite neu laden.",
+  },
   contact: { live: "verbunden", connecting: "verbindet", lost: "keine Verbindung", stopped: "angehalten" },
   newChat: {
     title: "Neues Gespräch",
@@ -116,6 +123,12 @@ export const t: Texts = {
     notKept:
       "Dieses Gerät konnte die Nachricht nicht aufbewahren: Der Platz reicht nicht, oder der Browser erlaubt es nicht. Sie wurde nicht gesendet.",
     toNewest: "Zur neuesten Nachricht",
+  },
+  story: {
+    name: "Ganze Geschichte",
+    page: "Seite zum Drucken",
+    json: "Als JSON",
+    csv: "Als CSV",
   },
   strip: (s: Tally) => {
     const parts = [

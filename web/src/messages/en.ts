@@ -61,6 +61,12 @@ export const t = {
     emergency: "Emergency, not acknowledged",
     important: "Important",
   },
+  admin: {
+    title: "Administration",
+    notAllowed: "Not allowed",
+    notAllowedMore: "Administration is for administrators alone. Ask one of them for what you need.",
+    away: "Administration needs contact with the server. It opens when there is some; if it does not, load the page again.",
+  },
   contact: { live: "in contact", connecting: "connecting", lost: "no contact", stopped: "stopped" },
   newChat: {
     title: "New chat",
@@ -101,6 +107,12 @@ export const t = {
     notKept:
       "This device could not keep the message: it has no room, or the browser does not allow it. It was not sent.",
     toNewest: "To the newest message",
+  },
+  story: {
+    name: "Whole story",
+    page: "Page to print",
+    json: "As JSON",
+    csv: "As CSV",
   },
   strip: (s: Tally) => {
     const parts = [

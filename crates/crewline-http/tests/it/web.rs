@@ -7,7 +7,7 @@ use crate::rig::Rig;
 #[tokio::test]
 async fn the_page_of_the_app_runs_nothing_that_stands_in_it_and_asks_no_other_host() {
     let rig = Rig::start().await;
-    for path in ["/", "/chats/c1h8d2m4rwz"] {
+    for path in ["/", "/chats/c1h8d2m4rwz", "/admin", "/admin/users/al%20ice"] {
         let page = rig.call(Method::GET, path).send().await;
         assert_eq!(
             page.header("content-type"),
