@@ -293,7 +293,7 @@ class FakePush {
 }
 
 function problem(status: number, code: string, fields: string[] = []): CallError {
-  const errors = fields.map((field) => ({ field, code: "unknown_recipient", detail: "refused" }));
+  const errors = fields.map((field) => ({ field, code, detail: "" }));
   return new CallError(status, { status, code, detail: `refused: ${code}`, errors } satisfies Problem);
 }
 
@@ -382,8 +382,7 @@ class FakeLine implements Line {
       this.answer({ done: { id: command.id, ok } });
     } catch (error) {
       const { status, code, message, fields } = error as CallError;
-      const errors = fields.map((field) => ({ field, code: "unknown_recipient", detail: "refused" }));
-      this.answer({ done: { id: command.id, error: { status, code, detail: message, errors } } });
+      this.answer({ done: { id: command.id, error: { status, code, detail: message, errors: fields } } });
     }
   }
 }
