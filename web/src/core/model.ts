@@ -93,7 +93,7 @@ const ORDER: Record<State, number> = { accepted: 0, delivered: 1, read: 2, ackno
 
 /** The newest activity first. */
 export function byActivity(a: Chat, b: Chat): number {
-  return a.activity < b.activity ? 1 : a.activity > b.activity ? -1 : a.chatId < b.chatId ? -1 : 1;
+  return a.activity < b.activity ? 1 : a.activity > b.activity ? -1 : a.chatId > b.chatId ? -1 : 1;
 }
 
 export function isAtLeast(state: State, least: State): boolean {
