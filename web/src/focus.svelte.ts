@@ -4,8 +4,14 @@ import { tick } from "svelte";
 
 const isLost = () => document.activeElement === null || document.activeElement === document.body;
 
+let hasCome = false;
+
+/** Whether one came here from within: a page that was just loaded takes no focus. */
+export const isCome = () => hasCome;
+
 /** To the heading of what one came to, as if a page had been loaded. */
 export async function arrive(): Promise<void> {
+  hasCome = true;
   await tick();
   document.querySelector<HTMLElement>("[data-arrive]")?.focus();
 }

@@ -2,9 +2,14 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { SETS } from "../src/admin/auditsets.ts";
 import { readCsv, writeCsv } from "../src/admin/csv.ts";
 import { planOf } from "../src/admin/groupfile.ts";
+import { doAll, isWhole } from "../src/admin/importing.ts";
 import { fieldsOf, rowsOf, toPhrases } from "../src/admin/phrases.ts";
+import { usersOf } from "../src/admin/userfile.ts";
+import { CallError } from "../src/core/net.ts";
+import { record as en } from "../src/messages/admin-en-record.ts";
 
 const groups = [
   { groupId: "north", name: "Crew north", userIds: ["alice", "bob"] },
@@ -58,4 +63,85 @@ test("a phrase keeps its id, and its fields are found once each, in their order"
     { phraseId: "ok", text: "Understood" },
   ];
   expect(toPhrases(rowsOf(phrases))).toEqual(phrases);
+});
+
+const known = new Map([
+  ["alice", { name: "Alice Adams", role: "crew" as const }],
+  ["bob", { name: "Bob Brown", role: "dispatcher" as const }],
+]);
+
+test("a file of users says who is new, what changes, who gets a password, and who stays", () => {
+  const file =
+    "name,id,password,role\nAlice Adams,alice,,\nBob B.,bob,secret words,crew\n,dora,,administrator\nErik Sund,erik,other words,\n";
+  expect(usersOf(file, known)).toEqual({
+    faults: [],
+    added: [
+      { userId: "dora", name: "dora", role: "administrator", password: "" },
+      { userId: "erik", name: "Erik Sund", role: "crew", password: "other words" },
+    ],
+    changed: [{ userId: "bob", changes: { name: "Bob B.", role: "crew" } }],
+    passwords: [{ userId: "bob", name: "Bob B.", role: "crew", password: "secret words" }],
+    same: ["alice"],
+  });
+});
+
+test("a file of users with a fault says in which line it is", () => {
+  const faults = (text: string) => usersOf(text, known).faults;
+  expect(faults("id,name,role\n")).toEqual([{ line: 1, kind: "header" }]);
+  expect(faults("id,name,role,password,id\n")).toEqual([{ line: 1, kind: "header" }]);
+  expect(faults("id,name,role,password\na,A,boss,\n,B,crew,\nc,C\nd,D,,\nd,D,,\n")).toEqual([
+    { line: 2, kind: "role" },
+    { line: 3, kind: "id" },
+    { line: 4, kind: "columns" },
+    { line: 6, kind: "twice" },
+  ]);
+  expect(faults("id,name,role,password\n")).toEqual([{ line: 1, kind: "empty" }]);
+});
+
+/** Steps that end with these statuses; 200 is done. */
+const steps = (...statuses: number[]) =>
+  statuses.map((status, at) => ({
+    name: `step ${at + 1}`,
+    go: () => (status === 200 ? Promise.resolve() : Promise.reject(new CallError(status))),
+  }));
+const become = (...statuses: number[]) =>
+  doAll(
+    steps(...statuses),
+    ({ status }) => `${status}`,
+    () => {},
+  );
+
+test("what is refused for itself does not hold the rest of an import up, and is named with its reason", async () => {
+  const outcome = await become(200, 422, 404, 200);
+  expect(outcome).toEqual({
+    done: ["step 1", "step 4"],
+    refused: [
+      { name: "step 2", why: "422" },
+      { name: "step 3", why: "404" },
+    ],
+    unknown: [],
+    left: [],
+  });
+  expect(isWhole(outcome)).toBe(false);
+  expect(isWhole(await become(200, 200))).toBe(true);
+});
+
+test("an import stops where the server is away or busy, and says what was not tried and what is not known", async () => {
+  expect(await become(200, 0, 200, 200)).toEqual({
+    done: ["step 1"],
+    refused: [],
+    unknown: ["step 2"],
+    left: ["step 3", "step 4"],
+  });
+  expect(await become(503, 200)).toEqual({
+    done: [],
+    refused: [{ name: "step 1", why: "503" }],
+    unknown: [],
+    left: ["step 2"],
+  });
+});
+
+test("every kind of the audit is in one set that can be looked for, and has its words", () => {
+  const kinds = Object.values(SETS).flat().sort();
+  expect(Object.keys(en.audit.whats).sort()).toEqual(kinds);
 });

@@ -2,6 +2,7 @@
 
 import { tick } from "svelte";
 import { CallError } from "../core/net.ts";
+import { t } from "../messages/choose.ts";
 import { a } from "../messages/choose-admin.ts";
 
 /** Somebody else was quicker: nothing was changed. */
@@ -12,7 +13,7 @@ export function faultOf(error: unknown): string {
   if (!(error instanceof CallError)) throw error;
   if (error.status === 0) return a.noContact;
   if (error.status === 409 && error.code === "revision_conflict") return a.overtaken;
-  return error.message;
+  return t.problem(error.code, error.message);
 }
 
 export class Act {
@@ -34,7 +35,7 @@ export class Act {
       this.fault = faultOf(error);
       this.isOvertaken = this.fault === a.overtaken;
       if (error instanceof CallError) {
-        this.fields = Object.fromEntries(error.fields.map(({ field, detail }) => [field, detail]));
+        this.fields = Object.fromEntries(error.fields.map(({ field, code, detail }) => [field, a.wrong(code, detail)]));
       }
       await tick();
       document.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();

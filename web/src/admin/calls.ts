@@ -40,6 +40,13 @@ export interface Known {
   kind: "user" | "external";
   onDuty?: boolean | null;
 }
+export interface Present {
+  userId: string;
+  name: string;
+  onDuty?: boolean | null;
+  /** By which way reachable now. */
+  by?: "app" | "push" | null;
+}
 export interface Group {
   groupId: string;
   name: string;

@@ -1,6 +1,6 @@
 // Every text of administration, in English. Another language is a file of the same shape (choose-admin.ts).
 
-import type { Locale } from "./choose.ts";
+import { record } from "./admin-en-record.ts";
 
 export { locale } from "./en.ts";
 
@@ -19,6 +19,7 @@ export const t = {
   save: "Save",
   saved: "Saved",
   add: "Add",
+  addTo: "Add",
   remove: "Remove",
   removeName: (name: string) => `Remove ${name}`,
   cancel: "Cancel",
@@ -31,6 +32,8 @@ export const t = {
   overtaken:
     "Somebody else changed this since you opened it. Nothing of theirs was overwritten, and what you typed stays here.",
   fresh: "Show what is there now",
+  /** What is wrong with a field: by its code, else in the words of the server. */
+  wrong: (_code: string, detail: string) => detail,
   heads: { people: "People", systems: "Systems", messages: "Messages", record: "Record" },
   pages: {
     users: "Users",
@@ -72,9 +75,10 @@ export const t = {
     tooMany: "There are more than 1,000. Search for the one you mean.",
     idHint: "As the person types it to sign in. It stays as it is.",
     nameHint: "The ID, where it is left out.",
-    passwordHint: "One is made, and shown once.",
+    passwords: { made: "One is made, and shown once", none: "None: only tokens act" } as Record<string, string>,
     looksLike: (id: string) => `Careful: the ID looks like ${id}, and is another one.`,
     added: (name: string) => `${name} is added and signs in with this password.`,
+    addedBare: (name: string) => `${name} is added, without a password.`,
     password: "Password",
     once: "Tell it to the person now. It is kept nowhere, and not shown again.",
     reset: "Reset password",
@@ -100,6 +104,11 @@ export const t = {
     lost: "Lost phone or left the company",
     lostText:
       "Signing out ends the sessions. Disabling also refuses new messages to this person. Both are in the audit.",
+    session: (from: string, to: string) => `Signed in ${from}, until ${to}`,
+    sessionsOf: (device: string) => `Sessions on ${device}`,
+    sessionEnd: "End session",
+    sessionEndOf: (from: string) => `End session of ${from}`,
+    sessionAsk: (from: string) => `End the session of ${from}?`,
     noDevices: "Not signed in anywhere yet.",
     device: "Device without a name",
     open: (n: number) => (n === 0 ? "Not signed in" : count(n, "open session", "open sessions")),
@@ -107,6 +116,46 @@ export const t = {
     audit: "Last in the audit",
     since: (since: string) => `since ${since}`,
     notGroups: "In no group",
+    join: "Add to a group",
+    leave: (group: string) => `Take out of ${group}`,
+    reach: "Reachable now",
+    ways: { app: "App open", push: "By push", none: "No" },
+    import: "Import users",
+    importHint:
+      "With the header id,name,role,password, the columns in any order. Name, role and password may be empty: the ID is shown, crew is taken, and no password is set or the old one stays. Users who are not in the file stay.",
+    importAdds: (ids: string[]) => `${count(ids.length, "user is", "users are")} new: ${list(ids)}`,
+    importChanges: (ids: string[]) => `${count(ids.length, "user changes", "users change")}: ${list(ids)}`,
+    importPasswords: (ids: string[]) =>
+      `${count(ids.length, "user gets", "users get")} the password of the file, and open sessions end: ${list(ids)}`,
+    importSame: (n: number) => `${count(n, "user stays", "users stay")} as they are`,
+    passwordOf: (id: string) => `password of ${id}`,
+    faults: {
+      header: "the header must be id,name,role,password",
+      columns: "there must be four columns",
+      id: "the user has no ID",
+      role: "the role must be crew, dispatcher or administrator",
+      twice: "the ID is in the file already",
+      quote: "a quote is not closed",
+      empty: "the file has no users",
+    },
+  },
+  imports: {
+    file: "CSV file",
+    dry: "What it would do",
+    line: (line: number, what: string) => `Line ${line}: ${what}`,
+    noUsers: (ids: string[]) => `Not a user: ${list(ids)}. Add them first, or take them out of the file.`,
+    nothing: "Nothing would change.",
+    go: (n: number) => `Import: ${count(n, "step", "steps")}`,
+    progress: (done: number, all: number) => `${done} of ${all}`,
+    moved: "Somebody changed something since. This is what it would do now.",
+    whole: (n: number) => `All of it was imported: ${count(n, "step", "steps")}.`,
+    part: "Not all of it was imported",
+    done: (names: string[]) => `Imported, ${names.length}: ${list(names) || "–"}`,
+    refused: (name: string, why: string) => `Not imported: ${name}. ${why}`,
+    unknown: (name: string) => `No answer came, so it is not known whether it was imported: ${name}`,
+    left: (names: string[]) => `Not tried, ${names.length}: ${list(names)}`,
+    again: "Look again",
+    safe: "What was imported stays. Look again at what is left, mend the file where it is wrong, and import it once more.",
   },
   groups: {
     add: "Add group",
@@ -121,19 +170,13 @@ export const t = {
     removeText: (n: number) =>
       `The group goes, and nobody can send to it. Its ${count(n, "member", "members")} stay users, and what was sent to it stays.`,
     import: "Import",
-    file: "CSV file",
     importHint:
       "With the header group,name,user: a line for each member. A group of the file holds afterwards who is in the file, and nobody else; other groups stay.",
-    dry: "What it would do",
     made: (n: number, names: string[]) => `${count(n, "group is", "groups are")} new: ${list(names)}`,
     changed: (n: number, names: string[]) => `${count(n, "group changes", "groups change")}: ${list(names)}`,
     same: (n: number) => `${count(n, "group stays", "groups stay")} as they are`,
     go: (n: number) => `Import ${count(n, "group", "groups")}`,
-    nothing: "Nothing would change.",
     done: (n: number) => `${count(n, "group was", "groups were")} imported.`,
-    stopped: (done: number, all: number) =>
-      `${done} of ${all} were imported before it stopped. Import the file again: what is done stays.`,
-    line: (line: number, what: string) => `Line ${line}: ${what}`,
     faults: {
       header: "the header must be group,name,user",
       columns: "there must be three columns",
@@ -190,7 +233,12 @@ export const t = {
     revokeOf: (id: string, owners: string) => `Revoke token ${id}, ${owners}`,
     revokeAsk: (id: string) => `Revoke token ${id}?`,
     revokeText: (owners: string, used: string) =>
-      `What acts by it as ${owners} is shut out within a second, open streams included, and cannot send or receive. Last used: ${used}. Messages stay.`,
+      `What acts by it as ${owners} is shut out within a second, open streams included. Last used: ${used}.`,
+    stops: (id: string, by: string[]) =>
+      by.length === 0
+        ? `Nothing else acts as ${id}: it can neither send nor receive any more.`
+        : `${id} still acts by token ${list(by)}.`,
+    stay: "Messages stay.",
     none: "No tokens yet.",
     noExternals: "No externals yet. One is added by making a token for it.",
     by: (n: number) => count(n, "token", "tokens"),
@@ -204,6 +252,8 @@ export const t = {
     participantHint: "The ID of an external or of a user",
     types: "Kinds of events",
     typesHint: "With commas between them; all, where it is left out",
+    after: "Begin behind event",
+    afterHint: "Its number in the log; behind the newest, where it is left out",
     state: "State",
     active: "At work",
     paused: "Paused",
@@ -254,104 +304,5 @@ export const t = {
     unsaved: "Not saved yet",
     empty: "A phrase needs a text.",
   },
-  retention: {
-    text: "What is removed when it is old. It stands in the configuration of the server, and is changed there alone: in crewline.toml, and then the server is started again.",
-    messages: "Texts and events",
-    cursors: "A cursor that does not move holds its log",
-    audit: "The audit",
-    forever: "For ever",
-    days: (n: number) => count(n, "day", "days"),
-    hours: (n: number) => count(n, "hour", "hours"),
-    setting: "Setting",
-    kept: "Kept",
-    what: "What",
-  },
-  audit: {
-    who: "Who",
-    about: "About whom or what",
-    what: "What",
-    all: "Everything",
-    from: "From",
-    to: "To",
-    at: "When",
-    address: "From where",
-    by: "By",
-    detail: "Detail",
-    refused: "Refused",
-    none: "Nothing is found by this.",
-    export: "Export as CSV",
-    exported: (n: number, isAll: boolean) =>
-      isAll
-        ? `${count(n, "row", "rows")} in the file.`
-        : `The newest ${n} rows are in the file. Narrow the time for the rest.`,
-    file: "crewline-audit.csv",
-    story: "The story of a message",
-    storyId: "ID of the message",
-    storyHint: "As the API and the control system name it. In a conversation, Whole story is at your own messages.",
-    page: "Page to print",
-    whats: {
-      "session.opened": "Signed in",
-      "session.closed": "Signed out",
-      "refused.more": "More was refused",
-      "user.added": "Added a user",
-      "user.named": "Changed a name",
-      "user.role": "Changed a role",
-      "user.enabled": "Enabled a user",
-      "user.disabled": "Disabled a user",
-      "user.password": "Set a password",
-      "user.signedOut": "Signed a user out everywhere",
-      "user.sessionEnded": "Ended a session",
-      "user.deviceSignedOut": "Signed a device out",
-      "user.imported": "Imported users",
-      "watcher.made": "Made a watcher",
-      "watcher.ended": "Ended a watcher",
-      "token.made": "Made a token",
-      "token.revoked": "Revoked a token",
-      "group.put": "Made or changed a group",
-      "group.removed": "Removed a group",
-      "duty.said": "Set duty",
-      "organisation.changed": "Changed what the organisation keeps",
-      "webhook.added": "Added a webhook",
-      "webhook.changed": "Changed a webhook",
-      "webhook.removed": "Removed a webhook",
-      "watcher.read": "Read as a watcher",
-      "story.read": "Read a story",
-      "administration.refused": "Was refused administration",
-    } as Record<string, string>,
-  },
-  state: {
-    ready: "Ready",
-    isReady: "The store takes writes",
-    notReady: "The store takes no writes",
-    version: "Version",
-    started: "Started",
-    up: "Up for",
-    store: "Store",
-    size: "Size",
-    wal: "Waits to be moved into place",
-    free: "Free on its disk",
-    schema: "Schema",
-    epoch: "Epoch",
-    sessions: "Open sessions of people",
-    sockets: "Open sockets",
-    streams: "Open event streams",
-    queue: "Rows that wait for the writer",
-    failing: "Webhooks that fail",
-    push: "Push",
-    pushOn: "Switched on",
-    pushOff: "Switched off on the server",
-    errors: "Latest warnings and errors",
-    noErrors: "None since the start.",
-    again: "Look again",
-    asOf: (time: string) => `As of ${time}`,
-    levels: { warn: "Warning", error: "Error" } as Record<string, string>,
-    bytes: (n: number) => {
-      const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-      let [value, at] = [n, 0];
-      for (; value >= 1024 && at < units.length - 1; at++) value /= 1024;
-      return `${at === 0 ? value : value.toFixed(1)} ${units[at]}`;
-    },
-  },
+  ...record,
 };
-
-export type { Locale };
