@@ -7,7 +7,7 @@ import { draw } from "./furnished.ts";
 import { DESK, PHONE, Screen } from "./screen.ts";
 import { PASSWORD, Server } from "./server.ts";
 
-const PEOPLE = { xaver: "Xaver Huber", bo: "Bo Yilmaz", ute: "Ute Ähren", lena: "Lena Vogt" };
+const PEOPLE = { xaver: "Xaver Huber", bo: "Bo Yilmaz", ute: "Ute Ähren", lena: "Lena Vogt", rita: "Rita Sommer" };
 const LANGUAGES = join(import.meta.dirname, "../src/messages");
 
 /** The words of all texts of a language. */
@@ -18,14 +18,21 @@ function wordsOf(file: string): Set<string> {
 }
 /** What a screen says in words that are English and not German too. */
 async function englishOn({ page }: Screen): Promise<string[]> {
-  const german = wordsOf("de.ts");
-  const english = new Set([...wordsOf("en.ts")].filter((word) => !german.has(word)));
+  const all = (language: string) =>
+    ["", "admin-"]
+      .flatMap((begin) => [...wordsOf(`${begin}${language}.ts`)])
+      .concat([...wordsOf(`admin-${language}-record.ts`)]);
+  const german = new Set(all("de"));
+  const english = new Set(all("en").filter((word) => !german.has(word)));
   expect(english.size).toBeGreaterThan(200);
   const said = await page.evaluate(() => {
     const named = [...document.querySelectorAll("[aria-label], [placeholder], [title]")].flatMap((element) =>
       ["aria-label", "placeholder", "title"].map((name) => element.getAttribute(name) ?? ""),
     );
-    return [document.title, document.getElementById("app")?.textContent ?? "", ...named].join(" | ");
+    // What the server says of itself is marked as English, for those who have it read out.
+    const shown = document.getElementById("app")?.cloneNode(true) as HTMLElement;
+    for (const part of shown.querySelectorAll("[lang=en]")) part.remove();
+    return [document.title, shown.textContent ?? "", ...named].join(" | ");
   });
   return words(said).filter((word) => english.has(word));
 }
@@ -33,7 +40,7 @@ const words = (text: string) => text.toLowerCase().match(/\p{L}{3,}/gu) ?? [];
 
 let server: Server;
 beforeAll(async () => {
-  server = await Server.start({ people: PEOPLE, roles: { lena: "dispatcher" } });
+  server = await Server.start({ people: PEOPLE, roles: { lena: "dispatcher", rita: "administrator" } });
   server.organise("sos", { revision: 0, toUsers: ["bo"], toGroups: [{ groupId: "on-duty" }], phone: "110" });
 });
 afterAll(() => server.remove());
@@ -152,3 +159,76 @@ test("no English is left at the desk", async () => {
     await screen.close();
   }
 });
+
+test("no English is left in administration, and another language is chosen there", async () => {
+  const act = (method: string, path: string, body?: unknown) => server.act("rita", method, path, body);
+  await act("PUT", "/api/v1/groups/trupp-nord", { name: "Trupp Nord", userIds: ["bo", "xaver"] });
+  await act("PUT", "/api/v1/organisation/phrases", {
+    revision: 0,
+    phrases: [{ phraseId: "1", text: "{Leitung} geerdet" }],
+  });
+  await server.send(["bo"], "Schalter 12 gefallen", 2, "Leitsystem");
+  await act("PUT", "/api/v1/participants/scada:north/watchers/lena");
+  await act("POST", "/api/v1/webhooks", { url: "https://empfang.example.org/", participant: "scada:north" });
+  const screen = await Screen.open(server, { size: DESK, locale: "de-DE" });
+  const { page } = screen;
+  const holds = async (name: string) => {
+    expect.soft(await englishOn(screen), name).toEqual([]);
+    expect.soft(await screen.axe(), name).toEqual([]);
+  };
+  const button = (name: string) => page.getByRole("button", { name, exact: true });
+  try {
+    await page.goto("/admin/users/bo");
+    await page.getByRole("textbox", { name: "Benutzerkennung" }).fill("rita");
+    await page.getByRole("textbox", { name: "Passwort" }).fill(PASSWORD);
+    await screen.button("Anmelden").click();
+    await page.getByRole("heading", { name: "Zuletzt im Protokoll" }).waitFor();
+    await holds("a user");
+    await draw(screen, "admin-german");
+    await button("Benutzer sperren").click();
+    await page.getByRole("dialog", { name: "Bo Yilmaz sperren?" }).waitFor();
+    await holds("a question");
+    await button("Nichts ändern").click();
+    await button("Benutzer anlegen").click();
+    await page.getByRole("textbox", { name: "Benutzerkennung" }).fill("bo");
+    await page.getByRole("combobox", { name: "Passwort" }).selectOption({ label: "Keines: Nur Token handeln" });
+    await button("Anlegen").click();
+    await page.locator("input[aria-invalid=true]").waitFor();
+    await holds("a user who is there already");
+    await button("Importieren").click();
+    await page.getByLabel("CSV-Datei").setInputFiles({
+      name: "leute.csv",
+      mimeType: "text/csv",
+      buffer: Buffer.from("id,name,role,password\nkai,Kai Vogt,,\nbo,Bo Y.,dispatcher,ganz geheim\n"),
+    });
+    await page.getByText("1 Benutzer ist neu: kai").waitFor();
+    await holds("an import");
+    const pages: [string, string][] = [
+      ["groups", "Trupp Nord"],
+      ["groups/trupp-nord", "2 Mitglieder"],
+      ["watchers", "Lena Vogt"],
+      ["sos", "Alle im Dienst"],
+      ["tokens", "scada:north"],
+      ["webhooks", "https://empfang.example.org/"],
+      ["webhooks/1", "Der Empfänger hat bisher alles angenommen."],
+      ["phrases", "1 Feld: Leitung"],
+      ["retention", "400 Tage"],
+      ["audit", "Beobachter angelegt"],
+      ["state", "Der Speicher nimmt Änderungen an"],
+    ];
+    for (const [path, text] of pages) {
+      await page.goto(`/admin/${path}`);
+      await page.getByText(text).filter({ visible: true }).first().waitFor();
+      await screen.inContact();
+      await holds(path);
+    }
+    await page.getByRole("combobox", { name: "Sprache" }).selectOption({ label: "English" });
+    await page.getByRole("heading", { name: "State of the system" }).waitFor();
+    expect(await page.evaluate(() => document.documentElement.lang)).toBe("en");
+    await page.getByRole("combobox", { name: "Language" }).selectOption({ label: "As the browser" });
+    await page.getByRole("heading", { name: "Zustand des Systems" }).waitFor();
+    expect(screen.faults).toEqual([]);
+  } finally {
+    await screen.close();
+  }
+}, 120_000);

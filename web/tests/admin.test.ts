@@ -9,6 +9,7 @@ import { doAll, isWhole } from "../src/admin/importing.ts";
 import { fieldsOf, rowsOf, toPhrases } from "../src/admin/phrases.ts";
 import { usersOf } from "../src/admin/userfile.ts";
 import { CallError } from "../src/core/net.ts";
+import { record as de } from "../src/messages/admin-de-record.ts";
 import { record as en } from "../src/messages/admin-en-record.ts";
 
 const groups = [
@@ -141,7 +142,8 @@ test("an import stops where the server is away or busy, and says what was not tr
   });
 });
 
-test("every kind of the audit is in one set that can be looked for, and has its words", () => {
+test("every kind of the audit is in one set that can be looked for, and has its words in each language", () => {
   const kinds = Object.values(SETS).flat().sort();
   expect(Object.keys(en.audit.whats).sort()).toEqual(kinds);
+  expect(Object.keys(de.audit.whats).sort()).toEqual(kinds);
 });

@@ -3,6 +3,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import * as adminDe from "../src/messages/admin-de.ts";
+import * as adminEn from "../src/messages/admin-en.ts";
 import { chosen, type Locale } from "../src/messages/choose.ts";
 import * as de from "../src/messages/de.ts";
 import * as en from "../src/messages/en.ts";
@@ -51,6 +53,24 @@ test("each language has every text, and none of them is left in English", () => 
   const same = german.filter(([path, text]) => text !== "()" && /\p{L}/u.test(text) && words.get(path) === text);
   // Names, a key, and what is the same word in both.
   expect(same.map(([path]) => path)).toEqual([".app", ".sos.button", ".shortcuts.escape", ".desk.work.name"]);
+});
+
+test("of administration each language has every text, too, and none of them is left in English", () => {
+  const [english, german] = [texts(adminEn.t), texts(adminDe.t)];
+  expect(german.map(([path]) => path).sort()).toEqual(english.map(([path]) => path).sort());
+  const words = new Map(english);
+  const same = german.filter(([path, text]) => text !== "()" && /\p{L}/u.test(text) && words.get(path) === text);
+  // What is the same word in both.
+  expect(same.map(([path]) => path)).toEqual([
+    ".name",
+    ".pages.webhooks",
+    ".roles.administrator",
+    ".tokens.token",
+    ".webhooks.url",
+    ".state.version",
+    ".state.schema",
+  ]);
+  expect([adminEn.locale, adminDe.locale]).toEqual([en.locale, de.locale]);
 });
 
 test("numbers and dates are in the form of the language", () => {
