@@ -1,12 +1,24 @@
 // Every screen of administration, looked at by axe-core at phone and desk widths, light and dark; and drawn where PICTURES
 // names a folder.
 
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { draw } from "./furnished.ts";
 import type { Look } from "./screen.ts";
-import { DESK, PHONE, Screen } from "./screen.ts";
-import { Server } from "./server.ts";
+import { PHONE, Screen } from "./screen.ts";
+import { PASSWORD, PEOPLE, Server } from "./server.ts";
 
+const DESK = { width: 1440, height: 900 };
+/** One of them has a name as long as names get. */
+const CREW = {
+  "dario.conti": "Dario Conti",
+  "ewa.nowak": "Ewa Nowak",
+  "hanna.vogel": "Hanna Vogel",
+  "ibrahim.saleh": "Ibrahim Saleh",
+  "jan.kowalczyk": "Jan Kowalczyk",
+  "maria-magdalena.von-hohenberg": "Maria-Magdalena Freifrau von Hohenberg-Lindenthal",
+  "petra.novak": "Petra Novak",
+};
 /** Two of them are drawn: each picture is kept for good. */
 const looks: [string, Look, boolean][] = [
   ["phone-light", { size: PHONE, scheme: "light" }, false],
@@ -17,8 +29,18 @@ const looks: [string, Look, boolean][] = [
 
 let server: Server;
 beforeAll(async () => {
-  server = await Server.start();
-  server.setRole("carol", "administrator");
+  server = await Server.start({
+    people: { ...PEOPLE, ...CREW },
+    roles: { carol: "administrator", "hanna.vogel": "dispatcher" },
+    crowd: [["store.ashby", "Ashby Stores"]],
+  });
+  const crews: [string, string, string[]][] = [
+    ["storm-north", "Storm crews North", ["alice", "dario.conti", "ewa.nowak", "jan.kowalczyk", "petra.novak"]],
+    ["duty", "Duty engineers", ["hanna.vogel", "ibrahim.saleh", "maria-magdalena.von-hohenberg"]],
+  ];
+  for (const [id, name, userIds] of crews) await server.act("carol", "PUT", `/api/v1/groups/${id}`, { name, userIds });
+  await server.act("carol", "PATCH", "/api/v1/admin/users/ewa.nowak", { disabled: true });
+  for (const deviceName of ["Van phone 4", "Depot laptop, Ashby"]) await signIn("alice", deviceName);
   await server.act("carol", "PUT", "/api/v1/groups/crew-north", { name: "Crew north", userIds: ["alice", "bob"] });
   await server.act("carol", "PUT", "/api/v1/people/alice/duty", { onDuty: true });
   await server.act("carol", "PUT", "/api/v1/organisation/phrases", {
@@ -36,6 +58,14 @@ beforeAll(async () => {
   });
 });
 afterAll(() => server.remove());
+
+/** As an app does; twice on the same device is two sessions. */
+async function signIn(userId: string, deviceName: string): Promise<void> {
+  const deviceId = randomUUID();
+  const body = JSON.stringify({ userId, password: PASSWORD, deviceId, deviceName });
+  for (let session = 0; session < (deviceName === "Van phone 4" ? 2 : 1); session++)
+    expect((await fetch(`${server.url}/api/v1/session`, { method: "POST", body })).status).toBe(201);
+}
 
 describe.each(looks)("%s", (look, options, isDrawn) => {
   test("every screen of administration is without a fault that axe-core finds, and no wider than its window", async () => {
