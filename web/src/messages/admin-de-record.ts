@@ -20,6 +20,8 @@ export const record: typeof english = {
   audit: {
     who: "Wer",
     about: "Über wen oder was",
+    whoIs: "Wer (ganze Kennung)",
+    aboutIs: "Über wen oder was (ganze Kennung)",
     what: "Was",
     all: "Alles",
     from: "Von",

@@ -18,6 +18,9 @@ export const record = {
   audit: {
     who: "Who",
     about: "About whom or what",
+    /** The server looks for whole ones. */
+    whoIs: "Who (whole ID)",
+    aboutIs: "About whom or what (whole ID)",
     what: "What",
     all: "Everything",
     from: "From",
