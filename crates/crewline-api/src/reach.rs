@@ -75,6 +75,9 @@ pub struct Present {
     /// When a device was last heard of, to the minute.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_contact_at: Option<Timestamp>,
+    /// What the person calls the device that was last heard of.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub device_name: Option<String>,
 }
 
 /// A page of users, sorted by id byte by byte.

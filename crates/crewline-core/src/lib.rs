@@ -56,8 +56,8 @@ pub use memory::MemoryStore;
 pub use no::{ChatNo, DeviceNo, MessageNo, ParticipantNo, PushNo, SessionNo, TokenNo, WebhookNo};
 pub use organisation::{OrganisationPart, OrganisationRow};
 pub use port::{
-    BatchId, ChatsBefore, Flush, LogPage, MeRows, Opened, Reader, StoreError, StoreErrorKind,
-    StoreInfo, Writer,
+    BatchId, ChatsBefore, Contact, Flush, LogPage, MeRows, Opened, Reader, StoreError,
+    StoreErrorKind, StoreInfo, Writer,
 };
 pub use push::{
     NewPushSubscriptionRow, PushKey, PushNote, PushNoted, PushPlaces, PushSecrets, PushState,

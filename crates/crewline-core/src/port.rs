@@ -43,6 +43,15 @@ pub enum StoreErrorKind {
     Lost,
 }
 
+/// When somebody was last heard of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    /// When.
+    pub at: Timestamp,
+    /// What the person calls the device; of several of the same moment the one that came last.
+    pub device_name: Option<String>,
+}
+
 /// An error of a store. The detail is for the log and the administrator's terminal; callers never see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreError {
@@ -262,8 +271,8 @@ pub trait Reader: Send + Sync {
         group: &GroupId,
     ) -> Result<Option<Vec<(ParticipantRow, bool)>>, StoreError>;
 
-    /// When a device of each of these users was last heard of, in the order given; of externals nothing is known.
-    fn last_contacts(&self, who: &[ParticipantNo]) -> Result<Vec<Option<Timestamp>>, StoreError>;
+    /// When a device of each of these users was last heard of, and which, in the order given; of externals nothing is known.
+    fn last_contacts(&self, who: &[ParticipantNo]) -> Result<Vec<Option<Contact>>, StoreError>;
 
     /// What the organisation keeps; parts that never changed are not in it.
     fn organisation(&self) -> Result<BTreeMap<OrganisationPart, OrganisationRow>, StoreError>;

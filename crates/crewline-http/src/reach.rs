@@ -10,7 +10,7 @@ use crewline_api::{
     ApiError, AskReach, ErrorCode, FieldCode, FieldError, NewMessageUser, ParticipantId,
     ParticipantKind, PresencePage, Present, Reach, Reachable, Timestamp, Way,
 };
-use crewline_core::{ParticipantNo, Reader, Standing, StoreError};
+use crewline_core::{Contact, ParticipantNo, Reader, Standing, StoreError};
 
 use crate::answer::json;
 use crate::app::Edge;
@@ -52,7 +52,7 @@ pub(crate) async fn post_reach(
     let people: Vec<Reachable> = found?
         .into_iter()
         .map(|(user_id, (no, seen))| {
-            let (by, last_contact_at) = shown(&edge, no, seen);
+            let (by, last_contact_at) = shown(&edge, no, &seen);
             Reachable {
                 user_id,
                 by,
@@ -102,10 +102,10 @@ fn read_ask(body: &JsonBody) -> Result<AskReach, ApiError> {
 }
 
 /// What is known of somebody who does not follow the own log now.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Seen {
-    /// When a device was last heard of.
-    at: Option<Timestamp>,
+    /// When a device was last heard of, and which.
+    contact: Option<Contact>,
     /// Whether a device can be woken.
     woken: bool,
 }
@@ -155,9 +155,9 @@ fn everyone(
     let nos: Vec<_> = found.values().map(|(no, _)| *no).collect();
     let contacts = reader.last_contacts(&nos)?;
     let woken = woken(reader, now)?;
-    for ((no, seen), at) in found.values_mut().zip(contacts) {
+    for ((no, seen), contact) in found.values_mut().zip(contacts) {
         let woken = woken.contains(no);
-        *seen = Seen { at, woken };
+        *seen = Seen { contact, woken };
     }
     Ok(Ok(found))
 }
@@ -175,11 +175,12 @@ fn named(
 }
 
 /// By which way somebody can be reached, and when there was last contact: now, where there is one.
-fn shown(edge: &Edge, no: ParticipantNo, seen: Seen) -> (Option<Way>, Option<Timestamp>) {
+fn shown(edge: &Edge, no: ParticipantNo, seen: &Seen) -> (Option<Way>, Option<Timestamp>) {
     if edge.live.is_followed(no) {
         (Some(Way::App), Some(edge.engine.now()))
     } else {
-        (seen.woken.then_some(Way::Push), seen.at)
+        let at = seen.contact.as_ref().map(|contact| contact.at);
+        (seen.woken.then_some(Way::Push), at)
     }
 }
 
@@ -232,7 +233,8 @@ pub(crate) async fn get_presence(
         .read(move |reader| users(reader, after.as_deref(), limit, now));
     let (rows, next) = read.await?;
     let people = rows.into_iter().map(|(mut present, no, seen)| {
-        (present.by, present.last_contact_at) = shown(&edge, no, seen);
+        (present.by, present.last_contact_at) = shown(&edge, no, &seen);
+        present.device_name = seen.contact.and_then(|contact| contact.device_name);
         present
     });
     let page = PresencePage {
@@ -279,15 +281,16 @@ fn users(
             on_duty: person.on_duty,
             by: None,
             last_contact_at: None,
+            device_name: None,
         };
         rows.push((present, row.no, Seen::default()));
     }
     let nos: Vec<_> = rows.iter().map(|(_, no, _)| *no).collect();
     let contacts = reader.last_contacts(&nos)?;
     let woken = woken(reader, now)?;
-    for ((_, no, seen), at) in rows.iter_mut().zip(contacts) {
+    for ((_, no, seen), contact) in rows.iter_mut().zip(contacts) {
         let woken = woken.contains(no);
-        *seen = Seen { at, woken };
+        *seen = Seen { contact, woken };
     }
     Ok((rows, page.next))
 }

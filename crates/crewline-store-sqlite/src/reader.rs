@@ -25,8 +25,8 @@ use crewline_api::{
 };
 use crewline_core::search::{Search, SearchFound};
 use crewline_core::{
-    AuditQuery, ChatRow, ChatsBefore, Credential, CursorBehind, CursorRow, GroupMember, LogPage,
-    MeRows, MessageBodies, MessageNo, OrganisationPart, OrganisationRow, ParticipantNo,
+    AuditQuery, ChatRow, ChatsBefore, Contact, Credential, CursorBehind, CursorRow, GroupMember,
+    LogPage, MeRows, MessageBodies, MessageNo, OrganisationPart, OrganisationRow, ParticipantNo,
     ParticipantRow, PasswordRow, PushKey, PushNo, PushState, PushSubscriptionRow, Reader,
     SecretHash, SessionNo, Standing, StoreError, StoreInfo, TokenRow, UserRow, WatcherRow,
     WebhookNo, WebhookRow,
@@ -287,7 +287,7 @@ impl Reader for SqliteReader {
         })
     }
 
-    fn last_contacts(&self, who: &[ParticipantNo]) -> Result<Vec<Option<Timestamp>>, StoreError> {
+    fn last_contacts(&self, who: &[ParticipantNo]) -> Result<Vec<Option<Contact>>, StoreError> {
         self.read("reading when somebody was last heard of", |reading| {
             group::last_contacts(&reading.sql, who)
         })

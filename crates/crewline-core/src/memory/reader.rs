@@ -16,7 +16,9 @@ use crate::directory::{PasswordRow, TokenOwner, TokenRow, UserRow, WatcherRow};
 use crate::event::{MessageBodies, PAGE_BYTES_MAX, about_bytes, assemble};
 use crate::keep::CursorBehind;
 use crate::organisation::{OrganisationPart, OrganisationRow};
-use crate::port::{ChatsBefore, LogPage, MeRows, Reader, StoreError, StoreErrorKind, StoreInfo};
+use crate::port::{
+    ChatsBefore, Contact, LogPage, MeRows, Reader, StoreError, StoreErrorKind, StoreInfo,
+};
 use crate::push::{PushKey, PushState, PushSubscriptionRow};
 use crate::search::{Search, SearchFound};
 use crate::state::{ChatRow, GroupMember, ParticipantRow, Standing};
@@ -259,12 +261,17 @@ impl Reader for MemoryStore {
         Ok(members.map(|members| members.iter().filter_map(row).collect()))
     }
 
-    fn last_contacts(&self, who: &[ParticipantNo]) -> Result<Vec<Option<Timestamp>>, StoreError> {
+    fn last_contacts(&self, who: &[ParticipantNo]) -> Result<Vec<Option<Contact>>, StoreError> {
         let data = self.lock();
         let last = |no: &ParticipantNo| {
             let own = data.devices.values();
             let own = own.filter(|device| device.participant == Some(*no));
-            own.map(|device| device.last_seen_at).max()
+            // By number, so that of equal times the last one is taken.
+            let last = own.max_by_key(|device| device.last_seen_at)?;
+            Some(Contact {
+                at: last.last_seen_at,
+                device_name: last.name.clone(),
+            })
         };
         Ok(who.iter().map(last).collect())
     }

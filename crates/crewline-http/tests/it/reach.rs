@@ -2,6 +2,7 @@
 
 use crewline_api::Role;
 use crewline_core::TokenOwner;
+use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, id, refusal};
@@ -58,6 +59,34 @@ async fn who_follows_the_own_log_can_be_reached_and_nobody_else() {
     while shown(&gone).contains("app") {
         gone = reach(&rig, "dora-token", &ask).await;
     }
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn the_list_of_people_names_the_device_that_was_heard_of_last() {
+    let rig = with_dora().await;
+    let device = |rig: Value| rig["people"][0]["deviceName"].clone();
+    let page = async || {
+        rig.get("dora-token", "/api/v1/people/presence")
+            .send()
+            .await
+            .value()
+    };
+    assert_eq!(device(page().await), Value::Null);
+    let sign_in = async |name: &str| {
+        let body = json!({"userId": "alice", "password": "secret of alice", "deviceName": name});
+        let reply = rig
+            .call(Method::POST, "/api/v1/session")
+            .json(&body)
+            .send()
+            .await;
+        assert_eq!(reply.status, 201, "{}", reply.text());
+    };
+    sign_in("Phone of the van").await;
+    assert_eq!(device(page().await), "Phone of the van");
+    rig.clock.advance_s(60);
+    sign_in("Tablet").await;
+    assert_eq!(device(page().await), "Tablet");
     rig.stop().await;
 }
 

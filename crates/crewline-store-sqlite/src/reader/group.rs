@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crewline_api::{Group, GroupId, GroupsPage, ParticipantId, Timestamp};
+use crewline_api::{Group, GroupId, GroupsPage, ParticipantId};
 use crewline_core::{
-    DutyRow, GROUP_PAGE_MEMBERS_MAX, GroupMember, OrganisationPart, OrganisationRow, ParticipantNo,
-    ParticipantRow,
+    Contact, DutyRow, GROUP_PAGE_MEMBERS_MAX, GroupMember, OrganisationPart, OrganisationRow,
+    ParticipantNo, ParticipantRow,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -120,16 +120,23 @@ pub(crate) fn duty_of(sql: &Connection, no: ParticipantNo) -> Result<Option<Duty
     }))
 }
 
-/// When a device of each of these users was last heard of.
+/// When a device of each of these users was last heard of, and which.
 pub(super) fn last_contacts(
     sql: &Connection,
     who: &[ParticipantNo],
-) -> Result<Vec<Option<Timestamp>>> {
-    let mut statement =
-        sql.prepare_cached("SELECT max(last_seen_at) FROM device WHERE participant = ?1")?;
-    let last = |no: &ParticipantNo| -> Result<Option<Timestamp>> {
-        let last: Option<i64> = statement.query_row([no.0], |row| row.get(0))?;
-        Ok(last.map(Timestamp::from_millis))
+) -> Result<Vec<Option<Contact>>> {
+    let mut statement = sql.prepare_cached(
+        "SELECT last_seen_at, name FROM device WHERE participant = ?1 ORDER BY last_seen_at DESC, no DESC LIMIT 1",
+    )?;
+    let last = |no: &ParticipantNo| -> Result<Option<Contact>> {
+        let mut rows = statement.query([no.0])?;
+        let Some(row) = rows.next()? else {
+            return Ok(None);
+        };
+        Ok(Some(Contact {
+            at: row::time(row, 0)?,
+            device_name: row.get(1)?,
+        }))
     };
     who.iter().map(last).collect()
 }

@@ -2,7 +2,7 @@
 
 use crewline_api::{GroupId, NewMessage, ParticipantId};
 use crewline_core::{
-    DirectoryError, GroupRow, OrganisationPart, OrganisationRow, Seen, UserChange,
+    Contact, DirectoryError, GroupRow, OrganisationPart, OrganisationRow, Seen, UserChange,
 };
 
 use super::cases::people;
@@ -220,6 +220,15 @@ pub(super) fn the_last_contact_is_that_of_any_device(make: Make<'_>) {
     assert_eq!(desk.reader.last_contacts(&nos).unwrap(), [None, None]);
     let first = session(&mut desk, "bob", 1, Some("phone"));
     session(&mut desk, "bob", 2, None);
+    // Of two in the same moment the one that came last, which has no name.
+    let last = |at, name: Option<&str>| {
+        let device_name = name.map(str::to_owned);
+        Some(Contact { at, device_name })
+    };
+    assert_eq!(
+        desk.reader.last_contacts(&nos).unwrap(),
+        [None, last(NOW, None)]
+    );
     let later = NOW.plus_millis(9);
     let seen = Seen {
         device: first.device,
@@ -230,7 +239,7 @@ pub(super) fn the_last_contact_is_that_of_any_device(make: Make<'_>) {
         .unwrap();
     assert_eq!(
         desk.reader.last_contacts(&nos).unwrap(),
-        [None, Some(later)]
+        [None, last(later, Some("phone phone"))]
     );
 }
 
