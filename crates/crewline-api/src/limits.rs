@@ -42,6 +42,8 @@ pub const SHORTCUT_CHARS_MAX: usize = 32;
 pub const PHONE_CHARS_MAX: usize = 32;
 /// Most seats at the desk.
 pub const DESK_SEATS_MAX: usize = 100;
+/// How long a seat at the desk stands after it was taken last, in seconds.
+pub const DESK_SEAT_S: i64 = 600;
 /// Most reminders of a message.
 pub const REMINDERS_MAX: usize = 100;
 /// Least time between two reminders of a message, in seconds.

@@ -48,6 +48,40 @@ async fn who_takes_the_desk_is_shown_to_every_desk_until_they_leave() {
 }
 
 #[tokio::test]
+async fn who_does_not_take_the_desk_again_is_gone_after_ten_minutes() {
+    let rig = Rig::start().await;
+    rig.add_user("dora", "Dora", Role::Dispatcher, None).await;
+    rig.token("dora-token", TokenOwner::User(id("dora"))).await;
+    let taken = call(&rig, Method::PUT, "dora-token").await;
+    call(&rig, Method::PUT, "carol-token").await;
+    for _ in 0..3 {
+        rig.clock.advance_s(250);
+        // Her page says so again: she sits there since when she came.
+        let again = call(&rig, Method::PUT, "dora-token").await;
+        assert_eq!(again["seats"][0], taken["seats"][0]);
+    }
+    let seen = call(&rig, Method::GET, "admin-token").await;
+    assert_eq!(who(&seen), ["Dora"], "Carol closed her browser");
+    rig.clock.advance_s(599);
+    assert_eq!(who(&call(&rig, Method::GET, "carol-token").await), ["Dora"]);
+    rig.clock.advance_s(1);
+    let free = call(&rig, Method::GET, "carol-token").await;
+    assert_eq!(free, json!({"seats": []}));
+    // Who comes back sits there since then.
+    let back = call(&rig, Method::PUT, "dora-token").await;
+    assert_eq!(back["seats"][0]["since"], "2026-11-23T04:22:30.000Z");
+    let audit = rig.get(
+        "admin-token",
+        "/api/v1/admin/audit?what=organisation.changed",
+    );
+    let audit = audit.send().await.value();
+    let details = audit["entries"].as_array().unwrap().iter();
+    let details: Vec<_> = details.map(|entry| &entry["detail"]).collect();
+    assert_eq!(details, ["taken", "taken", "taken"], "{audit}");
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn crews_systems_and_tokens_of_administration_do_not_sit_at_the_desk() {
     let rig = Rig::start().await;
     for token in ["alice-token", "scada-token"] {
