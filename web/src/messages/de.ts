@@ -196,6 +196,12 @@ export const t: Texts = {
     unknown: "Dieses Gerät weiß noch nicht, an wen ein SOS geht",
     notSetMore: "Die Verwaltung legt es fest. Bis dahin bleibt das Telefon.",
   },
+  place: {
+    name: "Standort",
+    open: (numbers: string) => `${numbers} auf einer Karte zeigen`,
+    exact: (metres: string) => `auf ${metres} m`,
+    age: (age: string) => `gemessen ${age} vor dem SOS`,
+  },
   search: {
     field: "Nachrichten durchsuchen",
     from: "Von",

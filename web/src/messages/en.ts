@@ -180,6 +180,13 @@ export const t = {
     unknown: "Whom an SOS goes to is not known on this device yet",
     notSetMore: "An administrator sets it. Until then, use the telephone.",
   },
+  /** Where somebody is, at an SOS. */
+  place: {
+    name: "Position",
+    open: (numbers: string) => `Show ${numbers} on a map`,
+    exact: (metres: string) => `to ${metres} m`,
+    age: (age: string) => `measured ${age} before the SOS`,
+  },
   search: {
     field: "Search messages",
     from: "From",
