@@ -89,7 +89,7 @@ export class App {
   readonly search: Search;
   readonly shortcuts: Shortcuts;
   private readonly outside: Outside;
-  private readonly tabs: Tabs;
+  readonly tabs = new Tabs();
   private sync: Sync | undefined;
   private isReading = false;
   private mustRead = false;
@@ -103,7 +103,7 @@ export class App {
     this.search = new Search(local);
     this.shortcuts = new Shortcuts(this);
     this.outside = new Outside(local);
-    this.tabs = new Tabs((word) => this.hear(word));
+    this.tabs.listen((word) => this.hear(word));
     this.route = routeOf(location.pathname, location.hash);
     local.listen((chats, isElsewhere) => {
       if (!isElsewhere) this.tabs.say({ changed: chats === "all" ? "all" : [...chats] });
@@ -165,7 +165,7 @@ export class App {
     void stayAwake();
     if (this.sync !== undefined) return this.sync.start();
     this.tabs.say({ asked: true });
-    this.tabs.lead(() => this.lead());
+    this.tabs.lead("crewline-sync", () => this.lead());
   }
 
   private lead(): void {
@@ -226,7 +226,7 @@ export class App {
     else if ("pushed" in word) void this.setup.pushed();
     else if ("asked" in word) {
       if (this.sync !== undefined) this.tabs.say({ contact: this.contact });
-    } else location.replace("/");
+    } else if ("left" in word) location.replace("/");
   }
 
   async signIn(userId: string, password: string): Promise<void> {

@@ -2,17 +2,17 @@
 // sits here. Changes are read once for each frame, and only what changed.
 
 import type { App } from "../app.svelte.ts";
-import { clock, frame, net, random, uuid } from "../browser.ts";
-import { Follower } from "../core/follow.ts";
+import { clock, frame, net, uuid } from "../browser.ts";
 import type { Message } from "../core/model.ts";
 import { type Need, needsOf } from "../core/needs.ts";
 import { CallError } from "../core/net.ts";
 import type { WatchedMessage } from "../core/watched.ts";
 import type { Me, MessageView, Priority, ToGroup } from "../core/wire.ts";
 import { t } from "../messages/choose.ts";
-import { canSound, chime } from "../sound.ts";
 import { Draft } from "./draft.svelte.ts";
-import type { Group, GroupsPage, Organisation, Phrase, PresencePage, Present, Seats } from "./wire.ts";
+import { Following } from "./following.svelte.ts";
+import { Seating } from "./seating.svelte.ts";
+import type { Group, GroupsPage, Organisation, Phrase, PresencePage, Present } from "./wire.ts";
 
 /** The message in work, and with whose eyes it is seen. */
 export interface InWork {
@@ -36,13 +36,9 @@ export class Desk {
   now = $state(Date.now());
   due = $state.raw<Message[]>([]);
   watched = $state.raw<Map<string, WatchedMessage>>(new Map());
-  /** Those who are watched, and whether their logs are followed now. */
-  followed = $state.raw<Map<string, boolean>>(new Map());
   people = $state.raw<Present[]>([]);
   groups = $state.raw<Group[]>([]);
   phrases = $state.raw<Phrase[]>([]);
-  seats = $state.raw<Seats["seats"]>([]);
-  isBusy = $state(false);
   fault = $state("");
   /** What was chosen to be in work; else what needs it most. */
   private chosen = $state.raw<InWork | undefined>();
@@ -59,7 +55,6 @@ export class Desk {
   });
   readonly watchedDue = $derived([...this.watched.values()].filter(({ due }) => due !== undefined));
   needs = $state.raw<Need[]>([]);
-  readonly seat = $derived(this.seats.find(({ userId }) => this.isMe(userId)));
   readonly work = $derived.by((): InWork | undefined => {
     if (this.chosen !== undefined) return this.chosen;
     const need = this.needs.find(({ kind }) => kind === "emergency" || kind === "silent");
@@ -67,8 +62,10 @@ export class Desk {
     return need.via === undefined ? { messageId: need.messageId } : { messageId: need.messageId, via: need.via };
   });
 
-  private followers = new Map<string, Follower>();
+  readonly following: Following;
+  readonly seats: Seating;
   private isRunning = true;
+  private watches: string[] | undefined;
   private version: number | undefined;
   private changed: Set<string> | "all" = "all";
   private arrived: WatchedMessage[] = [];
@@ -78,9 +75,14 @@ export class Desk {
   constructor(app: App) {
     this.app = app;
     this.draft = new Draft(this);
+    this.following = new Following(app, (messages) => {
+      this.arrived.push(...messages);
+      void this.read();
+    });
+    this.seats = new Seating(app);
     // Who signs out does not sit here any more.
     app.beforeLeaving = async () => {
-      if (this.seat !== undefined) await this.leave();
+      if (this.seats.mine !== undefined) await this.seats.leave();
     };
     const second = () => {
       this.now = Date.now();
@@ -121,7 +123,7 @@ export class Desk {
     this.isRunning = false;
     this.app.beforeLeaving = undefined;
     for (const end of this.ends) end();
-    for (const follower of this.followers.values()) follower.stop();
+    this.following.close();
   }
 
   private async begin(): Promise<void> {
@@ -226,39 +228,7 @@ export class Desk {
     return this.present.get(userId)?.name ?? this.app.nameOf(userId);
   }
 
-  // ---- Who sits here ----
-
-  /** Takes the desk: lets it sound, asks for notifications, and has the server note who sits here. */
-  async take(): Promise<void> {
-    // Within the press: a browser lets a page sound from then on.
-    canSound();
-    chime();
-    const asked = "Notification" in window && Notification.permission === "default" ? this.app.setup.ask() : undefined;
-    await this.sit("PUT");
-    await asked?.catch(() => {});
-  }
-
-  leave(): Promise<void> {
-    return this.sit("DELETE");
-  }
-
-  private async sit(method: "PUT" | "DELETE"): Promise<void> {
-    this.isBusy = true;
-    this.fault = "";
-    try {
-      this.seats = (await net.call<Seats>(method, "/api/v1/desk")).seats;
-    } catch (error) {
-      this.fault = error instanceof CallError && error.status > 0 ? error.message : t.desk.notTaken;
-    }
-    this.isBusy = false;
-  }
-
   // ---- Who is there ----
-
-  /** There is contact again. */
-  wake(): void {
-    for (const follower of this.followers.values()) follower.wake();
-  }
 
   private pause(ms: number): Promise<void> {
     return new Promise((resolve) => clock.after(ms, resolve));
@@ -280,7 +250,7 @@ export class Desk {
         const isNews = first.version !== this.version;
         this.version = first.version;
         this.people = people;
-        if (isNews) this.seats = (await net.call<Seats>("GET", "/api/v1/desk")).seats;
+        if (isNews) await this.seats.read();
         await this.pause(PEOPLE_MS);
       } catch {
         // Without contact what was known last stands, with its ages.
@@ -289,15 +259,16 @@ export class Desk {
     }
   }
 
-  /** Groups, phrases and who is watched: now and then. */
+  /** Groups, phrases, who is watched and who sits here: now and then. */
   private async keepRest(): Promise<void> {
     while (this.isRunning) {
       let wait = KEPT_MS;
       try {
         const me = await net.call<Me>("GET", "/api/v1/me");
-        await this.follow(me.watches ?? []);
+        await this.watch(me.watches ?? []);
         this.groups = await this.readGroups();
         this.phrases = (await net.call<Organisation>("GET", "/api/v1/organisation")).phrases.phrases;
+        await this.seats.keep(this.following.leads);
       } catch {
         wait = AGAIN_MS;
       }
@@ -317,29 +288,14 @@ export class Desk {
     return groups;
   }
 
-  private async follow(watches: string[]): Promise<void> {
-    const gone = [...this.followers.keys()].filter((id) => !watches.includes(id));
-    for (const id of gone) {
-      this.followers.get(id)?.stop();
-      this.followers.delete(id);
-    }
-    if (gone.length > 0 || this.followers.size === 0) {
+  private async watch(watches: string[]): Promise<void> {
+    const isKnown = this.watches?.every((id) => watches.includes(id)) ?? false;
+    this.watches = watches;
+    if (!isKnown) {
+      // What is over goes before anything of it is followed.
       await this.app.local.watched.keepOnly(watches);
       this.watched = new Map((await this.app.local.watched.messages()).map((message) => [message.messageId, message]));
     }
-    for (const id of watches) {
-      if (this.followers.has(id)) continue;
-      const follower = new Follower(id, this.app.local.watched, net, clock, random, {
-        changed: (messages) => {
-          this.arrived.push(...messages);
-          void this.read();
-        },
-        live: (isLive) => {
-          this.followed = new Map(this.followed).set(id, isLive);
-        },
-      });
-      this.followers.set(id, follower);
-      follower.start();
-    }
+    this.following.watch(watches);
   }
 }
