@@ -55,6 +55,7 @@ async function shift(): Promise<Server> {
   for (const id of crew.slice(6, 8)) await say(id, messageId, "read");
   for (const id of crew.slice(8)) await say(id, messageId, "acknowledged");
   await server.say("sam.whitlock", ["ana"], "Crew 9: may we close S22?");
+  await server.say("mette.lindqvist", ["ana"], "Crew 7: east span is up");
   return server;
 }
 
@@ -97,7 +98,12 @@ describe.each(looks)("$name", ({ name, look, dir }) => {
       await page.getByRole("dialog", { name: /17 people/ }).waitFor();
       await holds("second");
       await screen.button("Back").click();
-      await page.getByRole("listitem").filter({ hasText: "UNREAD" }).getByRole("button").click();
+      await page
+        .getByRole("listitem")
+        .filter({ hasText: "UNREAD" })
+        .getByRole("button", { name: "Open: Crew 7: east span is up" })
+        .waitFor();
+      await page.getByRole("button", { name: "Answer: Crew 9: may we close S22?" }).click();
       await screen.message("Crew 9: may we close S22?").waitFor();
       await holds("conversation");
       expect(screen.faults).toEqual([]);

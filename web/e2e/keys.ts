@@ -14,7 +14,9 @@ export class Keys {
     return this.screen.page.evaluate(() => {
       const at = document.activeElement;
       if (at === null || at === document.body) return "";
-      const label = at.getAttribute("aria-label") ?? (at as HTMLInputElement).labels?.[0]?.textContent;
+      const by = at instanceof HTMLInputElement ? at.getAttribute("aria-labelledby") : null;
+      const named = by === null ? null : document.getElementById(by);
+      const label = at.getAttribute("aria-label") ?? (named ?? (at as HTMLInputElement).labels?.[0])?.textContent;
       return (label ?? at.textContent ?? "").trim();
     });
   }
@@ -38,7 +40,9 @@ export class Keys {
       ([source, flags]) => {
         const at = document.activeElement;
         if (at === null || at === document.body) return false;
-        const label = at.getAttribute("aria-label") ?? (at as HTMLInputElement).labels?.[0]?.textContent;
+        const by = at instanceof HTMLInputElement ? at.getAttribute("aria-labelledby") : null;
+        const named = by === null ? null : document.getElementById(by);
+        const label = at.getAttribute("aria-label") ?? (named ?? (at as HTMLInputElement).labels?.[0])?.textContent;
         return new RegExp(source, flags).test((label ?? at.textContent ?? "").trim());
       },
       [name.source, name.flags] as const,

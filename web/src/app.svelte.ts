@@ -79,6 +79,8 @@ export class App {
   private aside = $state.raw<{ chatId: string; messageIds: Set<string> } | undefined>();
   /** The message to which a conversation that opens begins a reply. */
   replyTo = $state.raw<Message | undefined>();
+  /** Where j and k lead to something else than the next chat; it says whether they did. */
+  walking: ((step: 1 | -1) => boolean) | undefined;
   /** What is to be done while there still is a session. */
   beforeLeaving: (() => Promise<void>) | undefined;
   isVisible = $state(document.visibilityState === "visible");

@@ -47,10 +47,11 @@ export class Shortcuts {
     setTimeout(() => field()?.focus());
   }
 
-  /** To the next chat, or the one before; an emergency that was set aside comes first. */
+  /** To the next chat, or the one before, or what a desk has instead; an emergency that was set aside comes first. */
   private walk(step: 1 | -1): void {
     const { app } = this;
     if (app.isAside) return app.endAside();
+    if (app.walking?.(step)) return;
     const { route } = app;
     const at = route.screen === "chat" ? app.chats.findIndex(({ chatId }) => chatId === route.chatId) : -1;
     const next = neighbour(app.chats, at, step);

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { bandsOf } from "../src/core/crowd.ts";
 import { Follower } from "../src/core/follow.ts";
 import { Local } from "../src/core/local.ts";
-import type { Message } from "../src/core/model.ts";
+import type { Chat, Message } from "../src/core/model.ts";
 import { type Facts, needsOf, SILENT_AFTER_MS } from "../src/core/needs.ts";
 import type { LineEvents, Net } from "../src/core/net.ts";
 import { CallError } from "../src/core/net.ts";
@@ -65,6 +65,35 @@ test("nobody is called silent in the seconds that a message takes", () => {
   const message = sent("new", 0, 3, { a: "accepted" });
   expect(needsOf({ ...none, due: [message] })).toEqual([]);
   expect(needsOf({ ...none, due: [message], now: NOW + SILENT_AFTER_MS })).toHaveLength(1);
+});
+
+test("a question stands until somebody answers it, also when it was read, and takes the place of what is unread", () => {
+  const chat = (chatId: string, last: Partial<Message>, unread: number): Chat => ({
+    chatId,
+    userIds: [],
+    activity: at(60),
+    lastPosition: 1,
+    unread,
+    asOf: 0,
+    readTo: 0,
+    last: { ...sent(chatId, 60, 2, {}), chatId, mine: false, ...last },
+  });
+  const chats = [
+    chat("read", { text: "May we close S22? " }, 0),
+    chat("unread", { text: "هل نبدأ؟" }, 2),
+    chat("told", { text: "May we close S22? We wait." }, 1),
+    chat("own", { text: "Where are you?", mine: true }, 0),
+    chat("old", { text: "Anybody there?", sentAt: at(3 * 86_400) }, 0),
+    chat("alarm", { text: "Can you hear me?", priority: 1 }, 1),
+  ];
+  const alarm = { ...sent("alarm", 60, 1, {}), chatId: "alarm", mine: false };
+  const needs = needsOf({ ...none, chats, emergencies: [alarm] });
+  expect(needs.map(({ kind, chatId }) => `${kind} ${chatId}`)).toEqual([
+    "alarm alarm",
+    "answer read",
+    "answer unread",
+    "unread told",
+  ]);
 });
 
 test("the fields of a phrase hold it back until each is filled", () => {

@@ -3,8 +3,11 @@
 import type { Act, Chat, Message } from "./model.ts";
 import { tally } from "./model.ts";
 
-/** Of what kind: an emergency to be acknowledged here, one that others have not, silent recipients, what waits, unread. */
-export type NeedKind = "alarm" | "emergency" | "silent" | "waiting" | "unread";
+/**
+ * Of what kind: an emergency to be acknowledged here, one that others have not, silent recipients, a question that nobody has
+ * answered, what waits, unread.
+ */
+export type NeedKind = "alarm" | "emergency" | "silent" | "answer" | "waiting" | "unread";
 
 export interface Need {
   key: string;
@@ -41,7 +44,9 @@ export const SILENT_AFTER_MS = 10_000;
 /** What is older is history: it is found by its chat, and stands here no more. */
 export const NEEDED_MS = 48 * 3_600_000;
 
-const ORDER: Record<NeedKind, number> = { alarm: 0, emergency: 0, silent: 1, waiting: 2, unread: 3 };
+/** How questions end: Latin, Arabic, and full width. */
+const QUESTION = new Set(["?", "؟", "？"]);
+const ORDER: Record<NeedKind, number> = { alarm: 0, emergency: 0, silent: 1, answer: 2, waiting: 3, unread: 4 };
 
 export function needsOf({ emergencies, due, waiting, chats, now }: Facts): Need[] {
   const needs: Need[] = [];
@@ -59,7 +64,12 @@ export function needsOf({ emergencies, due, waiting, chats, now }: Facts): Need[
   }
   for (const chat of chats) {
     const { chatId, unread, last } = chat;
-    if (unread === 0 || last === undefined || alarms.has(chatId)) continue;
+    if (last === undefined || alarms.has(chatId)) continue;
+    if (isOpenQuestion(last, now)) {
+      needs.push({ ...of(last, "answer"), count: 1, all: 1 });
+      continue;
+    }
+    if (unread === 0) continue;
     const need: Need = { ...of(last, "unread"), key: `unread ${chatId}`, count: unread, all: unread };
     needs.push(need);
   }
@@ -69,6 +79,11 @@ export function needsOf({ emergencies, due, waiting, chats, now }: Facts): Need[
 function of(message: Message, kind: NeedKind): Omit<Need, "count" | "all"> {
   const { messageId, chatId, sentAt, text, fromName } = message;
   return { key: `${kind} ${messageId}`, kind, since: sentAt, text, chatId, messageId, from: fromName };
+}
+
+/** Whether a question of somebody else stands last in its chat: whoever answers it ends that, and nothing else does. */
+function isOpenQuestion({ mine, text, sentAt }: Message, now: number): boolean {
+  return !mine && now - Date.parse(sentAt) <= NEEDED_MS && QUESTION.has(text.trimEnd().at(-1) ?? "");
 }
 
 function dueOf(message: Message & { via?: string }, now: number): Need | undefined {

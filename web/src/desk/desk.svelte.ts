@@ -3,6 +3,7 @@
 
 import type { App } from "../app.svelte.ts";
 import { clock, frame, net, uuid } from "../browser.ts";
+import { neighbour } from "../core/keys.ts";
 import type { Message } from "../core/model.ts";
 import { type Need, needsOf } from "../core/needs.ts";
 import { CallError } from "../core/net.ts";
@@ -30,6 +31,9 @@ const AGAIN_MS = 3_000;
 const READ_MS = 100;
 const PAGE = 1_000;
 
+/** Whether it is opened here, and not by its chat. */
+const isHere = ({ kind }: Need) => kind === "emergency" || kind === "silent";
+
 export class Desk {
   readonly app: App;
   readonly draft: Draft;
@@ -42,6 +46,8 @@ export class Desk {
   fault = $state("");
   /** What was chosen to be in work; else what needs it most. */
   private chosen = $state.raw<InWork | undefined>();
+  /** What one came to by the keyboard: its place in the list, and its chat. */
+  private walked: { at: number; chatId: string } | undefined;
   /** A message that was just sent from here: it is in work from the moment in which the server has it. */
   private sent: { chatId: string; text: string } | undefined;
 
@@ -80,6 +86,7 @@ export class Desk {
       void this.read();
     });
     this.seats = new Seating(app);
+    app.walking = (step) => this.walk(step);
     // Who signs out does not sit here any more.
     app.beforeLeaving = async () => {
       if (this.seats.mine !== undefined) await this.seats.leave();
@@ -122,6 +129,7 @@ export class Desk {
   close(): void {
     this.isRunning = false;
     this.app.beforeLeaving = undefined;
+    this.app.walking = undefined;
     for (const end of this.ends) end();
     this.following.close();
   }
@@ -176,6 +184,44 @@ export class Desk {
     this.chosen = work;
     this.fault = "";
     this.app.go({ screen: "chats" });
+  }
+
+  /** Opens what needs somebody: its message here, or its chat. */
+  openNeed(need: Need): void {
+    const { chatId, messageId, via } = need;
+    if (messageId !== undefined && isHere(need)) this.open(via === undefined ? { messageId } : { messageId, via });
+    else this.app.go({ screen: "chat", chatId });
+  }
+
+  /** Opens the chat of a question with a reply to it. */
+  async answer(need: Need): Promise<void> {
+    this.app.replyTo = await this.app.local.message(need.messageId ?? "");
+    this.app.go({ screen: "chat", chatId: need.chatId });
+  }
+
+  /** The need that is open now. */
+  readonly current = $derived.by(() => {
+    const { route } = this.app;
+    if (route.screen === "chat") return this.needs.find((need) => !isHere(need) && need.chatId === route.chatId);
+    if (route.screen !== "chats") return undefined;
+    return this.needs.find((need) => isHere(need) && need.messageId === this.work?.messageId);
+  });
+
+  /** Opens the next thing that needs somebody, or the one before. It says no where one walks through the chats. */
+  private walk(step: 1 | -1): boolean {
+    const { needs, current, walked } = this;
+    const { route } = this.app;
+    const isOn =
+      route.screen === "chats" || current !== undefined || (route.screen === "chat" && route.chatId === walked?.chatId);
+    if (needs.length === 0 || !isOn) return false;
+    let at = current === undefined ? -1 : needs.indexOf(current);
+    // What was opened may need nobody any more: then another one has its place.
+    if (at < 0 && walked !== undefined) at = step === 1 ? walked.at - 1 : walked.at;
+    const next = neighbour(needs, at, step);
+    if (next === undefined) return true;
+    this.walked = { at: needs.indexOf(next), chatId: next.chatId };
+    this.openNeed(next);
+    return true;
   }
 
   private async findSent(): Promise<void> {
