@@ -48,6 +48,8 @@ pub(crate) fn is_emergency(event: &EncodedEvent) -> bool {
         EventData::MessageReceived(message) | EventData::MessageSent(message) => {
             message.priority == Priority::Emergency
         }
+        // The alert comes again: whoever has to raise it must not learn of it minutes later.
+        EventData::MessageReminded(reminder) => reminder.priority == Priority::Emergency,
         _ => false,
     }
 }

@@ -210,3 +210,32 @@ async fn an_emergency_behind_a_refused_event_lets_nobody_wait_for_minutes() {
     receiver.next().await;
     assert!(began.elapsed().as_secs() < 3, "{:?}", began.elapsed());
 }
+
+#[tokio::test]
+async fn a_reminder_of_an_emergency_is_as_fast_as_an_emergency() {
+    // In real time, as above.
+    let world = World::with(settings(1)).await;
+    let mut receiver = Receiver::start(|post| {
+        if post.text() == "refused" {
+            Reply::Status(503, "")
+        } else {
+            TAKEN
+        }
+    })
+    .await;
+    let kinds = [EventKind::MessageReceived, EventKind::MessageReminded];
+    let no = world
+        .add_of(&receiver.url, EventKinds::from_iter(kinds))
+        .await;
+    let emergency = world.send_as("emergency", Priority::Emergency).await;
+    world
+        .until(no, |row| row.head > 0 && row.seq == row.head)
+        .await;
+    receiver.waiting();
+    world.send("refused").await;
+    receiver.next().await;
+    let began = tokio::time::Instant::now();
+    world.remind(emergency).await;
+    receiver.next().await;
+    assert!(began.elapsed().as_secs() < 3, "{:?}", began.elapsed());
+}

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crewline_api::{
-    EventKinds, MessageId, NewMessage, Priority, ReceiptState, Seq, WebhookFailure, WebhookUrl,
+    EventKinds, MessageId, NewMessage, NewReminder, Priority, ReceiptState, Seq, WebhookFailure,
+    WebhookUrl,
 };
 use crewline_core::{
-    Answer, Command, DeviceNo, ExternalPattern, MemoryStore, NewToken, NewWebhookRow, Retention,
-    SecretHash, SendCommand, Settings as Decisions, TokenOwner, UnknownRecipients, WebhookAct,
-    WebhookNo, WebhookRow, WebhookSecret,
+    Actor, Answer, Command, DeviceNo, ExternalPattern, MemoryStore, NewToken, NewWebhookRow,
+    RemindCommand, Retention, SecretHash, SendCommand, Settings as Decisions, TokenOwner,
+    UnknownRecipients, WebhookAct, WebhookNo, WebhookRow, WebhookSecret,
 };
 use crewline_engine::{Clock, Engine, Options, SystemClock};
 use crewline_webhook::{Network, Pace, Settings};
@@ -145,6 +146,24 @@ impl World {
         let command = Command::Send(SendCommand::new(message, DeviceNo(0)).unwrap());
         match self.engine.submit(command).await.unwrap() {
             Answer::Sent { sent, .. } => sent.message_id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Reminds the desk of a message that it has not acknowledged.
+    pub(crate) async fn remind(&self, message: MessageId) {
+        let command = Command::Remind(RemindCommand {
+            actor: Actor {
+                id: "scada".parse().unwrap(),
+                external: true,
+                device: DeviceNo(0),
+            },
+            watched: None,
+            message: Some(message),
+            reminder: NewReminder::default(),
+        });
+        match self.engine.submit(command).await.unwrap() {
+            Answer::Reminded { reminded, .. } => assert_eq!(reminded.user_ids.len(), 1),
             other => panic!("{other:?}"),
         }
     }
