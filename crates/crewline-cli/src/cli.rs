@@ -31,10 +31,24 @@ Exit codes:
   2  the command was called in a way that makes no sense
   3  send: accepted, but not everybody reached the state asked for in time";
 
+/// The version, and the commit that it was built from.
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (",
+    env!("CREWLINE_COMMIT"),
+    ")"
+);
+
 /// Messages between control rooms and field crews, with proof of what became of each one: stored, delivered, read,
 /// acknowledged.
 #[derive(Debug, Parser)]
-#[command(name = "crewline", version, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(
+    name = "crewline",
+    version,
+    long_version = VERSION,
+    after_help = EXAMPLES,
+    arg_required_else_help = true
+)]
 pub(crate) struct Cli {
     /// Options that every command takes.
     #[command(flatten)]

@@ -235,7 +235,7 @@ fn administration(context: &Context) -> Administration {
     let store = context.store_path().to_owned();
     Administration {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        commit: option_env!("CREWLINE_COMMIT").map(str::to_owned),
+        commit: Some(env!("CREWLINE_COMMIT").to_owned()),
         schema: u32::try_from(crewline_store_sqlite::NEWEST_SCHEMA).ok(),
         kept: Kept {
             messages_seconds: rules.map(|rules| rules.messages.as_secs()),

@@ -99,6 +99,7 @@ fn the_state_of_a_server_names_its_store_and_its_latest_warnings() {
     let (status, state) = server.get("/api/v1/admin/state", &root);
     assert_eq!(status, 200, "{state}");
     assert_eq!(state["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(state["commit"], env!("CREWLINE_COMMIT"));
     assert!(state["store"]["schema"].as_u64().unwrap() > 4, "{state}");
     assert!(
         state["store"]["diskFreeBytes"].as_u64().is_some(),

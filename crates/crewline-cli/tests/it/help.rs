@@ -107,3 +107,20 @@ fn a_reader_that_goes_away_is_no_fault() {
     assert!(output.status.success(), "{output:?}");
     assert!(output.stderr.is_empty(), "{output:?}");
 }
+
+#[test]
+fn the_version_names_the_commit_that_it_was_built_from() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let git = std::process::Command::new("git")
+        .args(["-C", root, "rev-parse", "--short=12", "HEAD"])
+        .output();
+    let is_checkout = std::path::Path::new(root).join(".git").exists();
+    let head = git.ok().filter(|git| git.status.success() && is_checkout);
+    let commit = head.map(|head| String::from_utf8(head.stdout).unwrap().trim().to_owned());
+    let commit = commit.unwrap_or_else(|| "unknown".to_owned());
+    let version = env!("CARGO_PKG_VERSION");
+    let world = World::new();
+    let long = world.run(&["--version"]).ok().out;
+    assert_eq!(long, format!("crewline {version} ({commit})\n"));
+    assert_eq!(world.run(&["-V"]).ok().out, format!("crewline {version}\n"));
+}
