@@ -11,6 +11,7 @@ use crewline_api::{
 use percent_encoding::percent_decode_str;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::http::{Http, query_value, segment};
@@ -180,14 +181,38 @@ impl Client {
         self.post("/api/v1/receipts", &receipts).await
     }
 
-    async fn post<T: serde::de::DeserializeOwned>(
+    pub(crate) async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, Error> {
+        self.say(Method::POST, path, body).await
+    }
+
+    pub(crate) async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
+        self.say(Method::PUT, path, body).await
+    }
+
+    async fn say<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
         keep_trying(self.patience, || async {
-            let request = self.http.request(Method::POST, path).json(body);
+            let request = self.http.request(method.clone(), path).json(body);
             self.http.fetch(request).await
+        })
+        .await
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        keep_trying(self.patience, || async {
+            self.http.fetch(self.http.request(Method::GET, path)).await
         })
         .await
     }
@@ -206,10 +231,7 @@ impl Client {
             path.push_str("?participant=");
             path.push_str(&query_value(participant.as_str()));
         }
-        keep_trying(self.patience, || async {
-            self.http.fetch(self.http.request(Method::GET, &path)).await
-        })
-        .await
+        self.get(&path).await
     }
 
     /// Moves a named cursor forward, and says where it stands: everything up to `seq` is confirmed when this returns.
@@ -233,11 +255,7 @@ impl Client {
             types: kinds.map(<[EventKind]>::to_vec),
             rewind: false,
         };
-        keep_trying(self.patience, || async {
-            let request = self.http.request(Method::PUT, &path).json(&body);
-            self.http.fetch(request).await
-        })
-        .await
+        self.put(&path, &body).await
     }
 
     /// Where a participant's log stands now; `None` where the token names one.
@@ -285,10 +303,7 @@ impl Client {
         }
         let whose = segment(participant.as_str());
         let path = format!("/api/v1/participants/{whose}/events?limit=1");
-        let page: Page = keep_trying(self.patience, || async {
-            self.http.fetch(self.http.request(Method::GET, &path)).await
-        })
-        .await?;
+        let page: Page = self.get(&path).await?;
         let oldest = page.events.first().map(|event| event.seq);
         Ok(oldest.map_or(page.head, |seq| seq.saturating_sub(1)))
     }

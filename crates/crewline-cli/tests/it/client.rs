@@ -5,8 +5,9 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use crewline_client::api::{
-    ChatApi, ErrorCode, EventData, NewMessage, NewMessageUser, PayloadKind, ReceiptSaid,
-    ReceiptState,
+    AskReach, ChatApi, EmergencyPhone, ErrorCode, EventData, EventKind, GroupId, NewGroup,
+    NewMessage, NewMessageGroup, NewMessageUser, NewReminder, PayloadKind, ReceiptSaid,
+    ReceiptState, Sos, ToGroup, Way,
 };
 use crewline_client::{Client, Session};
 use futures_util::StreamExt as _;
@@ -103,6 +104,96 @@ fn the_trait_of_the_origin_works_over_the_wire() {
         );
         assert_eq!(replies.next().await.unwrap().unwrap().message, "There");
         drop(replies);
+    });
+}
+
+#[test]
+fn a_desk_keeps_groups_and_duty_asks_for_reach_sends_to_a_group_and_reminds() {
+    let world = World::with_users(&["alice", "bob"]);
+    let (sender, alice) = (world.external("scada"), world.user("alice"));
+    let admin = world.run(&["token", "create", "--admin"]).ok();
+    let server = world.serve();
+    let (scada, alice) = (client(&server.url, &sender), client(&server.url, &alice));
+    let admin = client(&server.url, admin.line());
+    let (crew, bob) = (GroupId::new("crew north").unwrap(), "bob".parse().unwrap());
+    Runtime::new().unwrap().block_on(async {
+        let group = NewGroup {
+            name: "Crew north".to_owned(),
+            user_ids: vec!["bob".parse().unwrap(), "alice".parse().unwrap()],
+        };
+        admin.put_group(&crew, &group).await.unwrap();
+        let page = scada.groups(None).await.unwrap();
+        assert_eq!(page.groups[0].user_ids.len(), 2);
+        assert_eq!(scada.groups(Some("crew north")).await.unwrap().groups, []);
+        let refused = alice.put_group(&crew, &group).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::NotAllowed);
+
+        // Whoever comes on shift says so; of others the desk does.
+        assert!(alice.set_duty(None, true).await.unwrap().on_duty);
+        assert!(admin.set_duty(Some(&bob), true).await.unwrap().on_duty);
+        assert!(!admin.set_duty(Some(&bob), false).await.unwrap().on_duty);
+
+        let on_duty = NewMessageGroup::new("crew north").on_duty_only();
+        let ask = AskReach {
+            to_users: Vec::new(),
+            to_groups: vec![on_duty.clone()],
+        };
+        let reach = scada.reach(&ask).await.unwrap();
+        assert_eq!((reach.recipients, reach.reachable), (1, 0));
+        let version = admin.presence(None).await.unwrap().version;
+        let mut phone = alice.session().connect().await.unwrap();
+        let there = admin.presence_after(version, Duration::from_secs(15));
+        let there = there.await.unwrap();
+        assert!(
+            there.version > version && there.people[0].by == Some(Way::App),
+            "{there:?}"
+        );
+        assert_eq!(scada.reach(&ask).await.unwrap().reachable, 1);
+
+        let message = NewMessage::builder("scada", "SCADA", "Trip").to_group(on_duty);
+        let sent = scada.send(message.build().unwrap()).await.unwrap().message;
+        assert_eq!(sent.recipients[0].user_id.as_str(), "alice");
+        let reminded = scada.remind(sent.message_id, NewReminder::default());
+        assert_eq!(reminded.await.unwrap().user_ids.len(), 1);
+        let mut kinds = Vec::new();
+        while kinds.len() < 2 {
+            let events = phone.next().await.unwrap();
+            kinds.extend(
+                events
+                    .iter()
+                    .map(|event| event.parse().unwrap().unwrap().data.kind()),
+            );
+        }
+        assert_eq!(
+            kinds,
+            [EventKind::MessageReceived, EventKind::MessageReminded]
+        );
+
+        let phone = EmergencyPhone {
+            revision: 0,
+            number: Some("112".to_owned()),
+        };
+        assert_eq!(admin.put_phone(&phone).await.unwrap().revision, 1);
+        let late = admin
+            .put_phone(&EmergencyPhone {
+                number: None,
+                ..phone
+            })
+            .await;
+        assert_eq!(late.unwrap_err().code, ErrorCode::RevisionConflict);
+        let kept = alice.organisation().await.unwrap();
+        assert_eq!(kept.phone.number.as_deref(), Some("112"));
+        let sos = Sos {
+            to_groups: vec![ToGroup {
+                group_id: crew.clone(),
+                on_duty_only: false,
+            }],
+            ..kept.sos
+        };
+        assert_eq!(admin.put_sos(&sos).await.unwrap().revision, 1);
+        assert_eq!(admin.put_phrases(&kept.phrases).await.unwrap().revision, 1);
+        admin.remove_group(&crew).await.unwrap();
+        assert_eq!(scada.groups(None).await.unwrap().groups, []);
     });
 }
 

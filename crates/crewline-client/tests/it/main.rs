@@ -5,6 +5,7 @@
 
 mod call;
 mod chat_api;
+mod desk;
 mod fake;
 mod socket;
 mod tls;
