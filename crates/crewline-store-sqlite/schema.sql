@@ -160,7 +160,8 @@ CREATE TABLE message (
     has_payloads INTEGER NOT NULL,
     reply_to INTEGER REFERENCES message (no),
     text TEXT NOT NULL
-) STRICT;
+, device INTEGER
+/* By which device it was sent: a row of `device`; 0: by the server's own process. NULL: sent before this was kept. */) STRICT;
 
 CREATE UNIQUE INDEX message_by_chat ON message (chat, position);
 

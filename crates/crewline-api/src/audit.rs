@@ -1,4 +1,7 @@
 //! The audit: who did what, when and from where.
+//!
+//! Entries come from two places: rows that were written with an act, and messages, each of which is itself the proof that it
+//! was sent.
 
 use std::fmt;
 use std::str::FromStr;
@@ -33,6 +36,8 @@ kinds! {
     RefusedMore = "refused.more";
     /// Somebody signed out; `detail` says `everywhere` where all sessions ended.
     SignOut = "session.closed";
+    /// A message was sent; `about` is the message, `detail` says to how many.
+    MessageSent = "message.sent";
     /// A user was added.
     UserAdded = "user.added";
     /// A user has another name.
@@ -75,6 +80,14 @@ kinds! {
     WebhookChanged = "webhook.changed";
     /// A webhook was removed.
     WebhookRemoved = "webhook.removed";
+    /// Push has a new key, and every subscription was removed.
+    PushKeyChanged = "push.keyChanged";
+    /// The store was restored from a backup; `detail` says of which epoch that was.
+    StoreRestored = "store.restored";
+    /// Somebody let statements of SQL change the store.
+    StoreWritten = "store.written";
+    /// Messages of another system were taken over; `about` is from where.
+    StoreImported = "store.imported";
     /// A watcher read the log or the messages of a participant: once an hour for each of both.
     WatcherRead = "watcher.read";
     /// An administrator read the story of a message of others.
@@ -174,12 +187,13 @@ impl From<crate::Role> for AuditRole {
     }
 }
 
-/// One row of the audit. Rows are only added, and go when they are older than `audit.keep`.
+/// One entry of the audit. Entries are only added. They go when they are older than `audit.keep`, but for sends, which are
+/// kept as long as messages: for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditEntry {
-    /// Its number: 1, 2, 3 …
+    /// Its number: 1, 2, 3 … Of a send the id of the message.
     pub audit_id: String,
     /// When, by the server's clock.
     pub at: Timestamp,
@@ -187,7 +201,7 @@ pub struct AuditEntry {
     pub what: AuditKind,
     /// Who: the id of a user or an external; of a token of administration `token N`; at a terminal the account of the machine.
     pub who: String,
-    /// As what.
+    /// As what; of somebody who sent, as it is now.
     pub role: AuditRole,
     /// By which session or token: `session N` or `token N`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -195,7 +209,7 @@ pub struct AuditEntry {
     /// The device that the credential stands for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub device_id: Option<String>,
-    /// The address that it came from.
+    /// The address that it came from. Left out of a send: the entry of the sign-in says it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub address: Option<String>,
     /// About whom or what: an id of a participant, a message or a device, or the number of a token, session or webhook.
@@ -208,7 +222,7 @@ pub struct AuditEntry {
     pub refused: bool,
 }
 
-/// A page of the audit, newest first.
+/// A page of the audit, newest first. It may hold less than was asked for, and still not be the last.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditPage {

@@ -1,13 +1,16 @@
 //! The audit: what was done to the directory, who signed in, and who read what is another's.
 //!
 //! It holds what stands nowhere else. Who sent a message, and what became of it, is told by the messages and receipts
-//! themselves, which are kept for good: see [`crate::Reader::story`].
+//! themselves, which are kept for good: see [`crate::Reader::story`]. So sends cost no row here, and whoever asks for the audit
+//! finds them all the same: messages are read beside its rows, and [`merged`] puts both in one order.
 //!
 //! **Invariant:** rows are only added; they go from the beginning, when they are old.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 
-use crewline_api::{AuditKind, AuditRole, Timestamp};
+use crewline_api::{AuditEntry, AuditKind, AuditRole, MessageId, ParticipantId, Role, Timestamp};
 
 use crate::DeviceNo;
 use crate::credential::{Credential, CredentialSource, ExternalPattern, Scope};
@@ -145,8 +148,169 @@ pub struct AuditQuery {
     pub from: Option<Timestamp>,
     /// Before this.
     pub to: Option<Timestamp>,
-    /// With a number below this.
-    pub before: Option<i64>,
+    /// Behind this: where the page before ended.
+    pub before: Option<AuditPlace>,
+}
+
+impl AuditQuery {
+    /// Whether rows of the audit are asked for.
+    pub fn wants_rows(&self) -> bool {
+        self.what.is_empty() || self.what.iter().any(|what| *what != AuditKind::MessageSent)
+    }
+
+    /// Whether sends are asked for.
+    pub fn wants_sends(&self) -> bool {
+        self.what.is_empty() || self.what.contains(&AuditKind::MessageSent)
+    }
+
+    /// Where to begin.
+    pub fn place(&self) -> AuditPlace {
+        self.before.unwrap_or(AuditPlace {
+            row: i64::MAX,
+            message: i64::MAX,
+        })
+    }
+
+    /// Whether something of this time is asked for.
+    pub fn covers(&self, at: Timestamp) -> bool {
+        self.from.is_none_or(|from| at >= from) && self.to.is_none_or(|to| at < to)
+    }
+}
+
+/// A place between two entries of the audit, going back in time: what comes behind it has lower numbers. As text it is the
+/// number of a row and that of a message, with a dot between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditPlace {
+    /// Rows of the audit below this number.
+    pub row: i64,
+    /// Messages below this number.
+    pub message: i64,
+}
+
+impl fmt::Display for AuditPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.row, self.message)
+    }
+}
+
+impl FromStr for AuditPlace {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let number = |text: &str| text.parse().ok().filter(|number| *number >= 0);
+        let (row, message) = text.split_once('.').ok_or(())?;
+        Ok(Self {
+            row: number(row).ok_or(())?,
+            message: number(message).ok_or(())?,
+        })
+    }
+}
+
+/// A page of the audit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFound {
+    /// Newest first.
+    pub entries: Vec<AuditEntry>,
+    /// Where the next page begins; `None` at the end. A page may hold less than was asked for, and still not be the last.
+    pub next: Option<AuditPlace>,
+}
+
+/// Sends among the messages that were looked at, newest first, by number.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditSends {
+    /// Those that were asked for.
+    pub found: Vec<(i64, AuditEntry)>,
+    /// The last message that was looked at and when it was sent, where there may be more behind it.
+    pub looked_to: Option<(i64, Timestamp)>,
+}
+
+/// Puts rows and sends into one order, newest first. Of both there must be one more than the page holds, where there are as
+/// many.
+///
+/// Each keeps its own order, also where a clock was set back: so a page goes on exactly where the one before ended.
+pub fn merged(
+    query: &AuditQuery,
+    rows: Vec<(i64, AuditEntry)>,
+    sends: AuditSends,
+    limit: usize,
+) -> AuditFound {
+    let mut place = query.place();
+    let looked_to = sends.looked_to;
+    let (mut rows, mut sends) = (
+        rows.into_iter().peekable(),
+        sends.found.into_iter().peekable(),
+    );
+    let mut entries = Vec::new();
+    while entries.len() < limit {
+        let is_row = match (rows.peek(), sends.peek()) {
+            (Some((_, row)), Some((_, send))) => row.at >= send.at,
+            (Some((_, row)), None) => match looked_to {
+                // What was not looked at may be newer than this row.
+                Some((_, at)) if row.at < at => break,
+                _ => true,
+            },
+            (None, _) => false,
+        };
+        let side = if is_row { rows.next() } else { sends.next() };
+        let Some((no, entry)) = side else { break };
+        entries.push(entry);
+        if is_row {
+            place.row = no;
+        } else {
+            place.message = no;
+        }
+    }
+    if let (None, Some((no, _))) = (sends.peek(), looked_to) {
+        place.message = no;
+    }
+    let more = rows.peek().is_some() || sends.peek().is_some() || looked_to.is_some();
+    AuditFound {
+        entries,
+        next: more.then_some(place),
+    }
+}
+
+/// A send as an entry of the audit.
+#[derive(Debug, Clone)]
+pub struct SentEntry {
+    /// The message.
+    pub message: MessageId,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub who: ParticipantId,
+    /// The role of a user; `None` for an external.
+    pub role: Option<Role>,
+    /// The device: an id that a device made, or the session or token that is one.
+    pub device: Option<String>,
+    /// To how many.
+    pub recipients: usize,
+}
+
+impl From<SentEntry> for AuditEntry {
+    fn from(sent: SentEntry) -> Self {
+        // A session or token that is its own device is named by it.
+        let credential = sent.device.as_deref().and_then(|device| {
+            let kinds = ["session", "token"];
+            kinds.into_iter().find_map(|kind| {
+                let no: u64 = device.strip_prefix(kind)?.strip_prefix('-')?.parse().ok()?;
+                Some(format!("{kind} {no}"))
+            })
+        });
+        Self {
+            audit_id: sent.message.to_string(),
+            at: sent.at,
+            what: AuditKind::MessageSent,
+            who: sent.who.to_string(),
+            role: sent.role.map_or(AuditRole::External, Into::into),
+            credential,
+            device_id: sent.device,
+            address: None,
+            about: Some(sent.message.to_string()),
+            detail: Some(format!("to {}", sent.recipients)),
+            refused: false,
+        }
+    }
 }
 
 /// An act that is noted: it may change the rows that will be added with it, and leave none where nothing changed.

@@ -37,6 +37,8 @@ pub struct NewMessageRow {
     pub text: Arc<str>,
     /// The message it replies to.
     pub reply_to: Option<MessageNo>,
+    /// By which device it was sent.
+    pub device: DeviceNo,
     /// The idempotency key, unique for the sender, and what the send meant.
     pub key: Option<(IdempotencyKey, Fingerprint)>,
 }

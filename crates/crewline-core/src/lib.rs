@@ -32,7 +32,10 @@ mod set;
 mod state;
 pub mod webhook;
 
-pub use audit::{AuditActor, AuditQuery, AuditedAct, NewAudit, audited, refused_notes};
+pub use audit::{
+    AuditActor, AuditFound, AuditPlace, AuditQuery, AuditSends, AuditedAct, NewAudit, SentEntry,
+    audited, merged, refused_notes,
+};
 pub use changes::{
     Changes, CursorRow, LogRow, NewChatRow, NewMessageRow, PayloadRow, ReceiptFact, ReminderRow,
 };

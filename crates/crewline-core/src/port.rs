@@ -8,12 +8,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crewline_api::{
-    AuditEntry, ChatId, ChatsPage, CursorName, Event, EventKinds, GroupId, GroupsPage, MessageId,
-    MessageStory, MessageView, MessagesPage, ParticipantId, PeoplePage, Role, Seq, Timestamp,
-    WebhookFailure,
+    ChatId, ChatsPage, CursorName, Event, EventKinds, GroupId, GroupsPage, MessageId, MessageStory,
+    MessageView, MessagesPage, ParticipantId, PeoplePage, Role, Seq, Timestamp, WebhookFailure,
 };
 
-use crate::audit::AuditQuery;
+use crate::audit::{AuditFound, AuditQuery};
 use crate::changes::{Changes, CursorRow};
 use crate::credential::{Credential, SecretHash};
 use crate::directory::{Directory, PasswordRow, TokenRow, UserRow, WatcherRow};
@@ -345,8 +344,9 @@ pub trait Reader: Send + Sync {
     /// How many sessions have not ended.
     fn session_count(&self, now: Timestamp) -> Result<u64, StoreError>;
 
-    /// Rows of the audit, newest first; at most `limit` of them.
-    fn audit(&self, query: &AuditQuery, limit: usize) -> Result<Vec<AuditEntry>, StoreError>;
+    /// The audit, its rows and the sends that messages tell of in one order, newest first; at most `limit` entries. A call may
+    /// look at only so many messages, and then finds less than there is before `next`.
+    fn audit(&self, query: &AuditQuery, limit: usize) -> Result<AuditFound, StoreError>;
 
     /// Who watches a participant, with an id after `after`, sorted by id byte by byte; at most `limit` of them. `None` where
     /// there is no such participant.

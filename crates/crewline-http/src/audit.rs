@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use crewline_api::{AuditKind, ParticipantId, Timestamp};
 use crewline_core::{AuditActor, NewAudit, ParticipantNo, Scope};
 
+use crate::acting::{Access, Owner};
 use crate::app::{Edge, Shared};
 use crate::auth::Caller;
 use crate::proxy::counted;
@@ -159,6 +160,16 @@ impl Caller {
             for (no, id) in through {
                 self.note_watching(edge, *user, (*no, id)).await;
             }
+        }
+    }
+
+    /// Notes that the log of another is read on: what is open for a whole shift is noted in each hour in which something of it
+    /// was told.
+    pub(crate) async fn note_reading(&self, edge: &Shared, owner: &Owner) {
+        if let (Access::Watched, Scope::User { no: user, .. }) =
+            (&owner.access, &self.credential().scope)
+        {
+            self.note_watching(edge, *user, (owner.no, &owner.id)).await;
         }
     }
 

@@ -52,6 +52,7 @@ pub(crate) async fn open(
     let live = Live {
         edge,
         caller,
+        owner,
         follower,
         first: Some(first),
         told,
@@ -82,6 +83,7 @@ pub(crate) async fn open(
 struct Live {
     edge: Edge,
     caller: Caller,
+    owner: Owner,
     follower: Follower,
     first: Option<Bytes>,
     /// Everything up to this seq was told, or passed by an `id:`.
@@ -108,7 +110,10 @@ impl Live {
                 Some(self.beat())
             }
             // What went wrong was told to the log by the engine. The reader comes again, and resumes.
-            page = self.follower.next(PIECE_EVENTS_MAX) => Some(self.tell(&page.ok()?)),
+            page = self.follower.next(PIECE_EVENTS_MAX) => {
+                self.caller.note_reading(&self.edge, &self.owner).await;
+                Some(self.tell(&page.ok()?))
+            }
         }
     }
 

@@ -23,6 +23,11 @@ use crate::connection::{Refusal, WriteConnection};
 use crate::error::Fault;
 use crate::{meta, row};
 
+/// Adds a row to the audit, where that is all.
+pub(crate) fn note(sql: &Connection, note: NewAudit, now: Timestamp) -> Result<(), Fault> {
+    audit::add(sql, &[note], now)
+}
+
 /// A participant by id: the number and what it is.
 fn find(sql: &Connection, id: &ParticipantId) -> Result<Option<(ParticipantNo, Standing)>, Fault> {
     let mut statement = sql.prepare_cached("SELECT no, standing FROM participant WHERE id = ?1")?;

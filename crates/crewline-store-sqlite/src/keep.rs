@@ -364,22 +364,22 @@ fn clear(sql: &Connection, pass: &mut Pass, text: &OldText) -> Result<Option<Hol
 fn remove_text(sql: &Connection, no: MessageNo) -> Result<()> {
     crate::search::forget(sql, no.0)?;
     let mut select = sql.prepare_cached(
-        "SELECT no, salt, chat, position, sender, sender_name, priority, sent_at, has_payloads, reply_to
+        "SELECT no, salt, chat, position, sender, sender_name, priority, sent_at, has_payloads, reply_to, device
          FROM message WHERE no = ?1",
     )?;
     let mut rows = select.query([no.0])?;
     let row = rows
         .next()?
         .ok_or_else(|| Fault::damaged(format!("message {} is missing", no.0)))?;
-    let columns: Vec<Value> = (0..10)
+    let columns: Vec<Value> = (0..11)
         .map(|at| row.get(at))
         .collect::<rusqlite::Result<_>>()?;
     drop(rows);
     sql.prepare_cached("DELETE FROM message WHERE no = ?1")?
         .execute([no.0])?;
     let mut insert = sql.prepare_cached(
-        "INSERT INTO message (no, salt, chat, position, sender, sender_name, priority, sent_at, has_payloads, reply_to, text)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '')",
+        "INSERT INTO message (no, salt, chat, position, sender, sender_name, priority, sent_at, has_payloads, reply_to, device, text)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, '')",
     )?;
     insert.execute(rusqlite::params_from_iter(columns))?;
     Ok(())

@@ -11,7 +11,7 @@ use crate::error::{Fault, Place};
 use crate::file::{APPLICATION_ID, foreign, refuse_newer};
 
 /// What each migration does; the first has the number 1.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("../migrations/0001_start.sql"),
     include_str!("../migrations/0002_watcher.sql"),
     include_str!("../migrations/0003_retention.sql"),
@@ -20,6 +20,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("../migrations/0006_groups.sql"),
     include_str!("../migrations/0007_audit.sql"),
     include_str!("../migrations/0008_search.sql"),
+    include_str!("../migrations/0009_sent_by.sql"),
 ];
 
 /// The number of the newest migration: the schema that this version writes.

@@ -19,16 +19,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crewline_api::{
-    AuditEntry, ChatId, ChatsPage, CursorName, EventKinds, GroupId, GroupsPage, MessageId,
-    MessageStory, MessageView, MessagesPage, ParticipantId, PeoplePage, Seq, Timestamp,
-    WebhookFailure,
+    ChatId, ChatsPage, CursorName, EventKinds, GroupId, GroupsPage, MessageId, MessageStory,
+    MessageView, MessagesPage, ParticipantId, PeoplePage, Seq, Timestamp, WebhookFailure,
 };
 use crewline_core::search::{Search, SearchFound};
 use crewline_core::{
-    AuditQuery, ChatRow, ChatsBefore, Contact, Credential, CursorBehind, CursorRow, GroupMember,
-    LogPage, MeRows, MessageBodies, MessageNo, OrganisationPart, OrganisationRow, ParticipantNo,
-    ParticipantRow, PasswordRow, PushKey, PushNo, PushState, PushSubscriptionRow, Reader,
-    SecretHash, SessionNo, Standing, StoreError, StoreInfo, TokenRow, UserRow, WatcherRow,
+    AuditFound, AuditQuery, ChatRow, ChatsBefore, Contact, Credential, CursorBehind, CursorRow,
+    GroupMember, LogPage, MeRows, MessageBodies, MessageNo, OrganisationPart, OrganisationRow,
+    ParticipantNo, ParticipantRow, PasswordRow, PushKey, PushNo, PushState, PushSubscriptionRow,
+    Reader, SecretHash, SessionNo, Standing, StoreError, StoreInfo, TokenRow, UserRow, WatcherRow,
     WebhookNo, WebhookRow,
 };
 use rusqlite::Connection;
@@ -403,9 +402,9 @@ impl Reader for SqliteReader {
         })
     }
 
-    fn audit(&self, query: &AuditQuery, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
+    fn audit(&self, query: &AuditQuery, limit: usize) -> Result<AuditFound, StoreError> {
         self.read("reading the audit", |reading| {
-            audit::rows(&reading.sql, query, limit)
+            audit::find(&reading.sql, &self.chats, query, limit)
         })
     }
 

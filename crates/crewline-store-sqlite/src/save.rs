@@ -98,8 +98,8 @@ fn save_messages(sql: &Connection, changes: &Changes) -> Result<()> {
         return Ok(());
     }
     let mut message = sql.prepare_cached(
-        "INSERT INTO message (no, salt, chat, position, sender, sender_name, priority, sent_at, has_payloads, reply_to, text)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "INSERT INTO message (no, salt, chat, position, sender, sender_name, priority, sent_at, has_payloads, reply_to, text, device)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
     let mut key = sql.prepare_cached(
         "INSERT INTO idempotency (sender, key, message, fingerprint) VALUES (?1, ?2, ?3, ?4)",
@@ -118,6 +118,7 @@ fn save_messages(sql: &Connection, changes: &Changes) -> Result<()> {
             row.has_payloads,
             new.reply_to.map(|no| no.0),
             &*new.text,
+            new.device.0,
         ])?;
         if let Some((text, fingerprint)) = &new.key {
             key.execute((row.sender.0, text.as_str(), row.no.0, &fingerprint.0[..]))?;

@@ -11,6 +11,7 @@ mod push;
 mod reminder;
 mod same;
 mod search;
+mod sent;
 mod watcher;
 mod webhook;
 
@@ -66,6 +67,9 @@ cases! {
     cases::readers_see_whole_batches_while_the_writer_writes;
     audit::an_act_and_its_row_are_written_together_or_not_at_all;
     audit::the_audit_is_asked_for_by_who_about_what_and_when;
+    sent::sends_stand_in_the_audit_without_a_row_of_it;
+    sent::sends_are_asked_for_by_who_and_by_message;
+    sent::pages_of_rows_and_sends_are_the_whole_in_one_order;
     audit::a_session_or_a_device_is_signed_out_by_itself;
     audit::users_and_externals_are_found_also_those_who_are_shut_out;
     search::a_search_finds_the_same_as_in_memory;

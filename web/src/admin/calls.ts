@@ -206,3 +206,24 @@ export async function all<T>(path: string, field: string, back = "after"): Promi
   }
   return found;
 }
+
+/** How many pages of the audit are read at most for one look: each has looked at 10,000 messages. */
+const AUDIT_PAGES_MAX = 100;
+
+/** So many entries of the audit, newest first, behind a place. A page may hold less than was asked for, and still not be the last. */
+export async function audit(
+  asked: Record<string, string | undefined>,
+  most: number,
+  before?: string | null,
+): Promise<AuditPage> {
+  const entries: Entry[] = [];
+  let next = before ?? null;
+  for (let page = 0; page < AUDIT_PAGES_MAX && entries.length < most; page++) {
+    const limit = Math.min(1000, most - entries.length);
+    const answer: AuditPage = await get(query("/api/v1/admin/audit", { ...asked, limit, before: next ?? undefined }));
+    entries.push(...answer.entries);
+    next = answer.next ?? null;
+    if (next === null) break;
+  }
+  return { entries, next };
+}

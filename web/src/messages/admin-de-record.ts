@@ -36,6 +36,7 @@ export const record: typeof english = {
     sets: {
       signIns: "Alle Anmeldungen",
       administration: "Alles aus der Verwaltung",
+      sends: "Alles Gesendete",
       reads: "Alles, was Beobachter lasen, und Geschichten",
     },
     export: "Als CSV",

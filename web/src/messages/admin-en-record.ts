@@ -35,6 +35,7 @@ export const record = {
     sets: {
       signIns: "All sign-ins",
       administration: "All of administration",
+      sends: "All sends",
       reads: "All that watchers read, and stories",
     },
     export: "Export as CSV",

@@ -16,13 +16,14 @@ use crate::output::{Table, plain};
 const PAGE: usize = 1_000;
 
 const HELP: &str = "\
-Sign-ins, also refused ones, administration here and by the API, and what watchers read. Who sent a message and what
-became of it is told by crewline story.
+Sign-ins, also refused ones, administration here and by the API, what watchers read, and sends. What became of a message is
+told by crewline story.
 
 Examples:
   crewline audit --who carol
   crewline audit --about alice --from 2026-11-01T00:00:00Z
-  crewline audit --what session.opened --json";
+  crewline audit --what session.opened --json
+  crewline audit --what message.sent --who scada:dms";
 
 /// What to show.
 #[derive(Debug, Args)]
@@ -71,10 +72,9 @@ pub(crate) fn run(args: &AuditArgs, context: &mut Context) -> Result<(), Failure
     while entries.len() < args.limit {
         let wanted = PAGE.min(args.limit - entries.len());
         let page = store.reader().audit(&query, wanted)?;
-        let last = page.len() < wanted;
-        query.before = page.last().and_then(|entry| entry.audit_id.parse().ok());
-        entries.extend(page);
-        if last {
+        entries.extend(page.entries);
+        query.before = page.next;
+        if query.before.is_none() {
             break;
         }
     }
@@ -110,6 +110,11 @@ fn table(entries: Vec<AuditEntry>) -> Table {
     table
 }
 
+/// A row of the audit: somebody at this terminal does something.
+pub(super) fn note(what: AuditKind) -> NewAudit {
+    NewAudit::new(AuditActor::terminal(actor()), what)
+}
+
 /// Carries an act at the terminal out, and notes it.
 pub(super) fn noted<T>(
     directory: &mut dyn Directory,
@@ -117,6 +122,5 @@ pub(super) fn noted<T>(
     about: &str,
     act: impl FnOnce(&mut dyn Directory, &mut Vec<NewAudit>) -> Result<T, DirectoryError>,
 ) -> Result<T, DirectoryError> {
-    let note = NewAudit::new(AuditActor::terminal(actor()), what).about(about);
-    audited(directory, note, SystemClock.now(), act)
+    audited(directory, note(what).about(about), SystemClock.now(), act)
 }

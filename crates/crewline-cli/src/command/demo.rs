@@ -3,10 +3,13 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crewline_api::{ParticipantId, Role};
-use crewline_core::{DirectoryError, ExternalPattern, ImportRow, NewToken, NewUser, TokenOwner};
+use crewline_api::{AuditKind, ParticipantId, Role};
+use crewline_core::{
+    DirectoryError, ExternalPattern, ImportRow, NewToken, NewUser, TokenOwner, audited,
+};
 use crewline_engine::Engine;
 
+use super::audit::note;
 use super::{password, token};
 use crate::failure::Failure;
 
@@ -62,11 +65,15 @@ pub(crate) async fn prepare(engine: &Engine) -> Result<Demo, Failure> {
     ];
     engine
         .directory(move |directory, now| {
-            directory.import_users(&rows, false, now)?;
-            for token in &tokens {
-                directory.create_token(token, now)?;
-            }
-            Ok::<_, DirectoryError>(())
+            let imported = note(AuditKind::UsersImported).detail("of the demo");
+            audited(directory, imported, now, |directory, notes| {
+                directory.import_users(&rows, false, now)?;
+                for token in &tokens {
+                    let row = directory.create_token(token, now)?;
+                    notes.push(note(AuditKind::TokenMade).about(format!("token {}", row.no.0)));
+                }
+                Ok::<_, DirectoryError>(())
+            })
         })
         .await??;
     Ok(Demo::Made(Secrets {

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use crewline_api::{ApiError, ErrorCode, WebhookUrl};
-use crewline_core::{PushSecrets, PushSubscriptionRow};
+use crewline_api::{ApiError, AuditKind, ErrorCode, WebhookUrl};
+use crewline_core::{PushSecrets, PushSubscriptionRow, audited};
+use crewline_engine::{Clock as _, SystemClock};
 use crewline_http::Pushes;
 use crewline_push::{Pusher, Untested, Vapid, new_key};
 use serde_json::json;
 
+use super::audit::note;
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -45,7 +47,17 @@ pub(crate) fn run(command: &PushCommand, context: &mut Context) -> Result<(), Fa
     let PushCommand::Key(args) = command;
     let new = new_key().map_err(Failure::new)?;
     let mut store = context.open_beside()?;
-    let kept = store.directory().keep_push_key(&new, args.rotate)?;
+    let kept = if args.rotate {
+        let what = AuditKind::PushKeyChanged;
+        audited(
+            store.directory(),
+            note(what),
+            SystemClock.now(),
+            |directory, _| directory.keep_push_key(&new, true),
+        )?
+    } else {
+        store.directory().keep_push_key(&new, false)?
+    };
     let vapid = Vapid::new(&kept).map_err(|error| {
         Failure::new(error).remedy("crewline push key --rotate makes a new one")
     })?;

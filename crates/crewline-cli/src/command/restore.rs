@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
+use crewline_api::AuditKind;
 use crewline_engine::{Clock as _, SystemClock};
 use crewline_store_sqlite::admin::{self, RestoreOptions, Restored};
 use serde_json::json;
 
+use super::audit::note;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::plain;
@@ -50,6 +52,7 @@ pub(crate) fn run(args: &RestoreArgs, context: &mut Context) -> Result<(), Failu
         replace: args.replace,
         revoke_sessions: args.revoke_sessions,
         stamp: now.strftime("%Y%m%dT%H%M%SZ").to_string(),
+        note: Some((note(AuditKind::StoreRestored), SystemClock.now())),
     };
     let path = context.store_path().to_owned();
     let restored = admin::restore(&args.file, &path, &options, progress::meter("copied"))?;

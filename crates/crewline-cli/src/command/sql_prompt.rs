@@ -3,8 +3,11 @@
 
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
 
+use crewline_api::AuditKind;
+use crewline_engine::{Clock as _, SystemClock};
 use crewline_store_sqlite::admin::{self, Shell};
 
+use super::audit::note;
 use super::db::ShellArgs;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -15,6 +18,14 @@ const SCHEMA: &str = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND na
 
 /// Runs what was given, what is piped in, or what a person types.
 pub(crate) fn run(args: &ShellArgs, context: &mut Context) -> Result<(), Failure> {
+    if args.write {
+        // Which statements will come is not known: that they may change the store is what is said of them.
+        admin::note(
+            context.store_path(),
+            note(AuditKind::StoreWritten),
+            SystemClock.now(),
+        )?;
+    }
     let mut shell = admin::open_shell(context.store_path(), args.write)?;
     if let Some(sql) = &args.sql {
         return statement(&mut shell, sql, &mut context.out).map_err(|failure| hint(failure, args));

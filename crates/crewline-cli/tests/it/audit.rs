@@ -112,3 +112,86 @@ fn the_state_of_a_server_names_its_store_and_its_latest_warnings() {
         json!({ "auditSeconds": 400 * 86_400, "readOnly": true })
     );
 }
+
+#[test]
+fn a_send_stands_in_the_audit_with_the_token_that_sent_it() {
+    let world = World::with_users(&["alice", "root"]);
+    world.run(&["user", "role", "root", "administrator"]).ok();
+    let (scada, root) = (world.external("scada"), world.user("root"));
+    let server = world.serve();
+    let sent = send(&server, &scada);
+    let shown = world.run(&["audit", "--what", "message.sent", "--json"]);
+    let shown = shown.ok().json();
+    let entry = &shown["entries"][0];
+    let tokens = world.run(&["token", "list", "--json"]).ok().json();
+    let scada = tokens["tokens"].as_array().unwrap().iter();
+    let mut scada = scada.filter(|token| token["kind"] == "external");
+    let id = scada.next().unwrap()["id"].as_str().unwrap();
+    assert_eq!(entry["credential"], format!("token {id}"), "{entry}");
+    assert_eq!(
+        (
+            &entry["who"],
+            &entry["about"],
+            &entry["at"],
+            &entry["detail"]
+        ),
+        (
+            &json!("scada"),
+            &sent["messageId"],
+            &sent["sentAt"],
+            &json!("to 1")
+        )
+    );
+    // It stands between the rows, where its time is.
+    world.run(&["user", "disable", "alice"]).ok();
+    let (status, all) = server.get("/api/v1/admin/audit?limit=2", &root);
+    let id = sent["messageId"].as_str().unwrap();
+    assert_eq!(
+        (status, lines(&all)),
+        (
+            200,
+            vec![
+                format!("external message.sent {id}"),
+                "terminal user.disabled alice".to_owned()
+            ]
+        )
+    );
+    let next = format!(
+        "/api/v1/admin/audit?limit=1000&before={}",
+        all["next"].as_str().unwrap()
+    );
+    let (_, rest) = server.get(&next, &root);
+    let rest = lines(&rest);
+    assert!(
+        rest.iter()
+            .any(|line| line.starts_with("terminal token.made")),
+        "{rest:?}"
+    );
+    assert!(
+        !rest.iter().any(|line| line.contains("message.sent")),
+        "{rest:?}"
+    );
+    for wrong in ["7", "x", "1.x", "-1.2"] {
+        let path = format!("/api/v1/admin/audit?before={wrong}");
+        assert_eq!(server.get(&path, &root).0, 422, "{wrong}");
+    }
+}
+
+#[test]
+fn what_changes_the_store_as_a_whole_at_a_terminal_is_noted() {
+    let world = World::with_users(&["alice"]);
+    world.run(&["db", "backup", "backup.db"]).ok();
+    world.run(&["db", "restore", "backup.db", "--replace"]).ok();
+    world.run(&["db", "shell", "--write", "SELECT 1"]).ok();
+    world.run(&["db", "shell", "SELECT 1"]).ok();
+    world.run(&["push", "key"]).ok();
+    world.run(&["push", "key", "--rotate"]).ok();
+    let kinds = ["store.restored", "store.written", "push.keyChanged"];
+    let what = kinds.map(|kind| ["--what", kind]).concat();
+    let shown = world.run(&[&["audit", "--json"], &what[..]].concat());
+    let shown = shown.ok().json();
+    assert_eq!(
+        lines(&shown),
+        kinds.map(|kind| format!("terminal {kind} -"))
+    );
+}

@@ -17,7 +17,7 @@ use crate::changes::{NewMessageRow, PayloadRow};
 use crate::command::{Actor, Answer, ReplyCommand, SendCommand};
 use crate::resolve::everyone_checked;
 use crate::state::{Fingerprint, KeyRow, MessageRow, State};
-use crate::{ChatNo, MessageNo, ParticipantNo};
+use crate::{ChatNo, DeviceNo, MessageNo, ParticipantNo};
 
 /// An external sends.
 pub(super) fn send(
@@ -53,6 +53,7 @@ pub(super) fn send(
         priority: command.priority,
         reply_to: None,
         has_payloads,
+        device: command.actor.device,
         key: command.key.clone(),
     };
     let sent = store(state, post, context)?;
@@ -145,6 +146,7 @@ pub(super) fn reply(
         priority: command.priority,
         reply_to: reply_to.map(|message| message.no),
         has_payloads: false,
+        device: command.actor.device,
         key: command.key.clone(),
     };
     Ok(Answer::Sent {
@@ -217,6 +219,7 @@ struct Post {
     priority: Priority,
     reply_to: Option<MessageNo>,
     has_payloads: bool,
+    device: DeviceNo,
     key: Option<(IdempotencyKey, Fingerprint)>,
 }
 
@@ -291,6 +294,7 @@ fn store(
         sender_name,
         text,
         reply_to,
+        device,
         key,
         ..
     } = post;
@@ -299,6 +303,7 @@ fn store(
         sender_name,
         text,
         reply_to,
+        device,
         key,
     });
     sent(state, &message)

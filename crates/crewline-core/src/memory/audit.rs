@@ -3,7 +3,11 @@
 use crewline_api::{AuditEntry, Timestamp};
 
 use super::{Data, MemoryStore};
-use crate::audit::{AuditQuery, AuditedAct, NewAudit, refused_notes};
+use crate::MessageNo;
+use crate::audit::{
+    AuditFound, AuditQuery, AuditSends, AuditedAct, NewAudit, SentEntry, merged, refused_notes,
+};
+use crate::changes::NewMessageRow;
 use crate::directory::DirectoryError;
 
 impl Data {
@@ -14,8 +18,55 @@ impl Data {
         }
     }
 
-    pub(super) fn audit_entries(&self, query: &AuditQuery, limit: usize) -> Vec<AuditEntry> {
-        let before = query.before.unwrap_or(i64::MAX);
+    pub(super) fn audit(&self, query: &AuditQuery, limit: usize) -> AuditFound {
+        let rows = if query.wants_rows() {
+            self.audit_rows(query, limit + 1)
+        } else {
+            Vec::new()
+        };
+        merged(query, rows, self.sends(query, limit + 1), limit)
+    }
+
+    /// Looks at every message.
+    fn sends(&self, query: &AuditQuery, limit: usize) -> AuditSends {
+        let mut found = Vec::new();
+        if query.wants_sends() {
+            let below = MessageNo(query.place().message);
+            let sends = self.messages.range(..below).rev();
+            let sends = sends.filter(|(_, row)| query.covers(row.message.sent_at));
+            let sends = sends.filter_map(|(no, row)| Some((no.0, self.send(row)?)));
+            let wanted = |(_, entry): &(i64, AuditEntry)| {
+                query.who.as_ref().is_none_or(|who| *who == entry.who)
+                    && query
+                        .about
+                        .as_ref()
+                        .is_none_or(|about| entry.about.as_ref() == Some(about))
+            };
+            found.extend(sends.filter(wanted).take(limit));
+        }
+        AuditSends {
+            found,
+            looked_to: None,
+        }
+    }
+
+    fn send(&self, row: &NewMessageRow) -> Option<AuditEntry> {
+        let message = &row.message;
+        let chat = self.chats.get(&message.chat)?;
+        let device = self.devices.get(&row.device);
+        let sent = SentEntry {
+            message: message.id(),
+            at: message.sent_at,
+            who: chat.member_id(message.sender)?.clone(),
+            role: self.users.get(&message.sender).map(|user| user.role),
+            device: device.map(|device| device.id.clone()),
+            recipients: chat.members.len() - 1,
+        };
+        Some(sent.into())
+    }
+
+    fn audit_rows(&self, query: &AuditQuery, limit: usize) -> Vec<(i64, AuditEntry)> {
+        let before = query.place().row;
         let wanted = |(_, (at, note)): &(&i64, &(Timestamp, NewAudit))| {
             query.who.as_ref().is_none_or(|who| *who == note.by.who)
                 && query
@@ -23,11 +74,10 @@ impl Data {
                     .as_ref()
                     .is_none_or(|about| note.about.as_ref() == Some(about))
                 && (query.what.is_empty() || query.what.contains(&note.what))
-                && query.from.is_none_or(|from| *at >= from)
-                && query.to.is_none_or(|to| *at < to)
+                && query.covers(*at)
         };
         let rows = self.audit.range(..before).rev().filter(wanted).take(limit);
-        rows.map(|(no, (at, note))| self.audit_entry(*no, *at, note))
+        rows.map(|(no, (at, note))| (*no, self.audit_entry(*no, *at, note)))
             .collect()
     }
 

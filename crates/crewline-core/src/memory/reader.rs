@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use crewline_api::{
-    AuditEntry, ChatId, ChatSummary, ChatsPage, CursorName, DeviceView, Event, EventKinds, GroupId,
-    GroupsPage, MessageId, MessageStory, MessageView, MessagesPage, ParticipantId, ParticipantKind,
-    PeoplePage, Person, Seq, SessionView, Timestamp, WebhookFailure,
+    ChatId, ChatSummary, ChatsPage, CursorName, DeviceView, Event, EventKinds, GroupId, GroupsPage,
+    MessageId, MessageStory, MessageView, MessagesPage, ParticipantId, ParticipantKind, PeoplePage,
+    Person, Seq, SessionView, Timestamp, WebhookFailure,
 };
 
 use super::{MemoryStore, keep};
-use crate::audit::AuditQuery;
+use crate::audit::{AuditFound, AuditQuery};
 use crate::changes::CursorRow;
 use crate::credential::{Credential, CredentialSource, Scope, SecretHash};
 use crate::directory::{PasswordRow, TokenOwner, TokenRow, UserRow, WatcherRow};
@@ -472,8 +472,8 @@ impl Reader for MemoryStore {
         Ok(open.filter(|session| session.row.expires_at > now).count() as u64)
     }
 
-    fn audit(&self, query: &AuditQuery, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
-        Ok(self.lock().audit_entries(query, limit))
+    fn audit(&self, query: &AuditQuery, limit: usize) -> Result<AuditFound, StoreError> {
+        Ok(self.lock().audit(query, limit))
     }
 
     fn watchers(

@@ -4,9 +4,8 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use crewline_api::limits::PAGE_DEFAULT;
 use crewline_api::{AuditKind, AuditPage, FieldCode, Timestamp};
-use crewline_core::AuditQuery;
+use crewline_core::{AuditPlace, AuditQuery};
 
-use super::page;
 use crate::answer::json;
 use crate::app::Edge;
 use crate::audit::Administrator;
@@ -19,18 +18,19 @@ refusals!(AuditRefusals: READ, [NotAllowed]);
 
 /// See who did what, when and from where.
 ///
-/// For administrators: sign-ins, also refused ones, administration, and what watchers read. Rows are only added, and go
-/// when they are older than the setting `audit.keep`. Who sent a message and what became of it is told by the message's
-/// story.
+/// For administrators: sign-ins, also refused ones, administration, what watchers read, and sends, all in one order. Entries
+/// are only added, and go when they are older than the setting `audit.keep`; a send stands there as long as its message. What
+/// became of a message is told by its story. A call looks through so many messages and no more: where there is a `next`, there
+/// may be more.
 #[utoipa::path(
     get, path = "/api/v1/admin/audit", tag = "administration",
     params(
         ("who" = Option<String>, Query, description = "What this one did, as `who` of an entry says it", example = "carol"),
-        ("about" = Option<String>, Query, description = "What was done to this one", example = "alice"),
+        ("about" = Option<String>, Query, description = "What was done to this one; of a send the message", example = "alice"),
         ("what" = Option<String>, Query, description = "These kinds, with commas between them; all if left out", example = "session.opened,user.password"),
         ("from" = Option<Timestamp>, Query, description = "Not before this"),
         ("to" = Option<Timestamp>, Query, description = "Before this"),
-        ("before" = Option<u64>, Query, description = "The `next` of the page before"),
+        ("before" = Option<String>, Query, description = "The `next` of the page before"),
         ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "How many; 100 if left out"),
     ),
     responses((status = 200, description = "A page of the audit, newest first", body = AuditPage), AuditRefusals)
@@ -49,16 +49,26 @@ pub(crate) async fn get_audit(
         what: query.parsed("what", read_kinds).unwrap_or_default(),
         from: query.parsed("from", read_time),
         to: query.parsed("to", read_time),
-        before: query.whole("before", 1..=i64::MAX),
+        before: query.parsed("before", read_place),
     };
     let limit = query.limit(PAGE_DEFAULT);
     query.finish()?;
-    let mut entries = edge
+    let found = edge
         .engine
-        .read(move |reader| reader.audit(&wanted, limit + 1))
+        .read(move |reader| reader.audit(&wanted, limit))
         .await?;
-    let next = page(&mut entries, limit, |entry| entry.audit_id.clone());
-    Ok(json(StatusCode::OK, &AuditPage { entries, next }))
+    let page = AuditPage {
+        entries: found.entries,
+        next: found.next.map(|place| place.to_string()),
+    };
+    Ok(json(StatusCode::OK, &page))
+}
+
+fn read_place(text: &str) -> Result<AuditPlace, (FieldCode, String)> {
+    text.parse().map_err(|()| {
+        let detail = format!("{} is not the `next` of a page", quoted(text));
+        (FieldCode::Malformed, detail)
+    })
 }
 
 fn read_kinds(text: &str) -> Result<Vec<AuditKind>, (FieldCode, String)> {

@@ -213,7 +213,10 @@ impl Session {
                 Some(ready) = self.under_way.next(), if room && waits => {
                     self.ready(ready).await?;
                 }
-                page = self.follower.next(PAGE_EVENTS), if read => self.read(page)?,
+                page = self.follower.next(PAGE_EVENTS), if read => {
+                    self.caller.note_reading(&self.edge, &self.owner).await;
+                    self.read(page)?;
+                }
                 turn = self.wire.turn(hears) => {
                     if let Some(text) = turn? {
                         self.hear(&text).await?;

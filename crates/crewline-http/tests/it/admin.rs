@@ -365,6 +365,29 @@ async fn a_watcher_who_reads_is_noted_once_an_hour() {
 }
 
 #[tokio::test]
+async fn a_watcher_whose_stream_stays_open_is_noted_in_each_hour_in_which_something_is_told() {
+    let rig = Rig::start().await;
+    rig.send(&["bob"], "Hello").await;
+    let watch = "/api/v1/participants/bob/watchers/alice";
+    assert_eq!(
+        call(&rig, Method::PUT, watch, &Value::Null).await.status,
+        204
+    );
+    let mut stream = Stream::of(&rig, "alice-token", "bob/events", None).await;
+    let mut told = Vec::new();
+    for hour in 1..=3 {
+        while told.len() < hour {
+            told.push(stream.event().await);
+        }
+        let noted = audit(&rig, "?what=watcher.read").await;
+        assert_eq!(noted, vec!["alice watcher.read bob -"; hour]);
+        rig.clock.advance_s(3600);
+        rig.send(&["bob"], "One hour later").await;
+    }
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn nobody_fills_the_audit_with_refused_sign_ins() {
     let rig = Rig::with(crewline_http::Settings {
         wrong_passwords_per_minute: 1000,

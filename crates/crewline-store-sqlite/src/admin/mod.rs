@@ -13,7 +13,9 @@ pub use shell::{Shell, Table, open_shell};
 use std::path::Path;
 
 use crewline_api::Timestamp;
-use crewline_core::{CursorBehind, PushSubscriptionRow, StoreError, StoreErrorKind, WebhookRow};
+use crewline_core::{
+    CursorBehind, NewAudit, PushSubscriptionRow, StoreError, StoreErrorKind, WebhookRow,
+};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::connection::poll_for_locks;
@@ -74,6 +76,23 @@ pub fn push_subscriptions(
         crate::reader::push_subscriptions(&sql, now)
     };
     read().map_err(|fault| place.error(doing, fault))
+}
+
+/// Adds a row to the audit of the store in `path`; says whether it was added. A store of another schema is left as it is.
+///
+/// # Errors
+/// Where there is no store, or it cannot be written.
+pub fn note(path: &Path, note: NewAudit, now: Timestamp) -> Result<bool, StoreError> {
+    let doing = "noting an act in the audit";
+    let (place, sql) = open_existing(path, doing)?;
+    let add = || -> Result<bool, Fault> {
+        if migration::version(&sql)? != migration::NEWEST {
+            return Ok(false);
+        }
+        crate::directory::note(&sql, note, now)?;
+        Ok(true)
+    };
+    add().map_err(|fault| place.error(doing, fault))
 }
 
 /// Opens a store that must exist. What is in it stays as it is; only the pages of a WAL that was left behind may move.

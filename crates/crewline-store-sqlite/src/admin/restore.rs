@@ -14,7 +14,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crewline_core::{StoreError, StoreErrorKind};
+use crewline_api::Timestamp;
+use crewline_core::{NewAudit, StoreError, StoreErrorKind};
 
 use crate::error::Place;
 use crate::file::{Found, beside, folder_of, look, look_at_folder, resolve, sync_folder};
@@ -35,6 +36,8 @@ pub struct RestoreOptions {
     pub revoke_sessions: bool,
     /// What the names of files that are set aside end in: the time, such as `20261125T010203Z`.
     pub stamp: String,
+    /// What the audit of the new store is to say of it, and when it is; what was restored is added to it.
+    pub note: Option<(NewAudit, Timestamp)>,
 }
 
 /// What was restored.
@@ -86,7 +89,7 @@ pub fn restore(
 ) -> Result<Restored, StoreError> {
     let mut work = Work::begin(from, to, options)?;
     let part = Part::make(&work, from, progress)?;
-    let new = part.check(options.revoke_sessions)?;
+    let new = part.check(options)?;
     let old = work.settle()?;
     let revived = old.as_ref().and_then(|old| part.compare(old));
     let kept = work.swap(&part, old)?;

@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crewline_api::Timestamp;
-use crewline_core::{NewSessionRow, NewToken, SecretHash, StoreErrorKind, TokenOwner, UserChange};
+use crewline_api::{AuditKind, Timestamp};
+use crewline_core::{
+    AuditActor, AuditQuery, NewAudit, NewSessionRow, NewToken, SecretHash, StoreErrorKind,
+    TokenOwner, UserChange,
+};
 use crewline_store_sqlite::{Options, admin, open, open_beside};
 use crewline_testkit::Desk;
 use rusqlite::Connection;
@@ -16,6 +19,7 @@ fn options(replace: bool) -> admin::RestoreOptions {
         replace,
         revoke_sessions: false,
         stamp: "20261125T010203Z".to_owned(),
+        note: None,
     }
 }
 
@@ -346,4 +350,32 @@ fn a_link_to_the_store_stays_a_link() {
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(messages(&folder.store()), 2);
     assert!(Options::new(&link).path.exists());
+}
+
+#[test]
+fn the_new_store_says_in_its_audit_that_it_was_restored() {
+    let folder = Folder::new();
+    let backup = backed_up(&folder);
+    let by = AuditActor::terminal("uid 0");
+    let note = NewAudit::new(by, AuditKind::StoreRestored);
+    let noted = admin::RestoreOptions {
+        note: Some((note, Timestamp::from_millis(7))),
+        revoke_sessions: true,
+        ..options(true)
+    };
+    let restored = restore(&backup, &folder.store(), &noted).unwrap();
+    let query = AuditQuery {
+        what: vec![AuditKind::StoreRestored],
+        ..AuditQuery::default()
+    };
+    let found = folder.desk().reader.audit(&query, 9).unwrap().entries;
+    let [entry] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!((entry.at.as_millis(), entry.who.as_str()), (7, "uid 0"));
+    let said = format!(
+        "of epoch {}; every session was closed",
+        restored.backup_of_epoch
+    );
+    assert_eq!(entry.detail.as_deref(), Some(said.as_str()));
 }

@@ -2,7 +2,7 @@
 
 use crewline_api::{AuditKind, Role, Timestamp};
 use crewline_core::{
-    AuditActor, AuditQuery, DirectoryError, NewAudit, SignedOut, UserChange, audited,
+    AuditActor, AuditPlace, AuditQuery, DirectoryError, NewAudit, SignedOut, UserChange, audited,
 };
 
 use super::directory::{NOW, add, id, session, user};
@@ -14,7 +14,12 @@ fn note(what: AuditKind) -> NewAudit {
 }
 
 /// Does something to a user, and notes it.
-fn change(desk: &mut Desk, at: i64, name: &str, change: &UserChange) -> Result<(), DirectoryError> {
+pub(super) fn change(
+    desk: &mut Desk,
+    at: i64,
+    name: &str,
+    change: &UserChange,
+) -> Result<(), DirectoryError> {
     let now = NOW.plus_millis(at);
     let noted = note(AuditKind::UserRole).about(name);
     desk.directory(|directory| {
@@ -25,7 +30,7 @@ fn change(desk: &mut Desk, at: i64, name: &str, change: &UserChange) -> Result<(
 }
 
 fn lines(desk: &Desk, query: &AuditQuery) -> Vec<(String, String, bool)> {
-    let entries = desk.reader.audit(query, 100).unwrap();
+    let entries = desk.reader.audit(query, 100).unwrap().entries;
     let line = |entry: crewline_api::AuditEntry| {
         (
             entry.audit_id,
@@ -93,6 +98,12 @@ pub(super) fn the_audit_is_asked_for_by_who_about_what_and_when(make: Make<'_>) 
     };
     let all = AuditQuery::default;
     let time = |at: i64| Some(NOW.plus_millis(at));
+    let before = |row| {
+        Some(AuditPlace {
+            row,
+            message: i64::MAX,
+        })
+    };
     for (query, expected) in [
         (
             AuditQuery {
@@ -104,7 +115,7 @@ pub(super) fn the_audit_is_asked_for_by_who_about_what_and_when(make: Make<'_>) 
         (
             AuditQuery {
                 who: Some("uid 0".into()),
-                before: Some(3),
+                before: before(3),
                 ..all()
             },
             &["2", "1"],

@@ -7,12 +7,13 @@ mod source;
 mod tls;
 
 use clap::{Args, Subcommand};
-use crewline_api::CursorName;
+use crewline_api::{AuditKind, CursorName};
 use crewline_core::peek::{self, Import, ImportError, Options, SourceMessage, Target};
-use crewline_core::{Opened, StoreErrorKind};
+use crewline_core::{Opened, StoreErrorKind, audited};
 use crewline_engine::{Clock as _, SystemClock};
 
 use self::source::Source;
+use super::audit::note;
 use crate::config::without_password;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -90,7 +91,12 @@ pub(crate) fn run(command: &ImportCommand, context: &mut Context) -> Result<(), 
             reader: reader.as_ref(),
             salt: &mut salt,
         };
-        take(&source, begun, Some(target), options)?
+        let report = take(&source, begun, Some(target), options)?;
+        let imported = note(AuditKind::StoreImported).about(shown.as_str());
+        audited(writer.directory(), imported, SystemClock.now(), |_, _| {
+            Ok(())
+        })?;
+        report
     };
     report::tell(&report, args, &shown, context)
 }

@@ -306,6 +306,7 @@ impl Core for House {
                 replace: true,
                 revoke_sessions: false,
                 stamp: format!("play{}", self.restores),
+                note: None,
             };
             admin::restore(&from, &to, &options, Box::new(|_, _| {})).expect("it is restored");
         }

@@ -11,7 +11,7 @@ use crewline_core::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::Progress;
-use super::{DOING, Old, Revived, Work};
+use super::{DOING, Old, RestoreOptions, Revived, Work};
 use crate::connection::poll_for_locks;
 use crate::error::{Fault, Place};
 use crate::file::{beside, private};
@@ -65,11 +65,11 @@ impl Part {
     }
 
     /// Brings it to this version's schema, gives its logs a new epoch, and checks every page and every rule.
-    pub(super) fn check(&self, revoke_sessions: bool) -> Result<New, StoreError> {
+    pub(super) fn check(&self, options: &RestoreOptions) -> Result<New, StoreError> {
         let place = Place::new(&self.path);
         let mut sql = self.open(&place)?;
         migration::migrate(&mut sql, &place).map_err(|error| self.unfit(&error.detail))?;
-        let mut new = renew(&mut sql, revoke_sessions)
+        let mut new = renew(&mut sql, options)
             .map_err(|fault| self.unfit(&place.error(DOING, fault).detail))?;
         sql.close()
             .map_err(|(_, error)| place.error(DOING, error))?;
@@ -214,13 +214,18 @@ fn take_owner(_of: &Path, _file: &Path) -> io::Result<()> {
 }
 
 /// In one transaction, so that it is either done or not.
-fn renew(sql: &mut Connection, revoke_sessions: bool) -> Result<New, Fault> {
+fn renew(sql: &mut Connection, options: &RestoreOptions) -> Result<New, Fault> {
     let transaction = sql.transaction()?;
     let backup_of_epoch = meta::epoch(&transaction)?;
     let epoch = meta::force_new_epoch(&transaction)?;
-    if revoke_sessions {
+    if options.revoke_sessions {
         transaction.execute("DELETE FROM session", [])?;
         meta::bump_directory(&transaction)?;
+    }
+    if let Some((note, now)) = options.note.clone() {
+        let sessions = ["", "; every session was closed"][usize::from(options.revoke_sessions)];
+        let note = note.detail(format!("of epoch {backup_of_epoch}{sessions}"));
+        crate::directory::note(&transaction, note, now)?;
     }
     let count = |table: &str| -> Result<u64, Fault> {
         let count = format!("SELECT count(*) FROM {table}");
