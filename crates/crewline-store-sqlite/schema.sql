@@ -320,6 +320,8 @@ CREATE TABLE 'search_docsize'(id INTEGER PRIMARY KEY, sz BLOB, origin INTEGER);
 
 CREATE TABLE 'search_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID;
 
+CREATE VIRTUAL TABLE search_word USING fts5vocab (search, instance);
+
 CREATE TABLE session (
     -- Numbers are not used again: whoever still holds the number of a closed session holds nothing.
     no INTEGER PRIMARY KEY AUTOINCREMENT,

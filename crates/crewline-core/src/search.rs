@@ -103,14 +103,33 @@ impl SearchWords {
         (!phrases.is_empty()).then_some(Self { phrases })
     }
 
-    /// The same for the full text search of SQLite: only letters, digits and what is not ASCII stands in its quotes.
-    pub fn fts5(&self) -> String {
-        let phrase = |phrase: &Phrase| {
-            let star = if phrase.begins { " *" } else { "" };
-            format!("\"{}\"{star}", phrase.words.join(" "))
-        };
-        let phrases: Vec<String> = self.phrases.iter().map(phrase).collect();
-        phrases.join(" AND ")
+    /// What is only the beginning of a word.
+    pub fn beginning(&self) -> Option<&str> {
+        let last = self.phrases.last().filter(|phrase| phrase.begins)?;
+        last.words.last().map(String::as_str)
+    }
+
+    /// The same for the full text search of SQLite, which finds at least what is looked for: only letters, digits and what is
+    /// not ASCII stands in its quotes. `ends` are the words that begin as the last one does; where it is `None` that one is
+    /// left out. `None` where nothing is left.
+    pub fn fts5(&self, ends: Option<&[String]>) -> Option<String> {
+        let quoted = |text: &str| format!("\"{text}\"");
+        let mut parts = Vec::new();
+        for phrase in &self.phrases {
+            match phrase.words.split_last() {
+                Some((_, whole)) if phrase.begins => {
+                    if !whole.is_empty() {
+                        parts.push(quoted(&whole.join(" ")));
+                    }
+                    if let Some(ends) = ends {
+                        let ends: Vec<String> = ends.iter().map(|end| quoted(end)).collect();
+                        parts.push(format!("({})", ends.join(" OR ")));
+                    }
+                }
+                _ => parts.push(quoted(&phrase.words.join(" "))),
+            }
+        }
+        (!parts.is_empty()).then(|| parts.join(" AND "))
     }
 
     /// Where a text has what is looked for, in its order, without one place in another; `None` where it has not all of it.
@@ -298,9 +317,25 @@ mod tests {
             assert_eq!(SearchWords::read(nothing), None, "{nothing}");
         }
         let words = SearchWords::read("text:x* NEAR(a \"b\" OR -c; DROP").unwrap();
+        assert_eq!(words.beginning(), Some("drop"));
+        let ends = ["drop".to_owned(), "dropped".to_owned()];
+        let whole = "\"text x\" AND \"near a\" AND \"b\" AND \"or\" AND \"c\"";
         assert_eq!(
-            words.fts5(),
-            "\"text x\" AND \"near a\" AND \"b\" AND \"or\" AND \"c\" AND \"drop\" *"
+            words.fts5(Some(&ends)),
+            Some(format!("{whole} AND (\"drop\" OR \"dropped\")"))
+        );
+        assert_eq!(words.fts5(None).as_deref(), Some(whole));
+        let one = SearchWords::read("drop").unwrap();
+        assert_eq!(one.fts5(None), None);
+        let phrase = SearchWords::read("\"has been drop").unwrap();
+        assert_eq!(
+            phrase.fts5(Some(&ends)).as_deref(),
+            Some("\"has been\" AND (\"drop\" OR \"dropped\")")
+        );
+        let closed = SearchWords::read("drop ").unwrap();
+        assert_eq!(
+            (closed.beginning(), closed.fts5(None).as_deref()),
+            (None, Some("\"drop\""))
         );
     }
 
