@@ -33,13 +33,15 @@ pub(crate) fn everyone_checked<'a>(
     check_known(state, groups)?;
     let mut errors: Vec<FieldError> = Vec::new();
     let all = everyone_or(state, actor, named, groups, &mut |field, id| {
-        let detail = format!("differs from the one given before for {id}, who is in this group");
-        // Each group once, however many are in it.
-        if errors.last().is_none_or(|last| last.field != field) {
+        // Each payload once, however many are in its group.
+        if errors.iter().all(|error| error.field != field) {
+            let detail =
+                format!("differs from the one given before for {id}, who is in this group");
             errors.push(FieldError::new(field, FieldCode::Conflict, detail));
         }
     });
     if !errors.is_empty() {
+        errors.sort_by_key(|error| (error.field.len(), error.field.clone()));
         return Err(ApiError::fields(ErrorCode::Invalid, errors));
     }
     if all.is_empty() {

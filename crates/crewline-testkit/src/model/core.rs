@@ -4,8 +4,8 @@ use std::any::Any;
 use std::sync::Arc;
 
 use crewline_api::{
-    ApiError, ChatId, ChatsPage, CursorName, ErrorCode, EventKinds, MessageId, MessageView,
-    MessagesPage, ParticipantId, Seq, Timestamp,
+    ApiError, ChatId, ChatsPage, CursorName, ErrorCode, EventKinds, GroupsPage, MessageId,
+    MessageView, MessagesPage, ParticipantId, Seq, Timestamp,
 };
 use crewline_core::{
     Answer, ChatRow, ChatsBefore, Command, Credential, CursorRow, DirectoryError, LogPage, MeRows,
@@ -107,6 +107,11 @@ pub trait Core {
     fn watchers(&self, whose: &ParticipantId) -> Option<Vec<WatcherRow>> {
         // Fewer than a page of them are ever drawn.
         self.reader().watchers(whose, None, 100).expect(READS)
+    }
+
+    /// A page of the groups.
+    fn groups(&self, after: Option<&str>, limit: usize) -> GroupsPage {
+        self.reader().groups(after, limit).expect(READS)
     }
 
     /// Whether a user watches a participant.

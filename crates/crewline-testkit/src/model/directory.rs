@@ -1,8 +1,9 @@
 //! Acts on the directory, as plain values: a core carries them out on its store, and the plain rules take note of them.
 
-use crewline_api::{ParticipantId, Timestamp};
+use crewline_api::{GroupId, ParticipantId, Timestamp};
 use crewline_core::{
-    Directory, DirectoryError, NewSessionRow, NewToken, NewUser, SecretHash, SessionNo, UserChange,
+    Directory, DirectoryError, GroupRow, NewSessionRow, NewToken, NewUser, SecretHash, SessionNo,
+    UserChange,
 };
 use serde_json::{Value, json};
 
@@ -25,6 +26,12 @@ pub enum Act {
     Watch(ParticipantId, ParticipantId),
     /// Ends that the first watches the second.
     Unwatch(ParticipantId, ParticipantId),
+    /// Makes a group, or changes it.
+    PutGroup(GroupRow),
+    /// Removes a group.
+    RemoveGroup(GroupId),
+    /// Says whether a user is on duty; and who says so.
+    SetDuty(ParticipantId, bool, String),
 }
 
 impl Act {
@@ -54,6 +61,12 @@ impl Act {
             Self::CloseSession(session) => json!(directory.close_session(*session)?),
             Self::Watch(user, whose) => json!(directory.watch(user, whose, now)?),
             Self::Unwatch(user, whose) => json!(directory.unwatch(user, whose)?),
+            Self::PutGroup(group) => json!(directory.put_groups(std::slice::from_ref(group), now)?),
+            Self::RemoveGroup(group) => json!(directory.remove_group(group)?),
+            Self::SetDuty(user, on_duty, by) => {
+                let row = directory.set_duty(user, *on_duty, by, now)?;
+                json!({"onDuty": row.on_duty, "since": row.since, "by": row.by})
+            }
         })
     }
 }

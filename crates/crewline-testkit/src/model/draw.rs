@@ -27,6 +27,9 @@ pub(super) struct Drawn {
     pub(super) watched: Vec<(&'static str, &'static str)>,
     pub(super) administrators: Vec<&'static str>,
     pub(super) has_backup: bool,
+    /// Who was put into which group last, and who was last said to be on duty.
+    pub(super) groups: Vec<(&'static str, Vec<&'static str>)>,
+    pub(super) on_duty: Vec<&'static str>,
     /// What shows whether something that was given or taken away is so: it comes before long, the last first.
     probes: Vec<Op>,
     /// Long polls that may wait.
@@ -50,6 +53,8 @@ pub fn steps(seed: u64, count: usize) -> Vec<Step> {
         administrators: Vec::new(),
         polls: Vec::new(),
         has_backup: false,
+        groups: Vec::new(),
+        on_duty: Vec::new(),
         probes: Vec::new(),
     };
     (1..=count as Tag).map(|tag| drawn.step(tag)).collect()
@@ -104,7 +109,8 @@ impl Drawn {
     }
 
     fn op(&mut self, tag: Tag) -> Op {
-        match self.random.below(127) {
+        match self.random.below(133) {
+            127..=132 => self.group(),
             0..=15 => self.send(tag),
             16..=27 => self.reply(tag),
             28..=43 => self.receipts(),
@@ -219,7 +225,8 @@ impl Drawn {
                 read,
             });
         }
-        if self.random.one_in(40) {
+        let groups = self.groups_named(5, &mut members);
+        if self.random.one_in(40) || (!groups.is_empty() && self.random.one_in(2)) {
             to.clear();
         }
         self.messages.push((tag, members.clone()));
@@ -229,6 +236,7 @@ impl Drawn {
             from,
             name: self.random.pick(&NAMES),
             to,
+            groups,
             text: self.text(),
             priority: self.random.pick(&[1, 2, 2, 3]),
             key: self.key(3),
@@ -248,10 +256,11 @@ impl Drawn {
         let Some(mut op) = self.random.pick_some(&self.keyed) else {
             return Op::Advance { ms: 1 };
         };
-        let change = self.random.below(9);
+        let change = self.random.below(12);
         match &mut op {
             Op::Send {
                 to,
+                groups,
                 text,
                 name,
                 priority,
@@ -264,6 +273,9 @@ impl Drawn {
                 4 => to.truncate(1),
                 5 => to.reverse(),
                 6 => to.extend_from_within(..),
+                7 => groups.reverse(),
+                8 => groups.iter_mut().for_each(|to| to.on_duty_only = true),
+                9 => groups.extend_from_within(..),
                 _ => {}
             },
             Op::Reply {

@@ -12,9 +12,15 @@ impl Drawn {
         let to: Vec<_> = (0..=self.random.below(2)).map(|_| self.anybody()).collect();
         let mut members = vec![who];
         members.extend(&to);
+        let groups = self.groups_named(6, &mut members);
         self.chats.push((tag, members));
         let from = (!USERS.contains(&who)).then_some(who);
-        Op::CreateChat { by, from, to }
+        Op::CreateChat {
+            by,
+            from,
+            to,
+            groups,
+        }
     }
 
     fn kinds(&mut self) -> Kinds {

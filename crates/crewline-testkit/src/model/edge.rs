@@ -117,7 +117,15 @@ impl<C: Core> Edge<C> {
         match &step.op {
             Op::Send { .. } => self.send(&step.op).await,
             Op::Reply { .. } => self.reply(&step.op, made).await,
-            Op::CreateChat { by, from, to } => self.create_chat(*by, *from, to).await,
+            Op::CreateChat {
+                by,
+                from,
+                to,
+                groups,
+            } => self.create_chat(*by, *from, to, groups).await,
+            Op::PutGroup { .. } | Op::RemoveGroup { .. } | Op::Groups { .. } | Op::Duty { .. } => {
+                self.group_op(&step.op).await
+            }
             Op::Receipts {
                 by,
                 participant,

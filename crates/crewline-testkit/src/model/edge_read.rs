@@ -18,7 +18,7 @@ use super::op::{By, Tag};
 const SESSION_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// Pages of a list, walked to its end.
-fn pages(pages: Vec<Value>) -> Answer {
+pub(super) fn pages(pages: Vec<Value>) -> Answer {
     Answer::new(200, Value::Array(pages))
 }
 

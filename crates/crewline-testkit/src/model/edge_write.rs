@@ -1,8 +1,8 @@
 //! Writing at the edge of the specification: sends, replies, chats, receipts and cursors.
 
 use crewline_api::{
-    ApiError, CursorName, EventKinds, FieldCode, NewMessage, NewMessageUser, NewReply, Priority,
-    ReceiptSaid, ReceiptState, Timestamp,
+    ApiError, CursorName, EventKinds, FieldCode, NewMessage, NewMessageGroup, NewMessageUser,
+    NewReply, Priority, ReceiptSaid, ReceiptState, Timestamp,
 };
 use crewline_core::{
     Actor, Answer as Done, ChatCommand, Command, CursorCommand, ReceiptsCommand, ReplyCommand,
@@ -14,7 +14,7 @@ use super::acts::id;
 use super::answer::{Answer, Names};
 use super::core::Core;
 use super::edge::{Edge, good, not_allowed, unexpected};
-use super::op::{By, Made, Op, Said, To};
+use super::op::{By, Made, Op, Said, To, ToGroup};
 
 impl<C: Core> Edge<C> {
     pub(super) async fn send(&mut self, op: &Op) -> Result<Answer, ApiError> {
@@ -23,6 +23,7 @@ impl<C: Core> Edge<C> {
             from,
             name,
             to,
+            groups,
             text,
             priority,
             key,
@@ -49,6 +50,13 @@ impl<C: Core> Edge<C> {
         let mut message = NewMessage::builder(*from, *name, *text)
             .to_all(users)
             .priority(urgency(*priority));
+        for to in groups {
+            let mut group = NewMessageGroup::new(to.id);
+            group.on_duty_only = to.on_duty_only;
+            group.on_delivered_payload = to.delivered.map(Into::into);
+            group.on_read_payload = to.read.map(Into::into);
+            message = message.to_group(group);
+        }
         if let Some(key) = key {
             message = message.idempotency_key(*key);
         }
@@ -89,9 +97,18 @@ impl<C: Core> Edge<C> {
         by: By,
         from: Option<&str>,
         to: &[&str],
+        groups: &[ToGroup],
     ) -> Result<Answer, ApiError> {
         let credential = self.credential(by)?;
         let others = to.iter().map(|to| id(to)).collect();
+        let groups = groups.iter().map(|to| crewline_api::ToGroup {
+            group_id: to
+                .id
+                .parse()
+                .expect("the groups of the model are good ones"),
+            on_duty_only: to.on_duty_only,
+        });
+        let groups = groups.collect();
         let actor = match &credential.scope {
             Scope::Administration => return Err(not_allowed()),
             Scope::User { .. } if from.is_some() => {
@@ -111,7 +128,7 @@ impl<C: Core> Edge<C> {
                 Self::actor(&credential, &id(from), true)
             }
         };
-        let command = Command::Chat(ChatCommand::new(actor, others, Vec::new())?);
+        let command = Command::Chat(ChatCommand::new(actor, others, groups)?);
         match self.core.submit(command).await? {
             Done::Chat { chat, new } => {
                 let status = if new { 201 } else { 200 };

@@ -25,9 +25,11 @@ mod answer;
 mod core;
 mod directory;
 mod draw;
+mod draw_group;
 mod draw_rest;
 mod draw_watch;
 mod edge;
+mod edge_group;
 mod edge_read;
 mod edge_watch;
 mod edge_write;
@@ -35,6 +37,7 @@ pub mod laws;
 mod op;
 mod plain;
 mod plain_directory;
+mod plain_group;
 mod plain_keep;
 mod plain_remind;
 mod plain_rules;
@@ -53,8 +56,8 @@ pub use edge::{Edge, start};
 pub use edge_read::device_id;
 pub use edge_write::receipt;
 pub use op::{
-    By, DESKS, EXTERNALS, Fault, Kinds, Made, Much, NOTHING, Op, PASSWORD, Place, Said, Step, Tag,
-    To, USERS, step,
+    By, DESKS, EXTERNALS, Fault, GROUPS, Kinds, Made, Much, NOTHING, Op, PASSWORD, Place, Said,
+    Step, Tag, To, ToGroup, USERS, step,
 };
 pub use plain::Plain;
 pub use play::{Difference, Seen, play, see};

@@ -20,6 +20,8 @@ pub const EXTERNALS: [&str; 3] = ["scada", "oms", "scada:dms 🚑"];
 /// Ids that only the token `many` acts as, by its prefix; it covers `scada` and `oms` too. Another prefix of it covers
 /// nobody, since who begins so is a user.
 pub const DESKS: [&str; 2] = ["desk:1", "desk:2"];
+/// Groups that somebody makes, sooner or later.
+pub const GROUPS: [&str; 2] = ["crew north", "night"];
 /// The password of every user.
 pub const PASSWORD: &str = "secret of all";
 
@@ -42,6 +44,19 @@ pub struct To {
     /// What comes back when a device has it.
     pub delivered: Option<&'static str>,
     /// What comes back when it was read.
+    pub read: Option<&'static str>,
+}
+
+/// A group among recipients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToGroup {
+    /// Which.
+    pub id: &'static str,
+    /// Only those of it who are on duty.
+    pub on_duty_only: bool,
+    /// What comes back for each of them when a device has it.
+    pub delivered: Option<&'static str>,
+    /// What comes back for each of them when it was read.
     pub read: Option<&'static str>,
 }
 
@@ -111,6 +126,7 @@ pub enum Op {
         from: &'static str,
         name: &'static str,
         to: Vec<To>,
+        groups: Vec<ToGroup>,
         text: &'static str,
         priority: u64,
         key: Option<&'static str>,
@@ -130,6 +146,23 @@ pub enum Op {
         by: By,
         from: Option<&'static str>,
         to: Vec<&'static str>,
+        groups: Vec<ToGroup>,
+    },
+    /// Somebody makes a group, or changes it.
+    PutGroup {
+        by: By,
+        group: &'static str,
+        users: Vec<&'static str>,
+    },
+    /// Somebody removes a group.
+    RemoveGroup { by: By, group: &'static str },
+    /// The groups, page after page.
+    Groups { by: By, limit: usize },
+    /// It is said whether a user is on duty.
+    Duty {
+        by: By,
+        user: &'static str,
+        on_duty: bool,
     },
     /// Receipts. `participant` is for tokens of several ids.
     Receipts {
@@ -339,6 +372,10 @@ impl Op {
             | Self::Chats { .. }
             | Self::People { .. }
             | Self::Me { .. }
+            | Self::PutGroup { .. }
+            | Self::RemoveGroup { .. }
+            | Self::Groups { .. }
+            | Self::Duty { .. }
             | Self::Watch { .. }
             | Self::Unwatch { .. }
             | Self::Watchers { .. } => true,

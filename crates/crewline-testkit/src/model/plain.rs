@@ -14,8 +14,9 @@ use crewline_api::{
     ReminderView, SelfEvent, SentMessage, SentRecipient, Seq, Timestamp,
 };
 use crewline_core::{
-    Actor, Answer, BatchId, Changes, Command, CursorRow, MemoryStore, ParticipantNo,
-    ParticipantRow, Reader as _, Recipient, Settings, Standing, UnknownRecipients, Writer,
+    Actor, Answer, BatchId, Changes, Command, CursorRow, GroupRecipient, MemoryStore,
+    ParticipantNo, ParticipantRow, Reader as _, Recipient, Settings, Standing, UnknownRecipients,
+    Writer,
 };
 
 use super::core::START;
@@ -493,10 +494,18 @@ fn means_the_same(first: &Command, second: &Command) -> bool {
         let people = recipients.iter();
         people.map(|r| (r.id.clone(), r.payloads.clone())).collect()
     };
+    // Groups count by their names: who was in them then is not asked again.
+    let asked = |groups: &[GroupRecipient]| -> Vec<_> {
+        let groups = groups.iter();
+        groups
+            .map(|g| (g.id.clone(), g.on_duty_only, g.payloads.clone()))
+            .collect()
+    };
     match (first, second) {
         (Command::Send(a), Command::Send(b)) => {
             (&a.from_name, &a.text, a.priority) == (&b.from_name, &b.text, b.priority)
                 && people(&a.recipients) == people(&b.recipients)
+                && asked(&a.groups) == asked(&b.groups)
         }
         (Command::Reply(a), Command::Reply(b)) => {
             (a.chat, &a.text, a.priority, a.reply_to, a.read_up_to)

@@ -1,12 +1,13 @@
 //! Who is let in, as what, and who watches whom, said plainly: lists of what was given and not taken away again. The
 //! numbers of participants, tokens, sessions and devices are those of the store in memory; every right is judged here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crewline_api::{ParticipantId, Role, SessionView, Timestamp};
+use crewline_api::{GroupId, ParticipantId, Role, SessionView, Timestamp};
 use crewline_core::{
-    Credential, DirectoryError, ExternalPattern, MeRows, NewSessionRow, NewToken, ParticipantNo,
-    Reader as _, Scope, SecretHash, SessionNo, Standing, TokenOwner, UserChange, WatcherRow,
+    Credential, DirectoryError, DutyRow, ExternalPattern, MeRows, NewSessionRow, NewToken,
+    ParticipantNo, Reader as _, Scope, SecretHash, SessionNo, Standing, TokenOwner, UserChange,
+    WatcherRow,
 };
 use serde_json::{Value, json};
 
@@ -42,11 +43,19 @@ pub(super) struct Book {
     sessions: Vec<Session>,
     /// Who watches whom, and since when.
     watchers: BTreeMap<(ParticipantId, ParticipantId), Timestamp>,
+    /// Who is in each group.
+    pub(super) groups: BTreeMap<GroupId, BTreeSet<ParticipantId>>,
+    /// Who is on duty or was, since when, and who said so.
+    pub(super) duty: BTreeMap<ParticipantId, DutyRow>,
 }
 
 impl Book {
+    pub(super) fn is_user(&self, id: &ParticipantId) -> bool {
+        self.users.contains_key(id)
+    }
+
     /// Whether a user may act at all; others are not judged here.
-    fn stands(&self, user: &ParticipantId) -> bool {
+    pub(super) fn stands(&self, user: &ParticipantId) -> bool {
         self.users.get(user).is_some_and(|user| !user.disabled)
     }
 
@@ -98,6 +107,9 @@ impl Plain {
         match act {
             Act::Watch(user, whose) => self.watch(user, whose),
             Act::Unwatch(user, whose) => self.unwatch(user, whose),
+            Act::PutGroup(group) => self.put_group(group),
+            Act::RemoveGroup(group) => Ok(self.remove_group(group)),
+            Act::SetDuty(user, on_duty, by) => self.set_duty(user, *on_duty, by),
             act => {
                 let done = self.store_act(act)?;
                 self.note(act);
@@ -131,7 +143,11 @@ impl Plain {
             Act::Revoke(hash) => self.book.tokens.retain(|token| token.hash != *hash),
             Act::OpenSession(session) => self.note_session(session),
             Act::CloseSession(no) => self.book.sessions.retain(|one| one.shown.0 != *no),
-            Act::Watch(..) | Act::Unwatch(..) => {}
+            Act::Watch(..)
+            | Act::Unwatch(..)
+            | Act::PutGroup(_)
+            | Act::RemoveGroup(_)
+            | Act::SetDuty(..) => {}
         }
     }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crewline_api::{
     ApiError, ChatEvent, ChatId, ChatSummary, ChatsPage, CursorName, ErrorCode, EventData,
-    EventKind, EventKinds, FieldCode, MessageId, MessageView, MessagesPage, Outcome, ParticipantId,
-    ReceiptResult, ReceiptState, RecipientView, Seq, Timestamp,
+    EventKind, EventKinds, FieldCode, GroupsPage, MessageId, MessageView, MessagesPage, Outcome,
+    ParticipantId, ReceiptResult, ReceiptState, RecipientView, Seq, Timestamp,
 };
 use crewline_core::{
     Answer, ChatCommand, ChatRow, ChatsBefore, Command, ConfirmCommand, Credential, CursorCommand,
@@ -26,11 +26,12 @@ impl Plain {
         if let Some(again) = self.again(&send.actor, command)? {
             return Ok(again);
         }
-        self.check_recipients(&send.recipients)?;
-        self.know_all(&send.actor, Some(&send.from_name), &send.recipients);
-        let (chat, _) = self.chat_of(&send.actor, &send.recipients);
+        let everyone = self.everyone(&send.actor.id, &send.recipients, &send.groups)?;
+        self.check_recipients(&everyone)?;
+        self.know_all(&send.actor, Some(&send.from_name), &everyone);
+        let (chat, _) = self.chat_of(&send.actor, &everyone);
         let mut payloads = BTreeMap::new();
-        for recipient in &send.recipients {
+        for recipient in &everyone {
             for (state, payload) in [
                 (ReceiptState::Delivered, &recipient.payloads.on_delivered),
                 (ReceiptState::Read, &recipient.payloads.on_read),
@@ -90,9 +91,10 @@ impl Plain {
 
     fn create(&mut self, create: &ChatCommand) -> Result<Answer, ApiError> {
         self.check_actor(&create.actor)?;
-        self.check_recipients(&create.others)?;
-        self.know_all(&create.actor, None, &create.others);
-        let (at, new) = self.chat_of(&create.actor, &create.others);
+        let others = self.everyone(&create.actor.id, &create.others, &create.groups)?;
+        self.check_recipients(&others)?;
+        self.know_all(&create.actor, None, &others);
+        let (at, new) = self.chat_of(&create.actor, &others);
         let (chat_id, members) = (self.chats[at].id, self.chats[at].members.clone());
         let user_ids: Vec<ParticipantId> = members.iter().cloned().collect();
         if new {
@@ -340,6 +342,10 @@ impl Core for Plain {
 
     fn set_time(&mut self, now: Timestamp) {
         self.now = now;
+    }
+
+    fn groups(&self, after: Option<&str>, limit: usize) -> GroupsPage {
+        self.groups_page(after, limit)
     }
 
     fn reader(&self) -> Arc<dyn Reader> {

@@ -207,6 +207,7 @@ async fn everything(
         });
     }
     let by = By::Token("alice");
+    ask(Op::Groups { by, limit: 1 }).await?;
     ask(Op::People {
         by,
         q: "",

@@ -272,3 +272,28 @@ fn a_send_without_groups_asks_the_store_for_nothing_more_than_before() {
     send(&mut desk, to(&["north"])).unwrap();
     assert_eq!(desk.wanted, 1, "the group alone: the rest is at hand");
 }
+
+#[test]
+fn payloads_of_a_group_that_contradict_those_of_many_are_named_once_each() {
+    let mut desk = desk();
+    let mut message = to(&[]);
+    for who in ["alice", "bob"] {
+        let own = NewMessageUser::new(who).on_delivered_payload(b"d");
+        message = message.to(own.on_read_payload(b"r"));
+    }
+    for group in ["south", "north"] {
+        let mut group = NewMessageGroup::new(group);
+        group.on_delivered_payload = Some(b"another".into());
+        group.on_read_payload = Some(b"another".into());
+        message = message.to_group(group);
+    }
+    assert_eq!(
+        faults(&send(&mut desk, message).unwrap_err()),
+        [
+            ("toGroups[0].onReadPayload", FieldCode::Conflict),
+            ("toGroups[1].onReadPayload", FieldCode::Conflict),
+            ("toGroups[0].onDeliveredPayload", FieldCode::Conflict),
+            ("toGroups[1].onDeliveredPayload", FieldCode::Conflict),
+        ]
+    );
+}

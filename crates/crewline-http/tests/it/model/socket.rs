@@ -81,7 +81,12 @@ impl Socket {
                 body["chatId"] = json!(names.chat(made, *chat).to_string());
                 (*by, "reply", with_key(body, *key))
             }
-            Op::CreateChat { by, from, to } => (*by, "createChat", chat_body(*from, to)),
+            Op::CreateChat {
+                by,
+                from,
+                to,
+                groups,
+            } => (*by, "createChat", chat_body(*from, to, groups)),
             Op::Remind { by, message, until } => {
                 let mut body = json!({"messageId": names.message(made, *message).to_string()});
                 if let Some(until) = until {

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use crewline_testkit::model::{
-    Answer, By, Kinds, Made, Names, Op, PASSWORD, Place, Step, To, device_id, receipt, secret_of,
+    Answer, By, Kinds, Made, Names, Op, PASSWORD, Place, Step, To, ToGroup, device_id, receipt,
+    secret_of,
 };
 use hyper::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -194,6 +195,7 @@ pub(crate) fn send_body(op: &Op) -> Value {
         from,
         name,
         to,
+        groups,
         text,
         priority,
         ..
@@ -209,7 +211,26 @@ pub(crate) fn send_body(op: &Op) -> Value {
             without_nulls(json!({"toUserId": id, "onDeliveredPayload": payload(*delivered), "onReadPayload": payload(*read)}))
         })
         .collect();
-    json!({"fromExtUserId": from, "fromExtUserName": name, "toUsers": to, "message": text, "priority": priority})
+    let mut body = json!({"fromExtUserId": from, "fromExtUserName": name, "message": text, "priority": priority});
+    // Left out is as good as empty, but for who is to be named by one of both.
+    if groups.is_empty() || !to.is_empty() {
+        body["toUsers"] = json!(to);
+    }
+    if !groups.is_empty() {
+        let groups = groups.iter().map(|to| {
+            let mut group = group_body(to);
+            group["onDeliveredPayload"] = json!(payload(to.delivered));
+            group["onReadPayload"] = json!(payload(to.read));
+            without_nulls(group)
+        });
+        body["toGroups"] = groups.collect();
+    }
+    body
+}
+
+/// A group among those who are named.
+fn group_body(to: &ToGroup) -> Value {
+    json!({"groupId": to.id, "onDutyOnly": to.on_duty_only})
 }
 
 /// The body of a reply.
@@ -231,8 +252,12 @@ pub(crate) fn reply_body(op: &Op, names: &Names, made: &Made) -> Value {
 }
 
 /// The body of a chat.
-pub(crate) fn chat_body(from: Option<&str>, to: &[&str]) -> Value {
-    without_nulls(json!({"fromExtUserId": from, "toUserIds": to}))
+pub(crate) fn chat_body(from: Option<&str>, to: &[&str], groups: &[ToGroup]) -> Value {
+    let mut body = without_nulls(json!({"fromExtUserId": from, "toUserIds": to}));
+    if !groups.is_empty() {
+        body["toGroups"] = groups.iter().map(group_body).collect();
+    }
+    body
 }
 
 /// The query parameter that names with whose eyes is looked.
@@ -245,6 +270,11 @@ fn named(separator: char, whose: Option<&str>) -> String {
 fn watcher(whose: &str, user: &str) -> String {
     let (whose, user) = (encoded(whose), encoded(user));
     format!("/api/v1/participants/{whose}/watchers/{user}")
+}
+
+/// The path of a group.
+fn a_group(group: &str) -> String {
+    format!("/api/v1/groups/{}", encoded(group))
 }
 
 /// The request of a step; of lists, that of the first page. `None` where the step is no single call.
@@ -264,8 +294,21 @@ pub(crate) fn request(step: &Step, names: &Names, made: &Made) -> Option<Wire> {
             wire.key = key.map(str::to_owned);
             wire.json(reply_body(&step.op, names, made))
         }
-        Op::CreateChat { by, from, to } => {
-            wire(Method::POST, "/api/v1/chats".to_owned(), *by).json(chat_body(*from, to))
+        Op::CreateChat {
+            by,
+            from,
+            to,
+            groups,
+        } => wire(Method::POST, "/api/v1/chats".to_owned(), *by).json(chat_body(*from, to, groups)),
+        Op::PutGroup { by, group, users } => wire(Method::PUT, a_group(group), *by)
+            .json(json!({"name": format!("Group {group}"), "userIds": users})),
+        Op::RemoveGroup { by, group } => wire(Method::DELETE, a_group(group), *by),
+        Op::Groups { by, limit } => get(format!("/api/v1/groups?limit={limit}"), *by),
+        Op::Duty { by, user, on_duty } => {
+            let own = names.user_of(*by) == Some(*user) && step.tag.is_multiple_of(2);
+            let user = if own { "me" } else { user };
+            let path = format!("/api/v1/people/{}/duty", encoded(user));
+            wire(Method::PUT, path, *by).json(json!({"onDuty": on_duty}))
         }
         Op::Receipts {
             by,
@@ -360,7 +403,7 @@ pub(crate) fn request(step: &Step, names: &Names, made: &Made) -> Option<Wire> {
 pub(crate) fn next_page(op: &Op) -> Option<&'static str> {
     match op {
         Op::History { .. } | Op::Chats { .. } => Some("before"),
-        Op::People { .. } => Some("after"),
+        Op::People { .. } | Op::Groups { .. } => Some("after"),
         _ => None,
     }
 }
