@@ -60,7 +60,7 @@ export const t: AdminTexts = {
     audit: "Protokoll",
     state: "Zustand des Systems",
   },
-  roles: { crew: "Trupp", dispatcher: "Leitstelle", administrator: "Administrator" },
+  roles: { crew: "Einsatzkraft", dispatcher: "Leitstelle", administrator: "Administrator" },
   once: {
     copy: "Kopieren",
     copied: "Kopiert",
