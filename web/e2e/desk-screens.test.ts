@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { draw } from "./furnished.ts";
 import { layoutFaults } from "./layout.ts";
 import { type Look, Screen } from "./screen.ts";
-import { Server } from "./server.ts";
+import { PASSWORD, Server } from "./server.ts";
 
 const WIDE = { width: 1600, height: 1000 };
 const looks: { name: string; look: Look; text?: string; dir?: string }[] = [
@@ -14,7 +14,11 @@ const looks: { name: string; look: Look; text?: string; dir?: string }[] = [
   { name: "1280", look: { size: { width: 1280, height: 800 } } },
   { name: "1280-dark", look: { size: { width: 1280, height: 800 }, scheme: "dark" } },
   { name: "1280-contrast", look: { size: { width: 1280, height: 800 }, contrast: "more" } },
+  { name: "1440", look: { size: { width: 1440, height: 900 } } },
+  { name: "2560", look: { size: { width: 2560, height: 1440 } } },
   { name: "rtl", look: { size: { width: 1280, height: 800 } }, dir: "rtl" },
+  { name: "large", look: { size: { width: 1280, height: 800 } }, text: "200%" },
+  { name: "rtl-large-dark", look: { size: WIDE, scheme: "dark" }, text: "200%", dir: "rtl" },
 ];
 /** Those of which a picture says more than the others do. */
 const DRAWN = ["dark", "contrast", "1280"];
@@ -54,20 +58,39 @@ async function shift(): Promise<Server> {
   for (const id of crew.slice(3, 6)) await say(id, messageId, "delivered");
   for (const id of crew.slice(6, 8)) await say(id, messageId, "read");
   for (const id of crew.slice(8)) await say(id, messageId, "acknowledged");
+  for (const [at, id] of crew.slice(0, 12).entries())
+    await sitting(server, id, at % 4 === 3 ? "Tablet" : "Phone", at > 4);
   await server.say("sam.whitlock", ["ana"], "Crew 9: may we close S22?");
   await server.say("mette.lindqvist", ["ana"], "Crew 7: east span is up");
   return server;
 }
 
-describe.each(looks)("$name", ({ name, look, dir }) => {
+const streams: Response[] = [];
+/** A device of somebody, which may follow the log now. */
+async function sitting(server: Server, userId: string, deviceName: string, isOpen: boolean): Promise<void> {
+  const body = JSON.stringify({ userId, password: PASSWORD, deviceName });
+  const headers = { "Content-Type": "application/json" };
+  const opened = await fetch(`${server.url}/api/v1/session`, { method: "POST", headers, body });
+  const { token } = (await opened.json()) as { token: string };
+  const stream = { Accept: "text/event-stream", Authorization: `Bearer ${token}` };
+  // It ends with the server, or when nothing holds it any more.
+  if (isOpen) streams.push(await fetch(`${server.url}/api/v1/participants/me/events`, { headers: stream }));
+}
+
+describe.each(looks)("$name", ({ name, look, dir = "ltr", text = "100%" }) => {
   test("the desk is accessible, and nothing is cut off or lies over something else", async () => {
     const server = await shift();
     const screen = await Screen.open(server, look);
     const { page } = screen;
-    if (dir !== undefined)
-      await page.addInitScript((dir) => {
-        addEventListener("DOMContentLoaded", () => (document.documentElement.dir = dir));
-      }, dir);
+    await page.addInitScript(
+      ({ dir, text }) => {
+        addEventListener("DOMContentLoaded", () => {
+          document.documentElement.dir = dir;
+          document.documentElement.style.fontSize = text;
+        });
+      },
+      { dir, text },
+    );
     const holds = async (what: string) => {
       expect.soft(await screen.axe(), `${what} ${name}`).toEqual([]);
       expect.soft(await layoutFaults(screen), `${what} ${name}`).toEqual([]);
@@ -77,7 +100,10 @@ describe.each(looks)("$name", ({ name, look, dir }) => {
     try {
       await screen.signIn("ana");
       await page.getByText("3 silent: no device has stored it").waitFor();
-      await page.getByRole("region", { name: "People" }).getByText("Dario Conti").waitFor();
+      await page
+        .getByRole("region", { name: "People" })
+        .getByRole("heading", { name: /^Not reachable now/ })
+        .waitFor();
       await screen.button("Take the desk").click();
       await screen.button("Leave the desk").waitFor();
       await screen.button("Send again to the silent").click();
@@ -88,10 +114,16 @@ describe.each(looks)("$name", ({ name, look, dir }) => {
         await page.getByRole("option").first().waitFor();
         await page.keyboard.press("Enter");
       }
-      await page.getByText("0 of 17 reachable now").waitFor();
+      await page.getByText(/^\d+ of 17 reachable now/).waitFor();
       await screen.button(/^Section/).click();
       await page.getByRole("textbox", { name: "line" }).fill("Harwood–Ashby");
       await holds("work");
+      // Whatever else has to give way: an SOS can be raised.
+      const isInFront = (button: Element) => {
+        const { left, right, top, bottom } = button.getBoundingClientRect();
+        return button.contains(document.elementFromPoint((left + right) / 2, (top + bottom) / 2));
+      };
+      expect(await screen.button("SOS").evaluate(isInFront)).toBe(true);
       await page.getByRole("textbox", { name: "time" }).fill("16:30");
       await page.getByRole("radio", { name: /^EMERGENCY/ }).check();
       await screen.button("Send to 17").click();

@@ -103,6 +103,27 @@ test("a page of the desk says again that somebody sits there, and one that is cl
   await post.getByText("no contact").waitFor();
 });
 
+test("the device of somebody and the way to it stand in the table and among the people", async () => {
+  const dora = await opened();
+  await dora.signIn("dora");
+  await server.send(["tom", "eve"], "Fuses are in the van", 1);
+  const people = dora.page.getByRole("region", { name: "People" });
+  await people.getByRole("button", { name: "Eve Novak" }).filter({ hasText: "no contact" }).waitFor();
+  const tom = await opened({});
+  await tom.signIn("tom");
+  await people
+    .getByRole("button", { name: "Tom Okafor" })
+    .filter({ hasText: /now.*Browser, app open/ })
+    .waitFor();
+  await work(dora.page)
+    .getByRole("row", { name: /^Tom Okafor .*Browser, app open.* now$/ })
+    .waitFor();
+  await screens.splice(screens.indexOf(tom), 1)[0]?.close();
+  await work(dora.page)
+    .getByRole("row", { name: /^Tom Okafor .*Browser, no contact.* ago$/ })
+    .waitFor();
+});
+
 test("an SOS shows where somebody is, as a way to the map and as numbers, in the alert and in the conversation", async () => {
   const dora = await opened();
   await dora.signIn("dora");

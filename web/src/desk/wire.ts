@@ -9,6 +9,8 @@ export interface Present {
   onDuty?: boolean | null;
   by?: "app" | "push" | null;
   lastContactAt?: string | null;
+  /** The device that was last heard of. */
+  deviceName?: string | null;
 }
 
 export interface PresencePage {

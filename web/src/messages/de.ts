@@ -280,6 +280,7 @@ export const t: Texts = {
       now: "jetzt",
       ways: { none: "Jetzt nicht erreichbar", app: "App offen", push: "Durch Wecken" },
       words: { none: "kein Kontakt", app: "App offen", push: "durch Wecken" },
+      device: (name: string) => (name === "Phone" ? "Telefon" : name),
     },
     work: {
       title: "Nachricht in Arbeit",
@@ -291,7 +292,8 @@ export const t: Texts = {
       sent: "gesendet",
       name: "Name",
       crew: "Trupp",
-      device: "Erreicht durch",
+      device: "Gerät",
+      deviceBy: (device: string, way: string) => `${device}, ${way}`,
       contact: "Letzter Kontakt",
       again: "Noch einmal an die Stummen",
       silent: (n: number) => `${n} stumm: kein Gerät hat es gespeichert`,

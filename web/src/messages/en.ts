@@ -399,6 +399,8 @@ export const t = {
       now: "now",
       ways: { none: "Not reachable now", app: "App open", push: "By push" },
       words: { none: "no contact", app: "app open", push: "by push" },
+      /** The app gives two names to devices, in English; others are what people call theirs. */
+      device: (name: string) => name,
     },
     work: {
       title: "Message in work",
@@ -410,7 +412,8 @@ export const t = {
       sent: "sent",
       name: "Name",
       crew: "Crew",
-      device: "Reached by",
+      device: "Device",
+      deviceBy: (device: string, way: string) => `${device}, ${way}`,
       contact: "Last contact",
       again: "Send again to the silent",
       silent: (n: number) => `${n} silent: no device has stored it`,
