@@ -216,6 +216,15 @@ test("an administrator has the story of somebody else's message, from the conver
   await printed.getByText("The pump is off").first().waitFor();
   await printed.close();
   await page.goto("/admin/audit");
+  // It was sent: that is found among sends, by whom it was.
+  await page.getByRole("combobox", { name: "What" }).selectOption({ label: "Sent a message" });
+  await page.getByRole("searchbox", { name: "Who (whole ID)", exact: true }).fill("alice");
+  await page
+    .getByRole("row")
+    .filter({ has: page.getByRole("link", { name: messageId }) })
+    .getByText("Sent a message")
+    .waitFor();
+  await page.getByRole("searchbox", { name: "Who (whole ID)", exact: true }).fill("");
   await page.getByRole("combobox", { name: "What" }).selectOption({ label: "All that watchers read, and stories" });
   const [again] = await Promise.all([
     desk.context.waitForEvent("page"),
