@@ -95,6 +95,7 @@ export async function desk(figures: Figures): Promise<void> {
     // The tokens of those who say receipts are made before anything is measured.
     await control.go(2);
     const frames = await view.frames(".desk li", () => control.go(scrollS * 2));
+    const { core } = await view.used(() => control.go(scrollS * 2));
     const what = `desk of ${thousands(people)} people and ${thousands(chats)} chats, ${RATE} events a second`;
     figures.row({
       what,
@@ -102,10 +103,10 @@ export async function desk(figures: Figures): Promise<void> {
       measured: `p99 ${frames.p99Ms.toFixed(0)} ms`,
       worst: `${frames.longestMs.toFixed(0)} ms`,
       samples: `${thousands(frames.count)} frames`,
-      note: `${(frames.core * 100).toFixed(0)} % of a core; page busy ${(frames.busy * 100).toFixed(0)} % of the time; at most ${frames.rowsMost} rows and ${frames.elementsMost} elements in the document; long tasks: ${frames.longTasks}`,
+      note: `${(core * 100).toFixed(0)} % of a core, without the meter of frames; page busy ${(frames.busy * 100).toFixed(0)} % of the time; at most ${frames.rowsMost} rows and ${frames.elementsMost} elements in the document; long tasks: ${frames.longTasks}`,
     });
     figures.aim(`${what}: no frame above 50 ms`, `${frames.longestMs.toFixed(0)} ms`, frames.longestMs <= 50);
-    figures.aim(`${what}: below 30 % of a core`, `${(frames.core * 100).toFixed(0)} %`, frames.core < 0.3);
+    figures.aim(`${what}: below 30 % of a core`, `${(core * 100).toFixed(0)} %`, core < 0.3);
     if (view.screen.faults.length > 0) throw new Error(view.screen.faults.join("\n"));
   } finally {
     await view.close();

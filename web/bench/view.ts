@@ -59,20 +59,24 @@ export class View {
     return this.screen.page.evaluate((what) => (window as unknown as Seen).bench[what], what);
   }
 
-  /**
-   * What the frames were while something happened; what part of the time the page was busy, waiting for a core included; and
-   * what part of a core it used.
-   */
-  async frames(rows: string, work: () => Promise<void>): Promise<Frames & { busy: number; core: number }> {
+  /** What the frames were while something happened, and what part of the time the page was busy, waiting for a core included. */
+  async frames(rows: string, work: () => Promise<void>): Promise<Frames & { busy: number }> {
     await this.screen.page.evaluate((rows) => (window as unknown as Seen).bench.startFrames(rows), rows);
+    const { busy } = await this.used(work);
+    return { ...(await this.screen.page.evaluate(() => (window as unknown as Seen).bench.stopFrames())), busy };
+  }
+
+  /**
+   * What part of the time the page was busy while something happened, waiting for a core included, and what part of a core it
+   * used. Beside `frames` that counts the meter too, which asks for each frame, also for those in which nothing changes.
+   */
+  async used(work: () => Promise<void>): Promise<{ busy: number; core: number }> {
     const before = await this.spent();
     const begun = performance.now();
     await work();
     const after = await this.spent();
     const seconds = (performance.now() - begun) / 1000;
-    const busy = (after.busy - before.busy) / seconds;
-    const core = (after.core - before.core) / seconds;
-    return { ...(await this.screen.page.evaluate(() => (window as unknown as Seen).bench.stopFrames())), busy, core };
+    return { busy: (after.busy - before.busy) / seconds, core: (after.core - before.core) / seconds };
   }
 
   /** In seconds. */

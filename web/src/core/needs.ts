@@ -83,7 +83,7 @@ function of(message: Message, kind: NeedKind): Omit<Need, "count" | "all"> {
 
 /** Whether a question of somebody else stands last in its chat: whoever answers it ends that, and nothing else does. */
 function isOpenQuestion({ mine, text, sentAt }: Message, now: number): boolean {
-  return !mine && now - Date.parse(sentAt) <= NEEDED_MS && QUESTION.has(text.trimEnd().at(-1) ?? "");
+  return !mine && QUESTION.has(text.trimEnd().at(-1) ?? "") && now - Date.parse(sentAt) <= NEEDED_MS;
 }
 
 function dueOf(message: Message & { via?: string }, now: number): Need | undefined {
