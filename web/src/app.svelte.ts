@@ -34,8 +34,6 @@ export type Route =
 const TOASTS_MAX = 3;
 /** How often the tab that leads looks whether the device keeps too much. */
 const TIDY_MS = 600_000;
-/** The least time between two readings of the lists while they are looked at. */
-const READ_MS = 50;
 /** How long signing out waits for the browser to forget its subscription: the server has ended it with the session. */
 const LEAVING_MS = 3_000;
 /** Kept where signing out could not be told to the server. */
@@ -96,7 +94,6 @@ export class App {
   readonly tabs = new Tabs();
   private sync: Sync | undefined;
   private isReading = false;
-  private readAt = Number.NEGATIVE_INFINITY;
   private mustRead = false;
   /** The chats that are not in the lists as they are in the store. */
   private changed: ReadonlySet<string> | "all" = "all";
@@ -413,14 +410,11 @@ export class App {
     if (this.isReading) return;
     this.isReading = true;
     try {
-      for (let isAgain = false; this.mustRead; isAgain = true) {
-        // What comes faster than one can look is read together; where nobody looks, once for each frame.
-        const rest = this.readAt + READ_MS - performance.now();
-        if (this.isVisible && rest > 0) await new Promise((go) => clock.after(rest, () => go(undefined)));
-        else if (isAgain) await frame();
+      while (this.mustRead) {
         this.mustRead = false;
-        this.readAt = performance.now();
         await this.readLists();
+        // What comes faster than it is painted is read once for each frame.
+        if (this.mustRead) await frame();
       }
     } catch {
       // What is shown stays as it was; the next change reads again.
