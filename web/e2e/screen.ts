@@ -208,7 +208,8 @@ export class Screen {
   async hide(): Promise<Page> {
     const other = await this.context.newPage();
     await other.bringToFront();
-    await this.page.waitForFunction(() => document.visibilityState === "hidden");
+    // Not looked for at each frame, which is the default: a page that is hidden has none.
+    await this.page.waitForFunction(() => document.visibilityState === "hidden", undefined, { polling: 50 });
     return other;
   }
 
