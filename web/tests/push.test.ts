@@ -17,6 +17,8 @@ class Screen implements Shown {
   notices: Notice[] = [];
   /** Every one that was shown, with what it did. */
   readonly history: Notice[] = [];
+  /** How many of those that are shown next are lost. */
+  losing = 0;
 
   async standing(): Promise<Standing[]> {
     return this.notices.map((notice) => ({
@@ -30,6 +32,7 @@ class Screen implements Shown {
 
   async show(notice: Notice): Promise<void> {
     this.history.push(notice);
+    if (this.losing-- > 0) return;
     this.notices = [...this.notices.filter(({ tag }) => tag !== notice.tag), notice];
   }
 }
@@ -204,6 +207,21 @@ test("the same message alerts once, whether a push or a hidden page tells of it 
   // Who is reminded of it is alerted again.
   await showAll(local, shown, words, [], [data.messageId]);
   expect(shown.history.length).toBe(2);
+});
+
+test("one that a browser loses while it is shown is shown again, and not for ever", async () => {
+  const { server, world, shown, local } = await asleep();
+  const data = server.receive("c1", "bob", "help", 1);
+  await takePush(world, readPush(pushOf(data)));
+  for (const notice of await shown.standing()) notice.close();
+  shown.losing = 1;
+  await showAll(local, shown, words, [data.messageId]);
+  expect(shown.notices.map(({ body }) => body)).toEqual(["help"]);
+  expect(shown.history.length).toBe(3);
+  for (const notice of await shown.standing()) notice.close();
+  shown.losing = 100;
+  await showAll(local, shown, words, [data.messageId]);
+  expect(shown.history.length).toBe(6);
 });
 
 test("notifications go when their message was read, an emergency's when it was acknowledged, and another person's", async () => {

@@ -118,6 +118,17 @@ export async function showAll(
     const message = await local.message(messageId);
     if (message === undefined || isOver(message)) continue;
     const notice = noticeOf(message, me.userId, words);
-    if (again.includes(messageId) || !isSaidBy(await shown.standing(), notice)) await shown.show(notice);
+    if (again.includes(messageId) || !isSaidBy(await shown.standing(), notice)) await showSurely(shown, notice);
+  }
+}
+
+/** How often one is shown that does not stand. */
+const SHOWS_MAX = 3;
+
+/** A browser that is asked what stands, by a page, while another one is shown may take that one for gone: so it is looked for. */
+async function showSurely(shown: Shown, notice: Notice): Promise<void> {
+  for (let shows = 0; shows < SHOWS_MAX; shows++) {
+    await shown.show(notice);
+    if ((await shown.standing()).some(({ tag }) => tag === notice.tag)) return;
   }
 }
