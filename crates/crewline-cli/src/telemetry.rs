@@ -65,8 +65,32 @@ fn describe() {
         "Size of the write-ahead log beside the store"
     );
     describe_retention();
+    describe_hints();
     crewline_push::describe_metrics();
     crewline_webhook::describe_metrics();
+}
+
+fn describe_hints() {
+    for (name, what) in [
+        (
+            "crewline_hints_sent_total",
+            "Logs of which other nodes were told that they grew",
+        ),
+        (
+            "crewline_hints_heard_total",
+            "Logs of which other nodes told that they grew",
+        ),
+        (
+            "crewline_hints_repaired_total",
+            "Followed logs that had grown without a hint",
+        ),
+        (
+            "crewline_hints_not_understood_total",
+            "Texts on the bus that are no hints",
+        ),
+    ] {
+        describe_counter!(name, what);
+    }
 }
 
 fn describe_retention() {

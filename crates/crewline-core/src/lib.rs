@@ -10,6 +10,7 @@
 //! `crewline-testkit` on it. [`MemoryStore`] is the specification: what it does is right.
 
 mod audit;
+mod bus;
 pub mod changes;
 mod command;
 mod credential;
@@ -36,6 +37,7 @@ pub use audit::{
     AuditActor, AuditFound, AuditPlace, AuditQuery, AuditSends, AuditedAct, NewAudit, SentEntry,
     audited, merged, refused_notes,
 };
+pub use bus::{Bus, HINTS_MAX, Heard, Hints, Origin};
 pub use changes::{
     Changes, CursorRow, LogRow, NewChatRow, NewMessageRow, PayloadRow, ReceiptFact, ReminderRow,
 };

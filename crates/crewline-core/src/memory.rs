@@ -16,7 +16,8 @@ mod watcher;
 mod webhook;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
 
 use crewline_api::{
     CursorName, GroupId, IdempotencyKey, ParticipantId, Payload, ReceiptState, Role, Seq, Timestamp,
@@ -109,6 +110,11 @@ struct Data {
     last_webhook: WebhookNo,
     directory_version: u64,
     epoch: String,
+
+    /// Counts whatever was written: who loaded rows before does not rely on them any more.
+    writes: u64,
+    /// The thread that carries several acts out as one: nobody else writes meanwhile.
+    held_by: Option<ThreadId>,
 }
 
 impl Data {
@@ -152,6 +158,7 @@ impl Data {
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
     data: Arc<Mutex<Data>>,
+    freed: Arc<Condvar>,
 }
 
 impl MemoryStore {
@@ -163,6 +170,7 @@ impl MemoryStore {
         };
         Self {
             data: Arc::new(Mutex::new(data)),
+            freed: Arc::default(),
         }
     }
 
@@ -175,15 +183,17 @@ impl MemoryStore {
         };
         Self {
             data: Arc::new(Mutex::new(data)),
+            freed: Arc::default(),
         }
     }
 
-    /// Opens it for an engine. A second engine on one store would overwrite what the first holds in memory.
+    /// Opens it for an engine. Several may have it open: of two batches that were begun on the same rows, the second one to
+    /// be written conflicts.
     pub fn open(&self) -> Opened {
         let writer = MemoryWriter {
             store: self.clone(),
             saved: None,
-            directory_version: None,
+            seen: None,
         };
         Opened {
             writer: Box::new(writer),
@@ -205,22 +215,43 @@ impl MemoryStore {
         // A test that panicked while it held the lock has left whole rows behind.
         self.data.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// To write: waits while another thread carries several acts out as one.
+    fn change(&self) -> MutexGuard<'_, Data> {
+        let own = std::thread::current().id();
+        let mut data = self.lock();
+        while data.held_by.is_some_and(|other| other != own) {
+            data = self
+                .freed
+                .wait(data)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        data.writes += 1;
+        data
+    }
+
+    /// Lets nobody else write until `held_by` is none again; returns what is there now.
+    fn hold(&self) -> Data {
+        let mut data = self.change();
+        let before = data.clone();
+        data.held_by = Some(std::thread::current().id());
+        before
+    }
 }
 
 struct MemoryWriter {
     store: MemoryStore,
     /// The changes of the batch, until it is written.
     saved: Option<Changes>,
-    directory_version: Option<u64>,
+    /// How many writes there were when the batch was begun.
+    seen: Option<u64>,
 }
 
 impl Writer for MemoryWriter {
     fn begin(&mut self) -> Result<bool, StoreError> {
         self.saved = None;
-        let version = self.store.lock().directory_version;
-        let same = self.directory_version == Some(version);
-        self.directory_version = Some(version);
-        Ok(same)
+        let writes = self.store.lock().writes;
+        Ok(self.seen.replace(writes) == Some(writes))
     }
 
     fn load(&mut self, wanted: &Wanted, state: &mut State) -> Result<(), StoreError> {
@@ -238,7 +269,13 @@ impl Writer for MemoryWriter {
 
     fn write(&mut self, _batch: BatchId) -> Result<Option<Flush>, StoreError> {
         if let Some(changes) = self.saved.take() {
-            write(&mut self.store.lock(), &changes);
+            let mut data = self.store.change();
+            let before = self.seen.replace(data.writes);
+            if before.is_some_and(|before| before + 1 != data.writes) {
+                let detail = "another one wrote since the batch was begun";
+                return Err(StoreError::new(StoreErrorKind::Conflict, detail));
+            }
+            write(&mut data, &changes);
         }
         Ok(None)
     }
@@ -252,7 +289,7 @@ impl Writer for MemoryWriter {
     }
 
     fn prune(&mut self, pass: &mut Pass, _rows: usize) -> Result<(), StoreError> {
-        keep::prune(&mut self.store.lock(), pass)
+        keep::prune(&mut self.store.change(), pass)
     }
 
     fn directory(&mut self) -> &mut dyn Directory {

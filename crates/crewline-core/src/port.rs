@@ -218,6 +218,9 @@ pub trait Reader: Send + Sync {
         limit: usize,
     ) -> Result<LogPage, StoreError>;
 
+    /// The last seq of each of these logs, in the order given, 0 where a log is empty: in one query for all of them.
+    fn heads(&self, of: &[ParticipantNo]) -> Result<Vec<Seq>, StoreError>;
+
     /// A participant by id.
     fn participant(&self, id: &ParticipantId) -> Result<Option<ParticipantRow>, StoreError>;
 

@@ -35,7 +35,7 @@ impl Engine {
         F: FnOnce(&mut dyn Directory, Timestamp) -> Result<T, DirectoryError> + Send + 'static,
     {
         let (sender, answer) = oneshot::channel();
-        let now = self.now();
+        let (now, known) = (self.now(), *self.inner.directory_version.borrow());
         let act = Box::new(move |directory: &mut dyn Directory| {
             // Who does not wait any more does not want to know.
             let _ = sender.send(act(directory, now));
@@ -45,6 +45,9 @@ impl Engine {
         // Whoever is told that a session was closed may rely on it from now on.
         let version = self.read(|reader| reader.directory_version()).await?;
         note(&self.inner.directory_version, version);
+        if let Some(among) = self.inner.among.as_ref().filter(|_| version != known) {
+            among.tell_directory();
+        }
         Ok(result)
     }
 
@@ -57,11 +60,19 @@ impl Engine {
     /// Looks at the directory's version for as long as the engine lives.
     pub(crate) fn watch_directory(&self) {
         let weak = Arc::downgrade(&self.inner);
-        tokio::spawn(async move {
+        let among = self.inner.among.clone();
+        self.upkeep(async move {
             let mut every = tokio::time::interval(LOOK_EVERY);
             every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            let told = async || match &among {
+                Some(among) => among.directory.notified().await,
+                None => std::future::pending().await,
+            };
             loop {
-                every.tick().await;
+                tokio::select! {
+                    _ = every.tick() => {}
+                    () = told() => {}
+                }
                 let Some(inner) = weak.upgrade() else { return };
                 let reader = Arc::clone(&inner.reader);
                 drop(inner);
@@ -82,7 +93,6 @@ impl Engine {
     /// Removes what is old from the audit, for as long as the engine lives: a few rows at once, so that nobody waits.
     pub(crate) fn forget_audit(&self, keep: Duration) {
         let weak = Arc::downgrade(&self.inner);
-        let mut ended = self.inner.directory_version.subscribe();
         let forget = async move {
             let mut every = tokio::time::interval(FORGET_EVERY);
             every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -96,12 +106,7 @@ impl Engine {
                 }
             }
         };
-        tokio::spawn(async move {
-            tokio::select! {
-                () = forget => {}
-                () = async { while ended.changed().await.is_ok() {} } => {}
-            }
-        });
+        self.upkeep(forget);
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crewline_api::{ApiError, ErrorCode, EventKinds, Seq, Timestamp};
 use crewline_core::{
-    Answer, Command, Opened, ParticipantNo, Reader, Retention, Settings, State, StoreError,
+    Answer, Command, Opened, Origin, ParticipantNo, Reader, Retention, Settings, State, StoreError,
     StoreErrorKind,
 };
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
@@ -15,6 +15,7 @@ use tracing::error;
 
 use crate::flush::Flusher;
 use crate::hub::{Hub, Subscription};
+use crate::nodes::{Among, Others};
 use crate::page::EncodedEvent;
 use crate::queue::{Pending, Queue};
 use crate::writer::WriterLoop;
@@ -76,7 +77,9 @@ pub(crate) struct Inner {
     pub(crate) reader: Arc<dyn Reader>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) directory_version: watch::Sender<u64>,
-    hub: Arc<Hub>,
+    pub(crate) hub: Arc<Hub>,
+    /// What there is to do with other nodes; nothing, where there are none.
+    pub(crate) among: Option<Arc<Among>>,
     flusher: Arc<Flusher>,
     health: Arc<Health>,
     reads: Arc<Semaphore>,
@@ -116,6 +119,19 @@ impl Engine {
         options: Options,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
+        Self::start_among(None, opened, options, clock)
+    }
+
+    /// Starts it as one of several nodes on the store.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_among(
+        others: Option<Others>,
+        opened: Opened,
+        options: Options,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
         let Opened { writer, reader } = opened;
         let (queue, hub, health) = (
             Arc::<Queue>::default(),
@@ -124,7 +140,19 @@ impl Engine {
         );
         let epoch = reader.epoch()?;
         let directory_version = watch::Sender::new(reader.directory_version()?);
-        let flusher = Flusher::new(Arc::clone(&hub), Arc::clone(&health), Arc::clone(&queue));
+        let among = others.map(|others| {
+            let origin = Origin {
+                epoch: epoch.clone(),
+                node: clock.random(),
+            };
+            Arc::new(Among::new(others, origin))
+        });
+        let flusher = Flusher::new(
+            Arc::clone(&hub),
+            among.clone(),
+            Arc::clone(&health),
+            Arc::clone(&queue),
+        );
         let flusher = Arc::new(flusher);
         let flushing = flusher.start()?;
         let writer = WriterLoop {
@@ -154,6 +182,7 @@ impl Engine {
             clock,
             directory_version,
             hub,
+            among,
             flusher,
             health,
             reads: Arc::new(Semaphore::new(READS_MAX)),
@@ -164,6 +193,7 @@ impl Engine {
             inner: Arc::new(inner),
         };
         engine.watch_directory();
+        engine.join();
         if let Some(retention) = options.retention {
             engine.keep(retention);
         }
@@ -256,8 +286,22 @@ impl Engine {
         limit: usize,
     ) -> Result<Page, ApiError> {
         if let Some(page) = after.and_then(|after| self.newest(participant, after, kinds, limit)) {
-            return Ok(page);
+            // Of what other nodes have written since the ring knows nothing.
+            if self.inner.among.is_none() || page.next > after.unwrap_or(0) {
+                return Ok(page);
+            }
         }
+        self.stored_page(participant, after, kinds, limit).await
+    }
+
+    /// A page of a log from the store.
+    pub(crate) async fn stored_page(
+        &self,
+        participant: ParticipantNo,
+        after: Option<Seq>,
+        kinds: EventKinds,
+        limit: usize,
+    ) -> Result<Page, ApiError> {
         let page = self
             .read(move |reader| {
                 let page = reader.log(participant, after.unwrap_or(0), kinds, limit)?;
@@ -270,6 +314,9 @@ impl Engine {
                 }
             })
             .await?;
+        if self.inner.among.is_some() {
+            self.inner.hub.found(participant, page.head);
+        }
         match after {
             Some(after) if after > page.head => {
                 let detail = format!(
@@ -365,6 +412,18 @@ impl Engine {
     /// Rows that wait for the writer.
     pub fn queued_rows(&self) -> usize {
         self.inner.queue.rows()
+    }
+
+    /// Works on something beside, for as long as the engine lives. The work must not keep the engine alive.
+    pub(crate) fn upkeep(&self, work: impl Future<Output = ()> + Send + 'static) {
+        // Ends when the engine does: nothing is ever sent here but that there is nothing more.
+        let mut ended = self.inner.directory_version.subscribe();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = work => {}
+                () = async { while ended.changed().await.is_ok() {} } => {}
+            }
+        });
     }
 
     /// Takes no more work, finishes what it has accepted, and closes the store.

@@ -22,6 +22,7 @@ use tracing::error;
 
 use crate::engine::Health;
 use crate::hub::Hub;
+use crate::nodes::Among;
 use crate::queue::{Pending, Queue};
 use crate::tell::Telling;
 
@@ -90,12 +91,18 @@ pub(crate) struct Flusher {
     /// The last batch that readers may see.
     written: AtomicU64,
     hub: Arc<Hub>,
+    among: Option<Arc<Among>>,
     health: Arc<Health>,
     queue: Arc<Queue>,
 }
 
 impl Flusher {
-    pub(crate) fn new(hub: Arc<Hub>, health: Arc<Health>, queue: Arc<Queue>) -> Self {
+    pub(crate) fn new(
+        hub: Arc<Hub>,
+        among: Option<Arc<Among>>,
+        health: Arc<Health>,
+        queue: Arc<Queue>,
+    ) -> Self {
         Self {
             state: Mutex::default(),
             given: Condvar::new(),
@@ -103,6 +110,7 @@ impl Flusher {
             durable: Condvar::new(),
             written: AtomicU64::new(0),
             hub,
+            among,
             health,
             queue,
         }
@@ -233,6 +241,9 @@ impl Flusher {
         self.reach(batch.no);
         let flushed = Instant::now();
         batch.telling.publish(&batch.changes, &self.hub);
+        if let Some(among) = &self.among {
+            among.tell(&batch.changes);
+        }
         for (step, time) in [("flush", flushed - begun), ("tell", flushed.elapsed())] {
             histogram!("crewline_step_seconds", "step" => step).record(time.as_secs_f64());
         }

@@ -1,7 +1,7 @@
 //! The hub: who follows which log, and the newest events of those logs.
 //!
 //! A follower is woken by a number, never by content; wakes coalesce. The ring is a help, not a source: who is behind
-//! it reads the store.
+//! it reads the store. It holds what this node wrote: where another node has written since, it is empty.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,8 +20,19 @@ const EVENTS_MAX: usize = 128;
 /// Most bytes that the ring keeps of all logs. Bodies that logs share count in each.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// How far a log is known to go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Raised {
+    /// Its last event, as far as this node wrote or read it; 0 until then.
+    pub(crate) head: Seq,
+    /// Counts what other nodes said of it that went beyond. It is to be read in the store, whether true or not.
+    pub(crate) hints: u64,
+}
+
 struct Followed {
-    head: watch::Sender<Seq>,
+    head: watch::Sender<Raised>,
+    /// What another node said last.
+    hinted: Seq,
     followers: usize,
     ring: VecDeque<EncodedEvent>,
 }
@@ -71,7 +82,8 @@ impl Hub {
         self.followers.fetch_add(1, Ordering::SeqCst);
         let mut shard = self.shard(participant);
         let followed = shard.entry(participant).or_insert_with(|| Followed {
-            head: watch::Sender::new(0),
+            head: watch::Sender::new(Raised::default()),
+            hinted: 0,
             followers: 0,
             ring: VecDeque::new(),
         });
@@ -108,7 +120,54 @@ impl Hub {
             };
             self.bytes.fetch_sub(event.bytes(), Ordering::Relaxed);
         }
-        followed.head.send_replace(head);
+        // Another node may have written behind it since, and its hint was quicker.
+        followed
+            .head
+            .send_modify(|raised| raised.head = raised.head.max(head));
+        if followed.head.borrow().head > head {
+            self.drop_ring(followed);
+        }
+    }
+
+    /// Another node says that a log goes so far: whoever follows it reads the store.
+    pub(crate) fn hint(&self, participant: ParticipantNo, head: Seq) {
+        let mut shard = self.shard(participant);
+        let Some(followed) = shard.get_mut(&participant) else {
+            return;
+        };
+        let known = followed.head.borrow().head;
+        if head > known && head != followed.hinted {
+            followed.hinted = head;
+            followed.head.send_modify(|raised| raised.hints += 1);
+        }
+    }
+
+    /// The store was read, and a log goes so far: whoever follows it is woken where that is news. Says whether it is.
+    pub(crate) fn found(&self, participant: ParticipantNo, head: Seq) -> bool {
+        let mut shard = self.shard(participant);
+        let Some(followed) = shard.get_mut(&participant) else {
+            return false;
+        };
+        let news = followed.head.send_if_modified(|raised| {
+            let news = head > raised.head;
+            raised.head = head.max(raised.head);
+            news
+        });
+        if news && followed.ring.back().is_some_and(|event| event.seq() < head) {
+            self.drop_ring(followed);
+        }
+        news
+    }
+
+    /// Every log that is followed, in the order of numbers.
+    pub(crate) fn followed(&self) -> Vec<ParticipantNo> {
+        let mut followed = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            followed.extend(shard.keys().copied());
+        }
+        followed.sort_unstable();
+        followed
     }
 
     /// A page from the ring, if the ring reaches back to `after`.
@@ -160,8 +219,8 @@ impl Hub {
 
 /// That someone follows a log; ends when it is dropped.
 pub(crate) struct Subscription {
-    /// The head of the log, as far as it was raised since; 0 until then.
-    pub(crate) head: watch::Receiver<Seq>,
+    /// How far the log is known to go.
+    pub(crate) head: watch::Receiver<Raised>,
     hub: Arc<Hub>,
     participant: ParticipantNo,
 }

@@ -25,14 +25,7 @@ impl Engine {
     /// Keeps the index up to what was sent, for as long as the engine lives.
     pub(crate) fn index(&self) {
         let (weak, queue) = (Arc::downgrade(&self.inner), Arc::clone(&self.inner.queue));
-        // Ends when the engine does: nothing is ever sent here but that there is nothing more.
-        let mut ended = self.inner.directory_version.subscribe();
-        tokio::spawn(async move {
-            tokio::select! {
-                () = run(weak, queue) => {}
-                () = async { while ended.changed().await.is_ok() {} } => {}
-            }
-        });
+        self.upkeep(run(weak, queue));
     }
 }
 

@@ -50,14 +50,7 @@ impl Engine {
             retention,
             reported: BTreeMap::new(),
         };
-        // Ends when the engine does: nothing is ever sent here but that there is nothing more.
-        let mut ended = self.inner.directory_version.subscribe();
-        tokio::spawn(async move {
-            tokio::select! {
-                () = keeper.run() => {}
-                () = async { while ended.changed().await.is_ok() {} } => {}
-            }
-        });
+        self.upkeep(keeper.run());
     }
 }
 

@@ -88,9 +88,11 @@ pub struct Follower {
     subscription: Subscription,
     /// The head that the last page was read at; `None` before the first page.
     read_at: Option<Seq>,
-    /// A reading of the store that is under way. It is kept when a call is dropped: whoever waits for other things too
-    /// would otherwise read the same page again and again.
-    reading: Option<BoxFuture<'static, Result<Page, ApiError>>>,
+    /// How many hints of other nodes were heeded: the store was read after they came.
+    heeded: u64,
+    /// A reading of the store that is under way, and how many hints had come before it. It is kept when a call is dropped:
+    /// whoever waits for other things too would otherwise read the same page again and again.
+    reading: Option<(u64, BoxFuture<'static, Result<Page, ApiError>>)>,
 }
 
 impl Follower {
@@ -108,6 +110,7 @@ impl Follower {
             kinds,
             subscription,
             read_at: None,
+            heeded: 0,
             reading: None,
         }
     }
@@ -126,29 +129,40 @@ impl Follower {
     /// Nothing is lost: a call that was dropped has not moved past an event that it was to give out.
     pub async fn next(&mut self, limit: usize) -> Result<Page, ApiError> {
         loop {
-            if let Some(reading) = &mut self.reading {
-                let page = reading.await;
+            if let Some((hints, reading)) = &mut self.reading {
+                let (hints, page) = (*hints, reading.await);
                 self.reading = None;
-                if let Some(page) = self.take(page?) {
+                let page = page?;
+                self.heeded = hints;
+                if let Some(page) = self.take(page) {
                     return Ok(page);
                 }
                 continue;
             }
             let raised = *self.subscription.head.borrow_and_update();
+            let hinted = raised.hints != self.heeded;
             let behind = self
                 .read_at
-                .is_none_or(|head| self.after < head || raised > head);
-            if behind {
+                .is_none_or(|head| self.after < head || raised.head > head);
+            if behind || hinted {
                 let (participant, after, kinds) = (self.participant, self.after, self.kinds);
-                if let Some(page) = self.engine.newest(participant, after, kinds, limit) {
+                // What another node wrote is in no ring.
+                let ring = if hinted {
+                    None
+                } else {
+                    self.engine.newest(participant, after, kinds, limit)
+                };
+                if let Some(page) = ring {
                     if let Some(page) = self.take(page) {
                         return Ok(page);
                     }
                 } else {
                     let engine = self.engine.clone();
-                    self.reading = Some(Box::pin(async move {
-                        engine.page(participant, Some(after), kinds, limit).await
-                    }));
+                    let reading = async move {
+                        let after = Some(after);
+                        engine.stored_page(participant, after, kinds, limit).await
+                    };
+                    self.reading = Some((raised.hints, Box::pin(reading)));
                 }
             } else if self.subscription.head.changed().await.is_err() {
                 // The hub lives as long as the engine, and this follower holds the engine.
@@ -162,7 +176,8 @@ impl Follower {
 
     /// Moves behind a page; gives it out where anything is in it.
     fn take(&mut self, page: Page) -> Option<Page> {
-        self.read_at = Some(page.head);
+        // The ring may know less than the store said before.
+        self.read_at = self.read_at.max(Some(page.head));
         self.after = page.next;
         (!page.events.is_empty()).then_some(page)
     }

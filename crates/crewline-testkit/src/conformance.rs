@@ -7,6 +7,7 @@ mod cases;
 mod directory;
 mod group;
 mod keep;
+mod node;
 mod push;
 mod reminder;
 mod same;
@@ -52,6 +53,7 @@ cases! {
     cases::what_was_committed_is_read_back_whole;
     cases::what_was_aborted_left_no_trace;
     cases::a_log_pages_forward_by_kind_and_has_no_gap;
+    node::the_ends_of_many_logs_are_read_at_once;
     cases::a_log_of_one_kind_passes_what_it_skipped;
     cases::unread_is_what_was_neither_read_nor_sent;
     cases::history_pages_backwards;

@@ -4,6 +4,7 @@
 //! A store passes when [`store_conformance!`] passes on it: named cases for every promise of the port, and long runs of
 //! random operations after which it must say the same as [`crewline_core::MemoryStore`], which is the specification.
 
+mod bus;
 #[expect(clippy::unwrap_used, reason = "cases are tests")]
 pub mod conformance;
 mod desk;
@@ -11,6 +12,7 @@ pub mod model;
 mod ops;
 mod random;
 
+pub use bus::LocalBus;
 pub use desk::{Desk, external, person, said, up_to};
 pub use ops::{EXTERNALS, Op, USERS, World, draw};
 pub use random::Random;

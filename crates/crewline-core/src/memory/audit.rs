@@ -106,22 +106,27 @@ impl MemoryStore {
         now: Timestamp,
         act: AuditedAct<'_>,
     ) -> Result<(), DirectoryError> {
-        let before = self.lock().clone();
+        let before = self.hold();
         let mut notes = vec![note];
         let done = act(self, &mut notes);
-        let mut data = self.lock();
+        let mut data = self.change();
         match &done {
             Ok(()) => data.add_notes(notes, now),
             Err(error) => {
+                let writes = data.writes;
                 *data = before;
+                data.writes = writes;
                 data.add_notes(refused_notes(notes, error), now);
             }
         }
+        data.held_by = None;
+        drop(data);
+        self.freed.notify_all();
         done
     }
 
     pub(super) fn forget_old_audit(&mut self, before: Timestamp, limit: usize) -> u64 {
-        let mut data = self.lock();
+        let mut data = self.change();
         let old = data.audit.iter().take_while(|(_, (at, _))| *at < before);
         let old: Vec<i64> = old.map(|(no, _)| *no).take(limit).collect();
         for no in &old {

@@ -78,6 +78,11 @@ impl Reader for MemoryStore {
         })
     }
 
+    fn heads(&self, of: &[ParticipantNo]) -> Result<Vec<Seq>, StoreError> {
+        let data = self.lock();
+        Ok(of.iter().map(|no| data.head(*no)).collect())
+    }
+
     fn participant(&self, id: &ParticipantId) -> Result<Option<ParticipantRow>, StoreError> {
         let data = self.lock();
         Ok(data

@@ -5,6 +5,7 @@ mod fault;
 mod flush;
 mod follow;
 mod keep;
+mod nodes;
 mod queue;
 mod trouble;
 

@@ -105,6 +105,11 @@ fn ends(sql: &Connection, participant: ParticipantNo) -> Result<(Seq, Seq)> {
     Ok(ends)
 }
 
+/// Where each of these logs ends.
+pub(super) fn heads(sql: &Connection, of: &[ParticipantNo]) -> Result<Vec<Seq>> {
+    of.iter().map(|no| row::load_head(sql, *no)).collect()
+}
+
 fn log_row(participant: ParticipantNo, row: &Row<'_>) -> Result<LogRow> {
     let seq = row::count(row, LOG)?;
     let damaged = |what: &str| {
