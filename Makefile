@@ -104,7 +104,7 @@ kill: tools ## Kill the server under load, ROUNDS times (100), and look for what
 
 # A seed that fails is printed with the shortest list of steps that still fails: it goes into regressions.rs and stays.
 model: tools ## Play operations with faults on every target, SEEDS seeds (500) from FIRST (1000) on
-	CREWLINE_MODEL_FIRST=$(FIRST) CREWLINE_MODEL_SEEDS=$(SEEDS) $(CARGO) test --workspace --test it -- --nocapture model::
+	CREWLINE_MODEL_FIRST=$(FIRST) CREWLINE_MODEL_SEEDS=$(SEEDS) $(CARGO) test --workspace --test it -- --nocapture model:: sim::
 
 # What is found on the way stays in fuzz/grown; what breaks something lies in fuzz/artifacts, and belongs into fuzz/corpus
 # once it is mended.

@@ -116,6 +116,17 @@ CREATE TABLE kept_text (
     PRIMARY KEY (holder, message)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE lease (
+    -- An act that is to be done once is done by the node that holds its lease.
+    name TEXT PRIMARY KEY,
+    -- The node that took it last; 0 where it was given up.
+    owner INTEGER NOT NULL,
+    -- Grows with each change of owner: who writes with an old one is refused.
+    token INTEGER NOT NULL,
+    -- Until when nobody else may take it.
+    until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE log (
     -- Everything a participant was ever told, 1, 2, 3 ... without a gap. Narrow: texts and payloads are joined when read.
     participant INTEGER NOT NULL REFERENCES participant (no),
@@ -174,6 +185,20 @@ CREATE TABLE meta (
     -- backup_of_epoch: only in a backup; opening it as a store gives it an epoch of its own and removes this.
     key TEXT PRIMARY KEY,
     value ANY NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE node (
+    -- A server at this store; drawn when it starts.
+    no INTEGER PRIMARY KEY,
+    -- Until when what it said counts.
+    until INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE node_present (
+    -- Who follows the own log at a node.
+    node INTEGER NOT NULL REFERENCES node (no),
+    participant INTEGER NOT NULL REFERENCES participant (no),
+    PRIMARY KEY (node, participant)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE organisation (

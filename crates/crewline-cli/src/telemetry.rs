@@ -73,6 +73,10 @@ fn describe() {
 fn describe_hints() {
     for (name, what) in [
         (
+            "crewline_leases_taken_total",
+            "Leases that this node took, by what it does under them",
+        ),
+        (
             "crewline_hints_sent_total",
             "Logs of which other nodes were told that they grew",
         ),

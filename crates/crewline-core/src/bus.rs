@@ -19,6 +19,10 @@ const FORM: &str = "crewline1";
 
 /// What a node says to the others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a thing by itself that a node may say"
+)]
 pub struct Hints {
     /// The last event of each log that grew.
     pub heads: BTreeMap<ParticipantNo, Seq>,
@@ -26,6 +30,8 @@ pub struct Hints {
     pub directory: bool,
     /// What the list of people shows has changed: somebody came or went, a group, a duty.
     pub people: bool,
+    /// A push subscription was put or removed.
+    pub pushes: bool,
     /// More happened than is said here: look at everything that you follow.
     pub look: bool,
 }
@@ -33,7 +39,7 @@ pub struct Hints {
 impl Hints {
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
-        self.heads.is_empty() && !self.directory && !self.people && !self.look
+        self.heads.is_empty() && !self.directory && !self.people && !self.pushes && !self.look
     }
 
     /// Adds that a log grew.
@@ -50,7 +56,13 @@ impl Hints {
     pub fn encode(&self, from: &Origin, bytes_max: usize) -> Vec<String> {
         let Origin { epoch, node } = from;
         let head = format!("{FORM} {epoch} {node:x} ");
-        let flags: String = [(self.directory, 'd'), (self.people, 'p'), (self.look, 'l')]
+        let flags = [
+            (self.directory, 'd'),
+            (self.people, 'p'),
+            (self.pushes, 's'),
+            (self.look, 'l'),
+        ];
+        let flags: String = flags
             .iter()
             .filter_map(|(is, flag)| is.then_some(*flag))
             .collect();
@@ -82,6 +94,7 @@ impl Hints {
             heads: BTreeMap::new(),
             directory: flags.contains('d'),
             people: flags.contains('p'),
+            pushes: flags.contains('s'),
             look: flags.contains('l'),
         };
         for word in words {
@@ -142,6 +155,7 @@ mod tests {
             assert_eq!(from, origin());
             all.directory |= hints.directory;
             all.people |= hints.people;
+            all.pushes |= hints.pushes;
             all.look |= hints.look;
             for (no, seq) in hints.heads {
                 all.grew(no, seq);
@@ -154,6 +168,7 @@ mod tests {
     fn what_is_said_is_heard_in_as_many_texts_as_it_takes() {
         let mut hints = Hints {
             directory: true,
+            pushes: true,
             ..Hints::default()
         };
         for no in 0..500 {
@@ -180,7 +195,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_nothing() {
-        let good = "crewline1 e abc -dpl 1:2 3:4";
+        let good = "crewline1 e abc -dpsl 1:2 3:4";
         assert!(Hints::decode(good).is_some());
         for text in [
             "",

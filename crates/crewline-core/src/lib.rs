@@ -23,6 +23,7 @@ mod load;
 mod memory;
 pub mod needs;
 mod no;
+pub mod node;
 mod organisation;
 pub mod peek;
 mod port;
@@ -59,6 +60,7 @@ pub use keep::{CursorBehind, Cut, Pass, Removed, Retention};
 pub use load::load_batch;
 pub use memory::MemoryStore;
 pub use no::{ChatNo, DeviceNo, MessageNo, ParticipantNo, PushNo, SessionNo, TokenNo, WebhookNo};
+pub use node::{Fence, LeaseAsk, LeaseRow, Nodes, PresentAt};
 pub use organisation::{OrganisationPart, OrganisationRow};
 pub use port::{
     BatchId, ChatsBefore, Contact, Flush, LogPage, MeRows, Opened, Reader, StoreError,

@@ -7,6 +7,7 @@ mod audit;
 mod directory;
 mod group;
 mod keep;
+mod node;
 mod people;
 mod push;
 mod reader;
@@ -31,6 +32,7 @@ use crate::event::MessageWords;
 use crate::group::DutyRow;
 use crate::keep::Pass;
 use crate::needs::Wanted;
+use crate::node::{Fence, LeaseRow, Nodes};
 use crate::organisation::{OrganisationPart, OrganisationRow};
 use crate::port::{BatchId, Flush, Opened, StoreError, StoreErrorKind, Writer};
 use crate::push::{PushKey, PushSubscriptionRow};
@@ -110,6 +112,8 @@ struct Data {
     last_webhook: WebhookNo,
     directory_version: u64,
     epoch: String,
+    leases: BTreeMap<String, LeaseRow>,
+    nodes: BTreeMap<u64, node::NodeData>,
 
     /// Counts whatever was written: who loaded rows before does not rely on them any more.
     writes: u64,
@@ -159,6 +163,8 @@ impl Data {
 pub struct MemoryStore {
     data: Arc<Mutex<Data>>,
     freed: Arc<Condvar>,
+    /// Under which lease acts of this handle are written.
+    fence: Option<Fence>,
 }
 
 impl MemoryStore {
@@ -171,6 +177,7 @@ impl MemoryStore {
         Self {
             data: Arc::new(Mutex::new(data)),
             freed: Arc::default(),
+            fence: None,
         }
     }
 
@@ -184,6 +191,7 @@ impl MemoryStore {
         Self {
             data: Arc::new(Mutex::new(data)),
             freed: Arc::default(),
+            fence: None,
         }
     }
 
@@ -230,12 +238,19 @@ impl MemoryStore {
         data
     }
 
+    /// To write under the lease that was said.
+    fn fenced(&self) -> Result<MutexGuard<'_, Data>, StoreError> {
+        let data = self.change();
+        data.check_fence(self.fence)?;
+        Ok(data)
+    }
+
     /// Lets nobody else write until `held_by` is none again; returns what is there now.
-    fn hold(&self) -> Data {
-        let mut data = self.change();
+    fn hold(&self) -> Result<Data, StoreError> {
+        let mut data = self.fenced()?;
         let before = data.clone();
         data.held_by = Some(std::thread::current().id());
-        before
+        Ok(before)
     }
 }
 
@@ -289,7 +304,11 @@ impl Writer for MemoryWriter {
     }
 
     fn prune(&mut self, pass: &mut Pass, _rows: usize) -> Result<(), StoreError> {
-        keep::prune(&mut self.store.change(), pass)
+        keep::prune(&mut *self.store.fenced()?, pass)
+    }
+
+    fn nodes(&mut self) -> &mut dyn Nodes {
+        self
     }
 
     fn directory(&mut self) -> &mut dyn Directory {

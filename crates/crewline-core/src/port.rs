@@ -18,6 +18,7 @@ use crate::credential::{Credential, SecretHash};
 use crate::directory::{Directory, PasswordRow, TokenRow, UserRow, WatcherRow};
 use crate::keep::{CursorBehind, Pass};
 use crate::needs::{Locks, Wanted};
+use crate::node::{LeaseRow, Nodes};
 use crate::organisation::{OrganisationPart, OrganisationRow};
 use crate::push::{PushKey, PushState, PushSubscriptionRow};
 use crate::search::{Search, SearchFound};
@@ -38,6 +39,8 @@ pub enum StoreErrorKind {
     Unavailable,
     /// What is in the store is damaged.
     Corrupt,
+    /// Another one holds the lease under which this was to be written. Nothing was written.
+    Superseded,
     /// It is not known whether what was written is durable (a failed fsync): stop, and never call it durable.
     Lost,
 }
@@ -150,6 +153,9 @@ pub trait Writer: Send {
     fn index(&mut self, _rows: usize) -> Result<bool, StoreError> {
         Ok(false)
     }
+
+    /// What this node says of itself. Not inside of a batch.
+    fn nodes(&mut self) -> &mut dyn Nodes;
 
     /// The directory. Not inside of a batch.
     fn directory(&mut self) -> &mut dyn Directory;
@@ -411,6 +417,16 @@ pub trait Reader: Send + Sync {
     /// A number that grows whenever a user, a token, a watcher or a webhook changed, or a session was closed, also by another
     /// process: what was read of the directory before may not hold any more. It stays when a session is opened.
     fn directory_version(&self) -> Result<u64, StoreError>;
+
+    /// Every lease that was ever taken, by name.
+    fn leases(&self) -> Result<Vec<LeaseRow>, StoreError>;
+
+    /// Who follows the own log at another node than this one, of which the time is not over, in the order of numbers.
+    fn present_elsewhere(
+        &self,
+        node: u64,
+        now: Timestamp,
+    ) -> Result<Vec<ParticipantNo>, StoreError>;
 
     /// Names this log; it changes when the store is restored from a backup.
     fn epoch(&self) -> Result<String, StoreError>;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crewline_api::{ApiError, Timestamp};
-use crewline_core::{Directory, DirectoryError};
+use crewline_core::node::AUDIT;
+use crewline_core::{Directory, DirectoryError, Writer};
 use tokio::sync::{oneshot, watch};
 use tracing::error;
 
@@ -34,14 +35,15 @@ impl Engine {
         T: Send + 'static,
         F: FnOnce(&mut dyn Directory, Timestamp) -> Result<T, DirectoryError> + Send + 'static,
     {
-        let (sender, answer) = oneshot::channel();
+        let fence = self.fence;
         let (now, known) = (self.now(), *self.inner.directory_version.borrow());
-        let act = Box::new(move |directory: &mut dyn Directory| {
-            // Who does not wait any more does not want to know.
-            let _ = sender.send(act(directory, now));
+        let result = self.act(move |writer| {
+            writer.nodes().fence(fence);
+            let result = act(writer.directory(), now);
+            writer.nodes().fence(None);
+            result
         });
-        self.inner.queue.push_act(act)?;
-        let result = answer.await.map_err(|_| stopped())?;
+        let result = result.await?;
         // Whoever is told that a session was closed may rely on it from now on.
         let version = self.read(|reader| reader.directory_version()).await?;
         note(&self.inner.directory_version, version);
@@ -49,6 +51,22 @@ impl Engine {
             among.tell_directory();
         }
         Ok(result)
+    }
+
+    /// Has the writer do something between two batches.
+    pub(crate) async fn act<T, F>(&self, act: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Writer) -> T + Send + 'static,
+    {
+        let (sender, answer) = oneshot::channel();
+        self.inner
+            .queue
+            .push_act(Box::new(move |writer: &mut dyn Writer| {
+                // Who does not wait any more does not want to know.
+                let _ = sender.send(act(writer));
+            }))?;
+        answer.await.map_err(|_| stopped())
     }
 
     /// Changes whenever a user, a token or a watcher changed, or a session was closed, also by another process (noticed
@@ -61,6 +79,7 @@ impl Engine {
     pub(crate) fn watch_directory(&self) {
         let weak = Arc::downgrade(&self.inner);
         let among = self.inner.among.clone();
+        let simulated = self.inner.gate.is_some();
         self.upkeep(async move {
             let mut every = tokio::time::interval(LOOK_EVERY);
             every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -76,7 +95,11 @@ impl Engine {
                 let Some(inner) = weak.upgrade() else { return };
                 let reader = Arc::clone(&inner.reader);
                 drop(inner);
-                let version = tokio::task::spawn_blocking(move || reader.directory_version()).await;
+                let version = if simulated {
+                    Ok(reader.directory_version())
+                } else {
+                    tokio::task::spawn_blocking(move || reader.directory_version()).await
+                };
                 let Some(inner) = weak.upgrade() else { return };
                 match version {
                     Ok(Ok(version)) => note(&inner.directory_version, version),
@@ -93,13 +116,15 @@ impl Engine {
     /// Removes what is old from the audit, for as long as the engine lives: a few rows at once, so that nobody waits.
     pub(crate) fn forget_audit(&self, keep: Duration) {
         let weak = Arc::downgrade(&self.inner);
+        let mut lease = self.lease(AUDIT);
         let forget = async move {
             let mut every = tokio::time::interval(FORGET_EVERY);
             every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 every.tick().await;
+                let held = lease.taken().await;
                 while let Some(inner) = weak.upgrade() {
-                    if !forget_some(Engine { inner }, keep).await {
+                    if !forget_some(&Engine::of(inner).under(&held), keep).await {
                         break;
                     }
                     tokio::time::sleep(FORGET_PAUSE).await;
@@ -111,7 +136,7 @@ impl Engine {
 }
 
 /// Removes some rows; returns whether there may be more to remove now.
-async fn forget_some(engine: Engine, keep: Duration) -> bool {
+async fn forget_some(engine: &Engine, keep: Duration) -> bool {
     let before = engine.now().plus_millis(-millis(keep));
     let forgotten = engine
         .directory(move |directory, _| directory.forget_audit(before, FORGET_ROWS))

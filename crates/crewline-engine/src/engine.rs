@@ -7,17 +7,20 @@ use std::time::{Duration, Instant};
 
 use crewline_api::{ApiError, ErrorCode, EventKinds, Seq, Timestamp};
 use crewline_core::{
-    Answer, Command, Opened, Origin, ParticipantNo, Reader, Retention, Settings, State, StoreError,
-    StoreErrorKind,
+    Answer, Command, Fence, Opened, Origin, ParticipantNo, Reader, Retention, Settings, State,
+    StoreError, StoreErrorKind,
 };
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tracing::error;
 
 use crate::flush::Flusher;
 use crate::hub::{Hub, Subscription};
+use crate::lease::Leases;
 use crate::nodes::{Among, Others};
 use crate::page::EncodedEvent;
+use crate::present::Presence;
 use crate::queue::{Pending, Queue};
+use crate::simulated::Gate;
 use crate::writer::WriterLoop;
 use crate::{Clock, Follower, Page};
 
@@ -80,6 +83,10 @@ pub(crate) struct Inner {
     pub(crate) hub: Arc<Hub>,
     /// What there is to do with other nodes; nothing, where there are none.
     pub(crate) among: Option<Arc<Among>>,
+    pub(crate) leases: Arc<Leases>,
+    pub(crate) presence: Arc<Presence>,
+    /// Where there are no threads, because it is simulated: whether it goes on.
+    pub(crate) gate: Option<Gate>,
     flusher: Arc<Flusher>,
     health: Arc<Health>,
     reads: Arc<Semaphore>,
@@ -107,9 +114,15 @@ impl Drop for Inner {
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) inner: Arc<Inner>,
+    /// Under which lease this handle's acts on the directory are written.
+    pub(crate) fence: Option<Fence>,
 }
 
 impl Engine {
+    pub(crate) fn of(inner: Arc<Inner>) -> Self {
+        Self { inner, fence: None }
+    }
+
     /// Starts the writer on a store. Must be called inside of a tokio runtime.
     ///
     /// # Errors
@@ -119,7 +132,7 @@ impl Engine {
         options: Options,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
-        Self::start_among(None, opened, options, clock)
+        Self::begin(None, None, opened, options, clock)
     }
 
     /// Starts it as one of several nodes on the store.
@@ -127,7 +140,31 @@ impl Engine {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn start_among(
+        others: Others,
+        opened: Opened,
+        options: Options,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        Self::begin(Some(others), None, opened, options, clock)
+    }
+
+    /// Starts it as one of several nodes of a simulation: without threads, as far as the gate lets it.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_simulated(
+        gate: Gate,
+        others: Others,
+        opened: Opened,
+        options: Options,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        Self::begin(Some(others), Some(gate), opened, options, clock)
+    }
+
+    fn begin(
         others: Option<Others>,
+        gate: Option<Gate>,
         opened: Opened,
         options: Options,
         clock: Arc<dyn Clock>,
@@ -140,12 +177,12 @@ impl Engine {
         );
         let epoch = reader.epoch()?;
         let directory_version = watch::Sender::new(reader.directory_version()?);
+        // Who is alone needs no name.
+        let node = others.as_ref().map_or(1, |_| clock.random().max(2));
+        let leases = Leases::new(node, others.as_ref().map(|others| others.life));
         let among = others.map(|others| {
-            let origin = Origin {
-                epoch: epoch.clone(),
-                node: clock.random(),
-            };
-            Arc::new(Among::new(others, origin))
+            let epoch = epoch.clone();
+            Arc::new(Among::new(others, Origin { epoch, node }))
         });
         let flusher = Flusher::new(
             Arc::clone(&hub),
@@ -154,7 +191,6 @@ impl Engine {
             Arc::clone(&queue),
         );
         let flusher = Arc::new(flusher);
-        let flushing = flusher.start()?;
         let writer = WriterLoop {
             writer,
             queue: Arc::clone(&queue),
@@ -164,18 +200,9 @@ impl Engine {
             clock: Arc::clone(&clock),
             settings: options.settings,
             state: State::default(),
+            in_turn: gate.is_some(),
             batch: 0,
         };
-        let thread = std::thread::Builder::new()
-            .name("crewline-writer".to_owned())
-            .spawn(move || writer.run(flushing));
-        let thread = thread.map_err(|error| {
-            flusher.stop();
-            StoreError::new(
-                StoreErrorKind::Unavailable,
-                format!("the machine gives no thread for the writer: {error}"),
-            )
-        })?;
         let inner = Inner {
             queue,
             reader,
@@ -183,17 +210,21 @@ impl Engine {
             directory_version,
             hub,
             among,
+            leases: Arc::new(leases),
+            presence: Arc::default(),
+            gate,
             flusher,
             health,
             reads: Arc::new(Semaphore::new(READS_MAX)),
             epoch,
-            writer: Mutex::new(Some(thread)),
+            writer: Mutex::new(None),
         };
-        let engine = Self {
-            inner: Arc::new(inner),
-        };
+        let engine = Self::of(Arc::new(inner));
+        engine.write_with(writer)?;
         engine.watch_directory();
         engine.join();
+        engine.keep_leases();
+        engine.keep_present();
         if let Some(retention) = options.retention {
             engine.keep(retention);
         }
@@ -202,6 +233,28 @@ impl Engine {
             engine.forget_audit(keep);
         }
         Ok(engine)
+    }
+
+    /// Starts the writer: a thread, and one that waits for the disk; in a simulation a task.
+    fn write_with(&self, writer: WriterLoop) -> Result<(), StoreError> {
+        let inner = &self.inner;
+        if let Some(gate) = inner.gate.clone() {
+            tokio::spawn(async move { gate.through(writer.run_in_turn()).await });
+            return Ok(());
+        }
+        let flushing = inner.flusher.start()?;
+        let thread = std::thread::Builder::new()
+            .name("crewline-writer".to_owned())
+            .spawn(move || writer.run(flushing));
+        let thread = thread.map_err(|error| {
+            inner.flusher.stop();
+            StoreError::new(
+                StoreErrorKind::Unavailable,
+                format!("the machine gives no thread for the writer: {error}"),
+            )
+        })?;
+        *inner.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(())
     }
 
     /// Carries a command out, and returns when it is durable.
@@ -256,7 +309,7 @@ impl Engine {
         let reader = Arc::clone(&self.inner.reader);
         let flusher = Arc::clone(&self.inner.flusher);
         let span = tracing::Span::current();
-        let task = tokio::task::spawn_blocking(move || {
+        let reading = move || {
             let _permit = permit;
             let read = || {
                 let found = read(reader.as_ref())?;
@@ -265,7 +318,11 @@ impl Engine {
                 Ok(found)
             };
             span.in_scope(|| read().map_err(|error| read_failed(&error)))
-        });
+        };
+        if self.inner.gate.is_some() {
+            return reading();
+        }
+        let task = tokio::task::spawn_blocking(reading);
         task.await.unwrap_or_else(|_| {
             Err(ApiError::new(
                 ErrorCode::Internal,
@@ -418,16 +475,23 @@ impl Engine {
     pub(crate) fn upkeep(&self, work: impl Future<Output = ()> + Send + 'static) {
         // Ends when the engine does: nothing is ever sent here but that there is nothing more.
         let mut ended = self.inner.directory_version.subscribe();
-        tokio::spawn(async move {
+        let work = async move {
             tokio::select! {
                 () = work => {}
                 () = async { while ended.changed().await.is_ok() {} } => {}
             }
-        });
+        };
+        match self.inner.gate.clone() {
+            None => tokio::spawn(work),
+            Some(gate) => tokio::spawn(async move { gate.through(work).await.unwrap_or(()) }),
+        };
     }
 
     /// Takes no more work, finishes what it has accepted, and closes the store.
     pub async fn stop(&self) {
+        // Others need not wait until it is not heard of.
+        self.end_leases().await;
+        self.leave().await;
         self.inner.queue.stop();
         let writer = self
             .inner

@@ -8,7 +8,10 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crewline_api::{CursorName, ParticipantId, Timestamp};
-use crewline_core::{CursorBehind, Pass, Removed, Retention, StoreError, StoreErrorKind, Writer};
+use crewline_core::node::RETENTION;
+use crewline_core::{
+    CursorBehind, Fence, Pass, Removed, Retention, StoreError, StoreErrorKind, Writer,
+};
 use metrics::{counter, gauge, histogram};
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -16,6 +19,7 @@ use tracing::{debug, info, warn};
 
 use crate::Engine;
 use crate::engine::Inner;
+use crate::lease::Lease;
 use crate::queue::Queue;
 
 /// Rows of the first step, and the fewest and the most of any.
@@ -46,6 +50,7 @@ impl Engine {
     pub(crate) fn keep(&self, retention: Retention) {
         let keeper = Keeper {
             engine: Arc::downgrade(&self.inner),
+            lease: self.lease(RETENTION),
             queue: Arc::clone(&self.inner.queue),
             retention,
             reported: BTreeMap::new(),
@@ -56,6 +61,7 @@ impl Engine {
 
 struct Keeper {
     engine: Weak<Inner>,
+    lease: Lease,
     queue: Arc<Queue>,
     retention: Retention,
     /// Cursors that were reported, and when.
@@ -68,11 +74,12 @@ impl Keeper {
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             every.tick().await;
+            let fence = self.lease.taken().await.fence();
             let Some(now) = self.engine.upgrade().map(|inner| inner.clock.now()) else {
                 return;
             };
             let begun = Instant::now();
-            match self.pass(Pass::new(self.retention.cut(now))).await {
+            match self.pass(Pass::new(self.retention.cut(now)), fence).await {
                 Ok((removed, longest)) => tell(&removed, begun.elapsed(), longest),
                 Err(Ended::Stopped) => return,
                 Err(Ended::Later) => debug!("what is old is looked for later"),
@@ -86,14 +93,16 @@ impl Keeper {
     }
 
     /// A whole pass, a step at a time; and how long the longest step took.
-    async fn pass(&self, mut pass: Pass) -> Result<(Removed, Duration), Ended> {
+    async fn pass(&self, mut pass: Pass, fence: Fence) -> Result<(Removed, Duration), Ended> {
         let (mut rows, mut longest) = (ROWS_FIRST, Duration::ZERO);
         while !pass.is_done() {
             let counted = pass.removed.clone();
             let (sender, done) = oneshot::channel();
             let step = move |writer: &mut dyn Writer| {
                 let begun = Instant::now();
+                writer.nodes().fence(Some(fence));
                 let outcome = writer.prune(&mut pass, rows);
+                writer.nodes().fence(None);
                 let failed = outcome.clone();
                 let _ = sender.send((outcome, pass, begun.elapsed()));
                 failed
@@ -105,7 +114,15 @@ impl Keeper {
             match outcome {
                 Ok(()) => {}
                 // Another process holds the store: a pass that is begun anew loses nothing.
-                Err(error) if error.kind == StoreErrorKind::Conflict => return Err(Ended::Later),
+                // Nor does another node, which has taken over.
+                Err(error)
+                    if matches!(
+                        error.kind,
+                        StoreErrorKind::Conflict | StoreErrorKind::Superseded
+                    ) =>
+                {
+                    return Err(Ended::Later);
+                }
                 Err(error) => return Err(Ended::Failed(error)),
             }
             pass = next;
@@ -121,7 +138,7 @@ impl Keeper {
     /// Says once a day which cursors are behind for so long that they will be released.
     async fn report(&mut self, now: Timestamp) {
         let since = self.retention.report(now);
-        let Some(engine) = self.engine.upgrade().map(|inner| Engine { inner }) else {
+        let Some(engine) = self.engine.upgrade().map(Engine::of) else {
             return;
         };
         // A failed reading was logged.

@@ -26,6 +26,8 @@ pub struct Others {
     pub bus: Option<Arc<dyn Bus>>,
     /// How often the node looks at the ends of all logs that are followed here, in case a hint was lost.
     pub look_every: Duration,
+    /// For how long this node is believed to be there when it is not heard of: its leases, and who is connected here.
+    pub life: Duration,
 }
 
 /// What there is to say, until it is said.
@@ -38,8 +40,8 @@ struct Waiting {
 
 /// What this node has to do with others.
 pub(crate) struct Among {
-    others: Others,
-    origin: Origin,
+    pub(crate) others: Others,
+    pub(crate) origin: Origin,
     waiting: Mutex<Waiting>,
     filled: Notify,
     /// Somebody says that the directory has changed.
@@ -48,6 +50,10 @@ pub(crate) struct Among {
     look: Notify,
     /// Grows when another node says that the list of people shows something else.
     pub(crate) people: watch::Sender<u64>,
+    /// Grows when another node says that push subscriptions changed.
+    pushes: watch::Sender<u64>,
+    /// Grows after that of the people, when it was looked who is where.
+    pub(crate) people_shown: watch::Sender<u64>,
 }
 
 impl Among {
@@ -60,6 +66,8 @@ impl Among {
             directory: Notify::new(),
             look: Notify::new(),
             people: watch::Sender::new(0),
+            pushes: watch::Sender::new(0),
+            people_shown: watch::Sender::new(0),
         }
     }
 
@@ -133,6 +141,7 @@ impl Among {
             self.directory.notify_one();
             self.look.notify_one();
             self.note_people();
+            self.pushes.send_modify(|version| *version += 1);
             return;
         };
         let Some((from, hints)) = Hints::decode(text) else {
@@ -153,6 +162,9 @@ impl Among {
         if hints.people {
             self.note_people();
         }
+        if hints.pushes {
+            self.pushes.send_modify(|version| *version += 1);
+        }
         if hints.look {
             self.look.notify_one();
         }
@@ -160,6 +172,8 @@ impl Among {
 
     fn note_people(&self) {
         self.people.send_modify(|version| *version += 1);
+        // A group or a duty is read where it is shown.
+        self.people_shown.send_modify(|version| *version += 1);
     }
 }
 
@@ -195,10 +209,23 @@ impl Engine {
         }
     }
 
-    /// Changes whenever another node says that the list of people shows something else. `None` where this node is alone.
+    /// Says to the other nodes that a push subscription was put or removed.
+    pub fn note_pushes(&self) {
+        if let Some(among) = &self.inner.among {
+            among.say(|hints| hints.pushes = true);
+        }
+    }
+
+    /// Changes whenever another node says that a push subscription was put or removed. `None` where this node is alone.
+    pub fn push_changes(&self) -> Option<watch::Receiver<u64>> {
+        let among = self.inner.among.as_ref();
+        among.map(|among| among.pushes.subscribe())
+    }
+
+    /// Changes whenever the list of people shows something else because of other nodes. `None` where this node is alone.
     pub fn people_changes(&self) -> Option<watch::Receiver<u64>> {
         let among = self.inner.among.as_ref();
-        among.map(|among| among.people.subscribe())
+        among.map(|among| among.people_shown.subscribe())
     }
 }
 
@@ -212,7 +239,7 @@ async fn look(among: Arc<Among>, weak: Weak<Inner>) {
             _ = ticks.tick() => {}
             () = among.look.notified() => {}
         }
-        let Some(engine) = weak.upgrade().map(|inner| Engine { inner }) else {
+        let Some(engine) = weak.upgrade().map(Engine::of) else {
             return;
         };
         let followed = engine.inner.hub.followed();

@@ -5,8 +5,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crewline_api::{ApiError, ErrorCode, ParticipantId};
-use crewline_core::{Answer, Command, Directory, StoreError, Writer};
-use tokio::sync::oneshot;
+use crewline_core::{Answer, Command, StoreError, Writer};
+use tokio::sync::{Notify, oneshot};
 
 use crate::engine::stopped;
 
@@ -30,8 +30,8 @@ pub(crate) struct Pending {
     pub(crate) span: tracing::Span,
 }
 
-/// An act on the directory. It answers by itself.
-pub(crate) type Act = Box<dyn FnOnce(&mut dyn Directory) + Send>;
+/// An act on the directory, or a note of this node. It answers by itself.
+pub(crate) type Act = Box<dyn FnOnce(&mut dyn Writer) + Send>;
 
 /// A step of the retention or of the index. It tells whoever waits for it, and returns what went wrong with the store.
 pub(crate) type Keep = Box<dyn FnOnce(&mut dyn Writer) -> Result<(), StoreError> + Send>;
@@ -73,6 +73,8 @@ struct Waiting {
 pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
     filled: Condvar,
+    /// The same, where the writer is no thread.
+    pushed: Notify,
 }
 
 impl Queue {
@@ -161,6 +163,7 @@ impl Queue {
         drop(waiting);
         if asleep {
             self.filled.notify_one();
+            self.pushed.notify_one();
         }
     }
 
@@ -168,29 +171,8 @@ impl Queue {
     pub(crate) fn take(&self, idle: Duration) -> Work {
         let mut waiting = self.lock();
         loop {
-            if let Some(act) = waiting.acts.pop_front() {
-                return Work::Act(act);
-            }
-            if waiting.stopping {
-                // What is old, and what is to be found, can wait for the next start.
-                waiting.keep = None;
-                waiting.index = None;
-            } else if waiting.commands.is_empty() || !waiting.kept {
-                if let Some(step) = waiting.keep.take() {
-                    waiting.kept = true;
-                    return Work::Keep(step);
-                }
-                if let Some(step) = waiting.index.take() {
-                    waiting.kept = true;
-                    return Work::Index(step);
-                }
-            }
-            if !waiting.commands.is_empty() {
-                waiting.kept = false;
-                return Work::Batch(take_batch(&mut waiting));
-            }
-            if waiting.stopping {
-                return Work::Stop;
+            if let Some(work) = take_now(&mut waiting) {
+                return work;
             }
             waiting.asleep = true;
             let woken = self.filled.wait_timeout(waiting, idle);
@@ -208,10 +190,25 @@ impl Queue {
         }
     }
 
+    /// Takes what is waiting, as [`take`](Self::take), in a task: it blocks nobody.
+    pub(crate) async fn take_in_turn(&self) -> Work {
+        loop {
+            {
+                let mut waiting = self.lock();
+                if let Some(work) = take_now(&mut waiting) {
+                    return work;
+                }
+                waiting.asleep = true;
+            }
+            self.pushed.notified().await;
+        }
+    }
+
     /// Takes nothing more; what was taken is still carried out.
     pub(crate) fn stop(&self) {
         self.lock().stopping = true;
         self.filled.notify_all();
+        self.pushed.notify_one();
     }
 
     /// Whether no command waits.
@@ -223,6 +220,32 @@ impl Queue {
     pub(crate) fn rows(&self) -> usize {
         self.lock().rows
     }
+}
+
+/// What is to be done next; `None` where nothing waits.
+fn take_now(waiting: &mut Waiting) -> Option<Work> {
+    if let Some(act) = waiting.acts.pop_front() {
+        return Some(Work::Act(act));
+    }
+    if waiting.stopping {
+        // What is old, and what is to be found, can wait for the next start.
+        waiting.keep = None;
+        waiting.index = None;
+    } else if waiting.commands.is_empty() || !waiting.kept {
+        if let Some(step) = waiting.keep.take() {
+            waiting.kept = true;
+            return Some(Work::Keep(step));
+        }
+        if let Some(step) = waiting.index.take() {
+            waiting.kept = true;
+            return Some(Work::Index(step));
+        }
+    }
+    if !waiting.commands.is_empty() {
+        waiting.kept = false;
+        return Some(Work::Batch(take_batch(waiting)));
+    }
+    waiting.stopping.then_some(Work::Stop)
 }
 
 fn take_batch(waiting: &mut Waiting) -> Vec<Pending> {

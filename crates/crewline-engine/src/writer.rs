@@ -40,6 +40,8 @@ pub(crate) struct WriterLoop {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
     pub(crate) state: State,
+    /// Whether there are no threads: a batch is durable and told before the next thing is done.
+    pub(crate) in_turn: bool,
     /// Counts batches, so that the log can tell which commands went together.
     pub(crate) batch: u64,
 }
@@ -52,9 +54,30 @@ impl WriterLoop {
         let _ = flushing.join();
     }
 
+    /// The same as a task of the runtime, without a thread.
+    pub(crate) async fn run_in_turn(mut self) {
+        loop {
+            let work = self.queue.take_in_turn().await;
+            if !self.step(work) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     fn work(&mut self) {
         loop {
-            match self.queue.take(IDLE) {
+            let work = self.queue.take(IDLE);
+            if !self.step(work) {
+                return;
+            }
+        }
+    }
+
+    /// Does one thing; `false` where it was the last.
+    fn step(&mut self, work: Work) -> bool {
+        {
+            match work {
                 Work::Batch(batch) => {
                     gauge!("crewline_queue_rows").set(self.queue.rows() as f64);
                     self.carry_out(batch);
@@ -64,7 +87,7 @@ impl WriterLoop {
                 Work::Act(act) => {
                     // What it answers may rest on the batch before.
                     self.flusher.wait_until_idle();
-                    act(self.writer.directory());
+                    act(self.writer.as_mut());
                     self.state = State::default();
                 }
                 // Whoever waits for a step that is dropped tries again later.
@@ -91,9 +114,10 @@ impl WriterLoop {
                     }
                 }
                 Work::Idle => self.probe(),
-                Work::Stop => break,
+                Work::Stop => return false,
             }
         }
+        true
     }
 
     /// While the store does not take writes, tries a small one, so that it is ready again without a caller's command.
@@ -132,7 +156,7 @@ impl WriterLoop {
                 .push((pending, result.map_err(hide_internal)));
         }
         // One who is alone is answered by this thread: waking another one would only take time.
-        if written.answers.len() == 1 && self.queue.is_empty() {
+        if self.in_turn || (written.answers.len() == 1 && self.queue.is_empty()) {
             self.flusher.wait_until_idle();
             self.flusher.finish(written);
         } else {

@@ -67,9 +67,10 @@ impl App {
         let sign_in = SignIn::new(settings.wrong_passwords_per_minute);
         let seen = Sightings::default();
         let request_ids = RequestIds::new(engine.random());
-        let now = engine.now();
+        let (now, live_engine) = (engine.now(), engine.clone());
         let stopping = CancellationToken::new();
         let changes = engine.directory_changes();
+        let others = engine.people_changes();
         let started_at = engine.now();
         let shared = Shared {
             engine,
@@ -80,7 +81,7 @@ impl App {
             sign_in,
             request_ids,
             stopping,
-            live: Live::new(now),
+            live: Live::new(live_engine, now),
             upgraded: TaskTracker::new(),
             webhook_trial: OnceLock::new(),
             push: OnceLock::new(),
@@ -90,6 +91,9 @@ impl App {
         };
         let shared = Arc::new(shared);
         live::sweep(Arc::downgrade(&shared), changes);
+        if let Some(others) = others {
+            live::heed_others(Arc::downgrade(&shared), others);
+        }
         Self { edge: Edge(shared) }
     }
 

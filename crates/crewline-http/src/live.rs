@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crewline_api::Timestamp;
 use crewline_core::{CredentialSource, ParticipantNo, Reader, Scope, SecretHash, StoreError};
+use crewline_engine::Engine;
 use tokio::sync::{oneshot, watch};
 
 use crate::acting::{Access, Owner};
@@ -55,8 +56,7 @@ struct State {
 
 impl State {
     /// One more, or one less, reads the own log; says whether somebody came or went by it.
-    fn count(&mut self, own: Option<ParticipantNo>, more: bool) -> bool {
-        let Some(own) = own else { return false };
+    fn count(&mut self, own: ParticipantNo, more: bool) -> bool {
         let count = self.followed.entry(own).or_default();
         if more {
             *count += 1;
@@ -69,17 +69,12 @@ impl State {
         }
         gone
     }
-
-    /// Takes one out; says whether somebody went by it.
-    fn remove(&mut self, key: u64) -> (Option<Open>, bool) {
-        let open = self.open.remove(&key);
-        let gone = self.count(open.as_ref().and_then(|open| open.own), false);
-        (open, gone)
-    }
 }
 
 /// Everything that is open.
 pub(crate) struct Live {
+    /// Who tells other nodes.
+    engine: Engine,
     state: Mutex<State>,
     /// Grows whenever somebody comes or goes, and with what else the list of people shows.
     version: watch::Sender<u64>,
@@ -87,8 +82,9 @@ pub(crate) struct Live {
 
 impl Live {
     /// With nothing open. Versions begin with the time, so that one of a server before this one is never taken for news.
-    pub(crate) fn new(now: Timestamp) -> Self {
+    pub(crate) fn new(engine: Engine, now: Timestamp) -> Self {
         Self {
+            engine,
             state: Mutex::default(),
             version: watch::Sender::new(now.as_millis() as u64),
         }
@@ -109,9 +105,31 @@ impl Live {
         self.version.subscribe()
     }
 
-    /// Somebody came or went, or something else changed that the list of people shows.
+    /// Something changed here that the list of people shows.
     pub(crate) fn note_change(&self) {
+        self.show_change();
+        self.engine.note_people();
+    }
+
+    fn show_change(&self) {
         self.version.send_modify(|version| *version += 1);
+    }
+
+    /// One more, or one less, reads the own log. Others are told while the state is held, so that they hear of it in order.
+    fn note_follows(&self, state: &mut State, own: Option<ParticipantNo>, more: bool) {
+        if let Some(own) = own
+            && state.count(own, more)
+        {
+            self.show_change();
+            self.engine.note_present(own, more);
+        }
+    }
+
+    fn remove(&self, key: u64) -> Option<Open> {
+        let mut state = self.lock();
+        let open = state.open.remove(&key)?;
+        self.note_follows(&mut state, open.own, false);
+        Some(open)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -136,13 +154,8 @@ impl Live {
     }
 
     fn end(&self, ended: &[(u64, End)]) {
-        let mut state = self.lock();
         for (key, why) in ended {
-            let (open, gone) = state.remove(*key);
-            if gone {
-                self.note_change();
-            }
-            if let Some(open) = open {
+            if let Some(open) = self.remove(*key) {
                 let _ = open.end.send(*why);
             }
         }
@@ -226,9 +239,9 @@ impl Entered {
             (Access::Watched, Scope::User { no, .. }) => open.watching = Some((*no, owner.no)),
             (Access::Own(_), _) if open.own.is_none() => {
                 open.own = Some(owner.no);
-                if state.count(Some(owner.no), true) {
-                    self.edge.live.note_change();
-                }
+                self.edge
+                    .live
+                    .note_follows(&mut state, Some(owner.no), true);
             }
             _ => {}
         }
@@ -237,12 +250,21 @@ impl Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let (_, gone) = self.edge.live.lock().remove(self.key);
-        if gone {
-            self.edge.live.note_change();
-        }
+        self.edge.live.remove(self.key);
         metrics::gauge!("crewline_sessions", "kind" => self.kind).decrement(1.0);
     }
+}
+
+/// Shows what other nodes say that changed, for as long as the edge lives.
+pub(crate) fn heed_others(shared: Weak<Shared>, mut others: watch::Receiver<u64>) {
+    tokio::spawn(async move {
+        while others.changed().await.is_ok() {
+            let Some(shared) = shared.upgrade() else {
+                return;
+            };
+            shared.live.show_change();
+        }
+    });
 }
 
 /// Looks at everything that is open whenever the directory changed, for as long as the edge lives.

@@ -176,7 +176,7 @@ fn named(
 
 /// By which way somebody can be reached, and when there was last contact: now, where there is one.
 fn shown(edge: &Edge, no: ParticipantNo, seen: &Seen) -> (Option<Way>, Option<Timestamp>) {
-    if edge.live.is_followed(no) {
+    if edge.live.is_followed(no) || edge.engine.is_present_elsewhere(no) {
         (Some(Way::App), Some(edge.engine.now()))
     } else {
         let at = seen.contact.as_ref().map(|contact| contact.at);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crewline_api::ErrorCode;
-use crewline_core::{PushNo, PushNote, PushNoted};
+use crewline_core::{DirectoryError, PushNo, PushNote, PushNoted, StoreErrorKind};
 use crewline_engine::Engine;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, error};
@@ -30,7 +30,7 @@ impl Notes {
         Self(sender)
     }
 
-    /// Notes something; returns when it is durable. `false`: the server stops.
+    /// Notes something; returns when it is durable. `false`: the server stops, or another node has taken over.
     pub(crate) async fn note(&self, no: PushNo, what: PushNoted) -> bool {
         let (sender, durable) = oneshot::channel();
         let sent = self.0.send((PushNote { no, what }, sender)).await;
@@ -52,13 +52,17 @@ async fn write(engine: Engine, mut receiver: mpsc::Receiver<Note>) {
     }
 }
 
-/// Writes as often as it takes; `false` where the server stops.
+/// Writes as often as it takes; `false` where the server stops, or another node has taken over.
 async fn keep(engine: &Engine, notes: Vec<PushNote>) -> bool {
     loop {
         let notes = notes.clone();
         let kept = engine.directory(move |directory, _| directory.note_pushes(&notes));
         match kept.await {
             Ok(Ok(())) => return true,
+            // Another node has taken over, and writes down by itself.
+            Ok(Err(DirectoryError::Store(error))) if error.kind == StoreErrorKind::Superseded => {
+                return false;
+            }
             Ok(Err(error)) => error!(%error, "what became of pushes could not be written down"),
             Err(error) if error.code == ErrorCode::Stopping => return false,
             // The store has said in the log what is wrong, once for all.

@@ -99,6 +99,7 @@ impl Pusher {
     /// Says that a subscription was put or removed.
     pub fn changed(&self) {
         self.0.changed.notify_one();
+        self.0.engine.note_pushes();
     }
 
     /// Why nothing is ever pushed to this endpoint; `None` where it is tried. Plain http is for push services of a test on this

@@ -5,14 +5,18 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crewline_core::node::PUSH;
 use crewline_core::{PushNo, PushSubscriptionRow};
+use crewline_engine::Held;
 use metrics::{describe_counter, describe_gauge, describe_histogram, gauge};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
+use crate::notes::Notes;
 use crate::pusher::{Pusher, Shared};
-use crate::task;
+use crate::task::{self, Term};
 use crate::vapid::{Vapid, new_key};
 
 /// The list is read at least this often: sessions end by themselves.
@@ -27,28 +31,50 @@ struct Working {
     task: JoinHandle<()>,
 }
 
-/// Pushes until `stop` is cancelled.
+/// Pushes until `stop` is cancelled. Of several nodes the one that holds the lease does it.
 pub async fn run(pusher: Pusher, stop: CancellationToken) {
     let shared = pusher.0;
+    let mut lease = shared.engine.lease(PUSH);
+    loop {
+        // Tests are pushed by every node, and whoever subscribes asks any for the key.
+        read_key(&shared).await;
+        let held = tokio::select! {
+            () = stop.cancelled() => return,
+            held = lease.taken() => held,
+            () = tokio::time::sleep(LOOK_EVERY) => continue,
+        };
+        push_while(&shared, held, &stop).await;
+    }
+}
+
+/// Pushes for as long as the lease is held.
+async fn push_while(shared: &Arc<Shared>, held: Held, stop: &CancellationToken) {
+    let term = Term {
+        notes: Notes::start(shared.engine.under(&held)),
+        held: held.clone(),
+    };
     let mut changes = shared.engine.directory_changes();
+    let mut others = shared.engine.push_changes();
     let mut working: HashMap<PushNo, Working> = HashMap::new();
     loop {
         changes.borrow_and_update();
-        if read_key(&shared).await {
+        if read_key(shared).await {
             let now = shared.engine.now();
             let rows = shared
                 .engine
                 .read(move |reader| reader.push_subscriptions(now));
             match rows.await {
-                Ok(rows) => look(&shared, &mut working, rows).await,
+                Ok(rows) => look(shared, &term, &mut working, rows).await,
                 // It was logged; the list is read again.
                 Err(error) => debug!(%error, "the push subscriptions could not be read"),
             }
         }
         tokio::select! {
             () = stop.cancelled() => break,
+            () = held.ended() => break,
             changed = changes.changed() => if changed.is_err() { break },
             () = shared.changed.notified() => {}
+            () = said(&mut others) => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
         tokio::select! {
@@ -62,6 +88,16 @@ pub async fn run(pusher: Pusher, stop: CancellationToken) {
     for (no, work) in working {
         end(no, work).await;
     }
+}
+
+/// Waits until another node says that a subscription was put or removed; for ever, where there is none.
+async fn said(others: &mut Option<watch::Receiver<u64>>) {
+    if let Some(others) = others
+        && others.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
 }
 
 impl Pusher {
@@ -124,6 +160,7 @@ async fn read_key(shared: &Shared) -> bool {
 /// Stops what is gone, and starts what is new.
 async fn look(
     shared: &Arc<Shared>,
+    term: &Term,
     working: &mut HashMap<PushNo, Working>,
     rows: Vec<PushSubscriptionRow>,
 ) {
@@ -151,7 +188,7 @@ async fn look(
         working.entry(row.no).or_insert_with(|| {
             let stop = CancellationToken::new();
             let origin = row.origin.clone();
-            let work = task::run(Arc::clone(shared), row, stop.clone());
+            let work = task::run(Arc::clone(shared), term.clone(), row, stop.clone());
             Working {
                 origin,
                 stop,

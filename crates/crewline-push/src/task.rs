@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crewline_api::{ApiError, ErrorCode, EventData, EventKind, EventKinds, Timestamp};
 use crewline_core::{PushNoted, PushPlaces, PushState, PushSubscriptionRow};
-use crewline_engine::{Follower, Page};
+use crewline_engine::{Follower, Held, Page};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use metrics::{counter, histogram};
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use crate::body::{self, Named};
+use crate::notes::Notes;
 use crate::pusher::Shared;
 use crate::send::{Outcome, Push};
 use crate::waiting::{Lane, Tried, Waiting, Wake, is_old};
@@ -47,8 +48,21 @@ enum Found {
     NoSubscription,
 }
 
+/// For as long as this node holds the lease.
+#[derive(Clone)]
+pub(crate) struct Term {
+    /// Where it is written down what became of pushes.
+    pub(crate) notes: Notes,
+    pub(crate) held: Held,
+}
+
 /// Works until it is stopped, or the subscription is no more.
-pub(crate) async fn run(shared: Arc<Shared>, row: PushSubscriptionRow, stop: CancellationToken) {
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    term: Term,
+    row: PushSubscriptionRow,
+    stop: CancellationToken,
+) {
     let row = Arc::new(row);
     let mut task = Task {
         follower: follow(&shared, &row, row.places.first()),
@@ -57,6 +71,7 @@ pub(crate) async fn run(shared: Arc<Shared>, row: PushSubscriptionRow, stop: Can
         under_way: FuturesUnordered::new(),
         busy: [false; 2],
         shared,
+        term,
         row,
     };
     tokio::select! {
@@ -72,6 +87,7 @@ fn follow(shared: &Shared, row: &PushSubscriptionRow, after: u64) -> Follower {
 
 struct Task {
     shared: Arc<Shared>,
+    term: Term,
     row: Arc<PushSubscriptionRow>,
     follower: Follower,
     waiting: Waiting,
@@ -106,8 +122,9 @@ impl Task {
             if let Some(wake) = self.waiting.next(lane).filter(|wake| wake.due <= now) {
                 self.busy[lane as usize] = true;
                 let (shared, row) = (Arc::clone(&self.shared), Arc::clone(&self.row));
+                let term = self.term.clone();
                 self.under_way.push(Box::pin(async move {
-                    Ended::Tried(lane, wake, look(&shared, &row, &wake).await)
+                    Ended::Tried(lane, wake, look(&shared, &term, &row, &wake).await)
                 }));
             }
         }
@@ -211,9 +228,9 @@ impl Task {
             Outcome::Taken | Outcome::Gone => None,
         };
         // Tests note it too: what the last one was is not known here.
-        let (shared, no) = (Arc::clone(&self.shared), self.row.no);
+        let (notes, no) = (self.term.notes.clone(), self.row.no);
         self.under_way.push(Box::pin(async move {
-            shared.notes.note(no, PushNoted::Error(error)).await;
+            notes.note(no, PushNoted::Error(error)).await;
             Ended::Noted(None)
         }));
         match outcome {
@@ -239,9 +256,9 @@ impl Task {
     fn note(&mut self, lane: Option<Lane>) {
         let places = self.waiting.places();
         self.noted = places;
-        let (shared, no) = (Arc::clone(&self.shared), self.row.no);
+        let (notes, no) = (self.term.notes.clone(), self.row.no);
         self.under_way.push(Box::pin(async move {
-            shared.notes.note(no, PushNoted::At(places)).await;
+            notes.note(no, PushNoted::At(places)).await;
             Ended::Noted(lane)
         }));
     }
@@ -259,7 +276,7 @@ async fn wait(due: Option<Timestamp>, now: Timestamp) {
 }
 
 /// Looks whether a message still has to wake this device, and pushes it.
-async fn look(shared: &Shared, row: &PushSubscriptionRow, wake: &Wake) -> Found {
+async fn look(shared: &Shared, term: &Term, row: &PushSubscriptionRow, wake: &Wake) -> Found {
     let now = shared.engine.now();
     let (no, message) = (row.no, wake.named.message);
     let state = shared
@@ -285,9 +302,13 @@ async fn look(shared: &Shared, row: &PushSubscriptionRow, wake: &Wake) -> Found 
         urgency: body::urgency(wake.named.priority),
         topic: body::topic(wake.named, &row.secrets),
     };
+    if !term.held.stands() {
+        // Another node pushes it; this task is being stopped.
+        return Found::Unknown;
+    }
     let outcome = shared.push(row, &push).await;
     if outcome == Outcome::Gone {
-        shared.note_outcome(row, &outcome).await;
+        term.notes.note(row.no, PushNoted::Gone).await;
     }
     Found::Pushed(outcome)
 }

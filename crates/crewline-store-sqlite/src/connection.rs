@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crewline_core::{DirectoryError, StoreError, StoreErrorKind};
+use crewline_core::{DirectoryError, Fence, StoreError, StoreErrorKind};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Fault, Place};
 use crate::log_file::LogFile;
+use crate::node;
 use crate::options::Options;
 
 /// The WAL's file is cut back to this when it begins anew.
@@ -137,6 +138,8 @@ pub(crate) struct WriteConnection {
     participants_changed: bool,
     /// Whether acts take part in a transaction that was begun around them.
     joined: bool,
+    /// Under which lease acts are written.
+    fence: Option<Fence>,
     /// Whether an fsync failed: then nothing is ever called durable again.
     lost: Arc<AtomicBool>,
 }
@@ -154,6 +157,7 @@ impl WriteConnection {
             place,
             participants_changed: false,
             joined: false,
+            fence: None,
             lost: Arc::default(),
         })
     }
@@ -201,6 +205,45 @@ impl WriteConnection {
     /// Begins a transaction, with the lock to write. It ends with [`commit`](Self::commit).
     pub(crate) fn begin(&mut self, doing: &str) -> Result<(), StoreError> {
         self.begin_leaving(false, doing)
+    }
+
+    /// Under which lease acts are written from now on.
+    pub(crate) fn set_fence(&mut self, fence: Option<Fence>) {
+        self.fence = fence;
+    }
+
+    /// Begins a transaction that is written only where the lease that was said is still held.
+    pub(crate) fn begin_fenced(&mut self, doing: &str) -> Result<(), StoreError> {
+        self.begin(doing)?;
+        let Some(fence) = self.fence else {
+            return Ok(());
+        };
+        let refused = match node::stands(&self.connection, fence) {
+            Ok(true) => return Ok(()),
+            Ok(false) => self.place.superseded(doing, fence.name),
+            Err(fault) => self.place.error(doing, fault),
+        };
+        self.rollback();
+        Err(refused)
+    }
+
+    /// Writes a note of this node, as one transaction.
+    pub(crate) fn note<T>(
+        &mut self,
+        doing: &str,
+        note: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.begin(doing)?;
+        match note(&self.connection) {
+            Ok(value) => {
+                self.commit(doing)?;
+                Ok(value)
+            }
+            Err(fault) => {
+                self.rollback();
+                Err(self.place.error(doing, fault))
+            }
+        }
     }
 
     /// Begins a transaction that ends with [`write`](Self::write), and does not wait for the disk there.
@@ -275,7 +318,7 @@ impl WriteConnection {
     /// Begins a transaction in which the acts that follow take part, until [`end_joined`](Self::end_joined): none of them
     /// is written by itself. The transaction is then ended by [`commit`](Self::commit) or [`rollback`](Self::rollback).
     pub(crate) fn begin_joined(&mut self, doing: &str) -> Result<(), StoreError> {
-        self.begin(doing)?;
+        self.begin_fenced(doing)?;
         self.joined = true;
         Ok(())
     }
@@ -294,7 +337,7 @@ impl WriteConnection {
         if self.joined {
             return act(&self.connection).map_err(|refusal| self.explain(doing, refusal));
         }
-        self.begin(doing)?;
+        self.begin_fenced(doing)?;
         match act(&self.connection) {
             Ok(value) => {
                 self.commit(doing)?;

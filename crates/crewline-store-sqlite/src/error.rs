@@ -138,6 +138,12 @@ impl Place {
         self.explain(StoreErrorKind::Lost, doing, error)
     }
 
+    /// What is said where another one holds the lease under which something was to be written.
+    pub(crate) fn superseded(&self, doing: &str, lease: &str) -> StoreError {
+        let what = format!("the lease {lease} has another token");
+        self.explain(StoreErrorKind::Superseded, doing, &what)
+    }
+
     fn explain(&self, kind: StoreErrorKind, doing: &str, what: &dyn Display) -> StoreError {
         let path = self.shown.display();
         let detail = match kind {
@@ -150,6 +156,9 @@ impl Place {
                  `crewline db shell` if there is one"
             ),
             StoreErrorKind::Refused => format!("{doing}: {path} does not take these rows ({what})"),
+            StoreErrorKind::Superseded => {
+                format!("{doing}: another server at {path} does this now ({what})")
+            }
             StoreErrorKind::Unavailable => format!(
                 "{doing}: {path} cannot be used ({what}). Check that this user may read and write the file, the files \
                  beside it with -wal and -shm, and their folder, and that the file system is mounted for writing"

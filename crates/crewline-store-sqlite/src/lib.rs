@@ -26,6 +26,7 @@ mod lock;
 mod log_file;
 mod meta;
 mod migration;
+mod node;
 mod open;
 mod options;
 mod reader;

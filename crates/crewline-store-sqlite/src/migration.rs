@@ -11,7 +11,7 @@ use crate::error::{Fault, Place};
 use crate::file::{APPLICATION_ID, foreign, refuse_newer};
 
 /// What each migration does; the first has the number 1.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("../migrations/0001_start.sql"),
     include_str!("../migrations/0002_watcher.sql"),
     include_str!("../migrations/0003_retention.sql"),
@@ -22,6 +22,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("../migrations/0008_search.sql"),
     include_str!("../migrations/0009_sent_by.sql"),
     include_str!("../migrations/0010_search_words.sql"),
+    include_str!("../migrations/0011_nodes.sql"),
 ];
 
 /// The number of the newest migration: the schema that this version writes.

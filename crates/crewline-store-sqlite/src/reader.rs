@@ -27,10 +27,10 @@ use crewline_api::{
 use crewline_core::search::{Search, SearchFound};
 use crewline_core::{
     AuditFound, AuditQuery, ChatRow, ChatsBefore, Contact, Credential, CursorBehind, CursorRow,
-    GroupMember, LogPage, MeRows, MessageBodies, MessageNo, OrganisationPart, OrganisationRow,
-    ParticipantNo, ParticipantRow, PasswordRow, PushKey, PushNo, PushState, PushSubscriptionRow,
-    Reader, SecretHash, SessionNo, Standing, StoreError, StoreInfo, TokenRow, UserRow, WatcherRow,
-    WebhookNo, WebhookRow,
+    GroupMember, LeaseRow, LogPage, MeRows, MessageBodies, MessageNo, OrganisationPart,
+    OrganisationRow, ParticipantNo, ParticipantRow, PasswordRow, PushKey, PushNo, PushState,
+    PushSubscriptionRow, Reader, SecretHash, SessionNo, Standing, StoreError, StoreInfo, TokenRow,
+    UserRow, WatcherRow, WebhookNo, WebhookRow,
 };
 use rusqlite::Connection;
 
@@ -39,7 +39,7 @@ use crate::error::{Fault, Place};
 use crate::file::beside;
 use crate::options::Options;
 use crate::wal::Wal;
-use crate::{load, meta};
+use crate::{load, meta, node};
 
 use chat::ChatCache;
 pub(crate) use push::{all as push_subscriptions, key as push_key};
@@ -492,6 +492,20 @@ impl Reader for SqliteReader {
     fn directory_version(&self) -> Result<u64, StoreError> {
         self.read("reading the directory's version", |reading| {
             meta::directory_version(&reading.sql)
+        })
+    }
+
+    fn leases(&self) -> Result<Vec<LeaseRow>, StoreError> {
+        self.read("reading leases", |reading| node::leases(&reading.sql))
+    }
+
+    fn present_elsewhere(
+        &self,
+        own: u64,
+        now: Timestamp,
+    ) -> Result<Vec<ParticipantNo>, StoreError> {
+        self.read("reading who is present", |reading| {
+            node::present_elsewhere(&reading.sql, own, now)
         })
     }
 

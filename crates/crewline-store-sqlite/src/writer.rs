@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crewline_core::needs::Wanted;
-use crewline_core::{BatchId, Changes, Directory, Flush, Pass, State, StoreError, Writer};
+use crewline_core::{BatchId, Changes, Directory, Flush, Nodes, Pass, State, StoreError, Writer};
 use rusqlite::MAIN_DB;
 use rusqlite::wal::CheckpointMode;
 
@@ -125,7 +125,7 @@ impl Writer for SqliteWriter {
         let doing = "removing what is old";
         self.checkpointer.wal().give_way();
         let texts = pass.removed.texts;
-        let pruned = self.main.begin(doing).and_then(|()| {
+        let pruned = self.main.begin_fenced(doing).and_then(|()| {
             keep::step(self.main.sql(), pass, rows)
                 .map_err(|fault| self.main.place().error(doing, fault))?;
             self.main.commit(doing)
@@ -152,6 +152,10 @@ impl Writer for SqliteWriter {
             Ok(more)
         });
         indexed.map_err(|error| self.fail(error))
+    }
+
+    fn nodes(&mut self) -> &mut dyn Nodes {
+        &mut self.main
     }
 
     fn directory(&mut self) -> &mut dyn Directory {

@@ -1,7 +1,7 @@
 //! A bus within one process.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Poll, Waker};
 
@@ -29,18 +29,12 @@ fn lock(mailbox: &Mailbox) -> MutexGuard<'_, Waiting> {
 pub struct LocalBus {
     mailboxes: Arc<Mutex<Vec<Weak<Mutex<Waiting>>>>>,
     loses: Arc<AtomicBool>,
-    published: Arc<AtomicU64>,
 }
 
 impl LocalBus {
     /// Whether everything that is published from now on is lost.
     pub fn lose(&self, loses: bool) {
         self.loses.store(loses, Ordering::SeqCst);
-    }
-
-    /// How many texts were published.
-    pub fn published(&self) -> u64 {
-        self.published.load(Ordering::SeqCst)
     }
 
     /// Gives everybody something to hear.
@@ -75,7 +69,6 @@ impl Bus for LocalBus {
 
     fn publish(&self, text: String) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            self.published.fetch_add(1, Ordering::SeqCst);
             if !self.loses.load(Ordering::SeqCst) {
                 self.say(&Heard::Text(text));
             }

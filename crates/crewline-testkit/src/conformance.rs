@@ -112,6 +112,9 @@ cases! {
     group::who_is_in_a_group_is_read_with_duty_and_the_shut_out_among_them;
     group::the_last_contact_is_that_of_any_device;
     group::what_the_organisation_keeps_is_changed_by_who_has_read_it;
+    node::a_lease_is_held_by_one_until_its_time_is_over;
+    node::what_is_written_with_an_old_token_is_refused;
+    node::who_is_present_counts_for_as_long_as_the_node_is_heard_of;
     reminder::reminders_are_told_and_kept_with_their_message;
     reminder::the_number_of_a_reminder_is_unique;
     same::random_operations_say_the_same_as_the_store_in_memory;

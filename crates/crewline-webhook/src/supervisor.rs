@@ -4,15 +4,16 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crewline_core::node::WEBHOOKS;
 use crewline_core::{WebhookNo, WebhookRow};
-use crewline_engine::Engine;
+use crewline_engine::{Engine, Held};
 use metrics::{describe_counter, describe_gauge, describe_histogram, gauge};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
 use crate::settings::Settings;
-use crate::task;
+use crate::task::{self, At};
 
 /// The list is read at least this often: a task that ended by a fault begins again.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -24,19 +25,33 @@ struct Working {
     task: JoinHandle<()>,
 }
 
-/// Posts for every webhook until `stop` is cancelled; then what was taken is confirmed, and it returns.
+/// Posts for every webhook until `stop` is cancelled; then what was taken is confirmed, and it returns. Of several nodes the
+/// one that holds the lease does it.
 pub async fn run(engine: Engine, settings: Settings, stop: CancellationToken) {
+    let mut lease = engine.lease(WEBHOOKS);
+    loop {
+        let held = tokio::select! {
+            () = stop.cancelled() => return,
+            held = lease.taken() => held,
+        };
+        post_while(&engine.under(&held), &settings, &held, &stop).await;
+    }
+}
+
+/// Posts for as long as the lease is held.
+async fn post_while(engine: &Engine, settings: &Settings, held: &Held, stop: &CancellationToken) {
     let mut changes = engine.directory_changes();
     let mut working: HashMap<WebhookNo, Working> = HashMap::new();
     loop {
         changes.borrow_and_update();
         match engine.read(|reader| reader.webhooks()).await {
-            Ok(rows) => look(&engine, &settings, &mut working, rows).await,
+            Ok(rows) => look(engine, settings, held, &mut working, rows).await,
             // It was logged; the list is read again.
             Err(error) => debug!(%error, "the webhooks could not be read"),
         }
         tokio::select! {
             () = stop.cancelled() => break,
+            () = held.ended() => break,
             changed = changes.changed() => if changed.is_err() { break },
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
@@ -53,6 +68,7 @@ pub async fn run(engine: Engine, settings: Settings, stop: CancellationToken) {
 async fn look(
     engine: &Engine,
     settings: &Settings,
+    held: &Held,
     working: &mut HashMap<WebhookNo, Working>,
     rows: Vec<WebhookRow>,
 ) {
@@ -93,7 +109,12 @@ async fn look(
     for row in rows.iter().filter(|row| row.is_active()) {
         working.entry(row.no).or_insert_with(|| {
             let stop = CancellationToken::new();
-            let work = task::run(engine.clone(), settings.clone(), row.clone(), stop.clone());
+            let at = At {
+                engine: engine.clone(),
+                settings: settings.clone(),
+                held: held.clone(),
+            };
+            let work = task::run(at, row.clone(), stop.clone());
             Working {
                 revision: row.revision,
                 stop,

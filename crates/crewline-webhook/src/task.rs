@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crewline_api::{ErrorCode, EventKinds, MessageId, Seq, WebhookFailure};
 use crewline_core::{WebhookAct, WebhookRow};
-use crewline_engine::{EncodedEvent, Engine, Follower};
+use crewline_engine::{EncodedEvent, Engine, Follower, Held};
 use metrics::{counter, histogram};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -29,18 +29,26 @@ const CONFIRM_MAX: Duration = Duration::from_secs(3);
 /// How long to look for an event behind the one that fails.
 const LOOK_MAX: Duration = Duration::from_secs(1);
 
+/// Where a task works.
+pub(crate) struct At {
+    pub(crate) engine: Engine,
+    pub(crate) settings: Settings,
+    /// It posts for as long as this stands.
+    pub(crate) held: Held,
+}
+
 /// Works until it is stopped; what was taken is confirmed then.
-pub(crate) async fn run(
-    engine: Engine,
-    settings: Settings,
-    row: WebhookRow,
-    stop: CancellationToken,
-) {
+pub(crate) async fn run(at: At, row: WebhookRow, stop: CancellationToken) {
+    let At {
+        engine,
+        settings,
+        held,
+    } = at;
     let (sender, receiver) = mpsc::channel(TOGETHER_MAX);
     let confirming = tokio::spawn(confirm::run(engine.clone(), row.clone(), receiver));
     let again = Again {
         engine: engine.clone(),
-        poster: Poster::new(&row, &settings),
+        poster: Poster::new(&row, &settings).under(&held),
         row: row.clone(),
     };
     let work = async {
@@ -49,7 +57,7 @@ pub(crate) async fn run(
         };
         let mut task = Task {
             follower: engine.follow(row.participant, from, EventKinds::ALL),
-            poster: Poster::new(&row, &settings),
+            poster: Poster::new(&row, &settings).under(&held),
             failing: row.failing.clone().filter(|_| row.rewind_to.is_none()),
             asked: None,
             pending: VecDeque::new(),

@@ -106,7 +106,7 @@ impl MemoryStore {
         now: Timestamp,
         act: AuditedAct<'_>,
     ) -> Result<(), DirectoryError> {
-        let before = self.hold();
+        let before = self.hold()?;
         let mut notes = vec![note];
         let done = act(self, &mut notes);
         let mut data = self.change();

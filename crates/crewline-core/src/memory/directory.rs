@@ -159,7 +159,7 @@ impl Data {
 
 impl Directory for MemoryStore {
     fn add_user(&mut self, user: &NewUser, now: Timestamp) -> Result<UserAdded, DirectoryError> {
-        let mut data = self.change();
+        let mut data = self.fenced()?;
         let added = data.put_user(user, now)?;
         data.directory_version += 1;
         Ok(added)
@@ -171,7 +171,7 @@ impl Directory for MemoryStore {
         change: &UserChange,
         _now: Timestamp,
     ) -> Result<(), DirectoryError> {
-        let mut data = self.change();
+        let mut data = self.fenced()?;
         let no = data.user_no(id)?;
         match change {
             UserChange::Enable | UserChange::Disable => {
@@ -216,7 +216,7 @@ impl Directory for MemoryStore {
         dry_run: bool,
         now: Timestamp,
     ) -> Result<ImportReport, DirectoryError> {
-        let mut data = self.change();
+        let mut data = self.fenced()?;
         let kept = (
             data.ids.clone(),
             data.participants.clone(),
@@ -255,7 +255,7 @@ impl Directory for MemoryStore {
         token: &NewToken,
         now: Timestamp,
     ) -> Result<TokenRow, DirectoryError> {
-        let mut data = self.change();
+        let mut data = self.fenced()?;
         let mut participant = None;
         match &token.owner {
             TokenOwner::User(id) => participant = Some(data.user_no(id)?),
@@ -307,7 +307,7 @@ impl Directory for MemoryStore {
 
     fn revoke_token_by_hash(&mut self, hash: &SecretHash) -> Result<bool, DirectoryError> {
         let no = self
-            .change()
+            .fenced()?
             .tokens
             .iter()
             .find(|(_, token)| token.hash == *hash)
@@ -316,7 +316,7 @@ impl Directory for MemoryStore {
     }
 
     fn revoke_token(&mut self, no: TokenNo) -> Result<bool, DirectoryError> {
-        let mut data = self.change();
+        let mut data = self.fenced()?;
         data.directory_version += 1;
         Ok(data.tokens.remove(&no).is_some())
     }
@@ -326,7 +326,7 @@ impl Directory for MemoryStore {
         session: &NewSessionRow,
         now: Timestamp,
     ) -> Result<OpenedSession, DirectoryError> {
-        let mut data = self.change();
+        let mut data = self.fenced()?;
         data.sessions
             .retain(|_, session| session.row.expires_at > now);
         let no = data.last_session.next();
@@ -364,13 +364,13 @@ impl Directory for MemoryStore {
     }
 
     fn close_session(&mut self, session: SessionNo) -> Result<bool, DirectoryError> {
-        let mut data = self.change();
+        let mut data = self.fenced()?;
         data.directory_version += 1;
         Ok(data.sessions.remove(&session).is_some())
     }
 
     fn sign_out(&mut self, user: &ParticipantId, what: &SignedOut) -> Result<bool, DirectoryError> {
-        let mut data = self.change();
+        let mut data = self.fenced()?;
         let no = data.user_no(user)?;
         let device = |id: &str| {
             let own = |device: &DeviceData| device.participant == Some(no) && device.id == id;
@@ -404,7 +404,7 @@ impl Directory for MemoryStore {
         participant: &ParticipantId,
         now: Timestamp,
     ) -> Result<bool, DirectoryError> {
-        let mut data = self.change();
+        let mut data = self.fenced()?;
         let new = data.watch(user, participant, now)?;
         data.directory_version += u64::from(new);
         Ok(new)
@@ -415,7 +415,7 @@ impl Directory for MemoryStore {
         user: &ParticipantId,
         participant: &ParticipantId,
     ) -> Result<bool, DirectoryError> {
-        let mut data = self.change();
+        let mut data = self.fenced()?;
         let ended = data.unwatch(user, participant)?;
         data.directory_version += u64::from(ended);
         Ok(ended)
@@ -426,11 +426,11 @@ impl Directory for MemoryStore {
         groups: &[GroupRow],
         _now: Timestamp,
     ) -> Result<usize, DirectoryError> {
-        self.change().put_groups(groups)
+        self.fenced()?.put_groups(groups)
     }
 
     fn remove_group(&mut self, group: &GroupId) -> Result<bool, DirectoryError> {
-        Ok(self.change().groups.remove(group).is_some())
+        Ok(self.fenced()?.groups.remove(group).is_some())
     }
 
     fn set_duty(
@@ -440,7 +440,7 @@ impl Directory for MemoryStore {
         by: &str,
         now: Timestamp,
     ) -> Result<DutyRow, DirectoryError> {
-        self.change().set_duty(user, on_duty, by, now)
+        self.fenced()?.set_duty(user, on_duty, by, now)
     }
 
     fn put_organisation(
@@ -449,7 +449,7 @@ impl Directory for MemoryStore {
         revision: u64,
         value: &str,
     ) -> Result<u64, DirectoryError> {
-        let mut data = self.change();
+        let mut data = self.fenced()?;
         let row = data.organisation.entry(part).or_default();
         if row.revision != revision {
             return Err(DirectoryError::Revision { is: row.revision });
@@ -464,28 +464,28 @@ impl Directory for MemoryStore {
         webhook: &NewWebhookRow,
         now: Timestamp,
     ) -> Result<WebhookNo, DirectoryError> {
-        let mut data = self.change();
+        let mut data = self.fenced()?;
         let no = data.add_webhook(webhook, now)?;
         data.directory_version += 1;
         Ok(no)
     }
 
     fn act_on_webhook(&mut self, no: WebhookNo, act: &WebhookAct) -> Result<(), DirectoryError> {
-        let mut data = self.change();
+        let mut data = self.fenced()?;
         data.act_on_webhook(no, act)?;
         data.directory_version += 1;
         Ok(())
     }
 
     fn remove_webhook(&mut self, no: WebhookNo) -> Result<bool, DirectoryError> {
-        let mut data = self.change();
+        let mut data = self.fenced()?;
         let removed = data.remove_webhook(no);
         data.directory_version += u64::from(removed);
         Ok(removed)
     }
 
     fn webhook_rewound(&mut self, no: WebhookNo, to: Seq) -> Result<(), DirectoryError> {
-        self.change().webhook_rewound(no, to);
+        self.fenced()?.webhook_rewound(no, to);
         Ok(())
     }
 
@@ -494,17 +494,17 @@ impl Directory for MemoryStore {
         no: WebhookNo,
         failure: &WebhookFailure,
     ) -> Result<(), DirectoryError> {
-        self.change().note_webhook_failure(no, failure);
+        self.fenced()?.note_webhook_failure(no, failure);
         Ok(())
     }
 
     fn forget_webhook_failure(&mut self, no: WebhookNo, seq: Seq) -> Result<(), DirectoryError> {
-        self.change().forget_webhook_failure(no, seq);
+        self.fenced()?.forget_webhook_failure(no, seq);
         Ok(())
     }
 
     fn keep_push_key(&mut self, key: &PushKey, rotate: bool) -> Result<PushKey, DirectoryError> {
-        Ok(self.change().keep_push_key(key, rotate))
+        Ok(self.fenced()?.keep_push_key(key, rotate))
     }
 
     fn put_push_subscription(
@@ -512,19 +512,19 @@ impl Directory for MemoryStore {
         new: &NewPushSubscriptionRow,
         now: Timestamp,
     ) -> Result<bool, DirectoryError> {
-        self.change().put_push_subscription(new, now)
+        self.fenced()?.put_push_subscription(new, now)
     }
 
     fn remove_push_subscription(&mut self, session: SessionNo) -> Result<bool, DirectoryError> {
-        Ok(self.change().remove_push_subscription(session))
+        Ok(self.fenced()?.remove_push_subscription(session))
     }
 
     fn prove_push(&mut self, no: PushNo, now: Timestamp) -> Result<bool, DirectoryError> {
-        Ok(self.change().prove_push(no, now))
+        Ok(self.fenced()?.prove_push(no, now))
     }
 
     fn note_pushes(&mut self, notes: &[PushNote]) -> Result<(), DirectoryError> {
-        let mut data = self.change();
+        let mut data = self.fenced()?;
         for note in notes {
             data.note_push(note);
         }
@@ -545,7 +545,7 @@ impl Directory for MemoryStore {
     }
 
     fn note_seen(&mut self, seen: &[Seen]) -> Result<(), DirectoryError> {
-        let mut data = self.change();
+        let mut data = self.fenced()?;
         for seen in seen {
             if let Some(device) = data.devices.get_mut(&seen.device) {
                 device.last_seen_at = seen.at;

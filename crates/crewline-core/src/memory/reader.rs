@@ -15,6 +15,7 @@ use crate::credential::{Credential, CredentialSource, Scope, SecretHash};
 use crate::directory::{PasswordRow, TokenOwner, TokenRow, UserRow, WatcherRow};
 use crate::event::{MessageBodies, PAGE_BYTES_MAX, about_bytes, assemble};
 use crate::keep::CursorBehind;
+use crate::node::LeaseRow;
 use crate::organisation::{OrganisationPart, OrganisationRow};
 use crate::port::{
     ChatsBefore, Contact, LogPage, MeRows, Reader, StoreError, StoreErrorKind, StoreInfo,
@@ -553,6 +554,18 @@ impl Reader for MemoryStore {
 
     fn directory_version(&self) -> Result<u64, StoreError> {
         Ok(self.lock().directory_version)
+    }
+
+    fn leases(&self) -> Result<Vec<LeaseRow>, StoreError> {
+        Ok(self.lock().leases.values().cloned().collect())
+    }
+
+    fn present_elsewhere(
+        &self,
+        node: u64,
+        now: Timestamp,
+    ) -> Result<Vec<ParticipantNo>, StoreError> {
+        Ok(self.lock().present_elsewhere(node, now))
     }
 
     fn epoch(&self) -> Result<String, StoreError> {

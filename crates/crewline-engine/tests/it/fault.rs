@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use crewline_core::needs::Wanted;
 use crewline_core::{
-    BatchId, Changes, Directory, Flush, MemoryStore, Opened, Pass, State, StoreError,
+    BatchId, Changes, Directory, Flush, MemoryStore, Nodes, Opened, Pass, State, StoreError,
     StoreErrorKind, Writer,
 };
 
@@ -165,6 +165,10 @@ impl Writer for FaultyWriter {
     fn prune(&mut self, pass: &mut Pass, rows: usize) -> Result<(), StoreError> {
         self.faults.always()?;
         self.inner.prune(pass, rows)
+    }
+
+    fn nodes(&mut self) -> &mut dyn Nodes {
+        self.inner.nodes()
     }
 
     fn directory(&mut self) -> &mut dyn Directory {

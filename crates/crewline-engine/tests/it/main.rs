@@ -7,6 +7,7 @@ mod follow;
 mod keep;
 mod nodes;
 mod queue;
+mod sim;
 mod trouble;
 
 use std::sync::Arc;

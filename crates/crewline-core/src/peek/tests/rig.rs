@@ -9,6 +9,7 @@ use crate::directory::Directory;
 use crate::keep::Pass;
 use crate::memory::MemoryStore;
 use crate::needs::Wanted;
+use crate::node::Nodes;
 use crate::peek::{
     Import, ImportError, Options, Report, Source, SourceChat, SourceMember, SourceMessage,
     SourcePayload, Target,
@@ -162,6 +163,9 @@ impl Writer for Failing {
     }
     fn prune(&mut self, pass: &mut Pass, rows: usize) -> Result<(), StoreError> {
         self.inner.prune(pass, rows)
+    }
+    fn nodes(&mut self) -> &mut dyn Nodes {
+        self.inner.nodes()
     }
     fn directory(&mut self) -> &mut dyn Directory {
         self.inner.directory()

@@ -8,8 +8,8 @@ use std::sync::{Arc, OnceLock};
 use crewline_api::{ApiError, EventKinds, Seq, Timestamp};
 use crewline_core::needs::{Locks, Wanted};
 use crewline_core::{
-    Answer, BatchId, Changes, Command, Directory, DirectoryError, Flush, LogPage, ParticipantNo,
-    Pass, Reader, Retention, Settings, State, StoreError, UserChange, Writer,
+    Answer, BatchId, Changes, Command, Directory, DirectoryError, Flush, LogPage, Nodes,
+    ParticipantNo, Pass, Reader, Retention, Settings, State, StoreError, UserChange, Writer,
 };
 use crewline_engine::{Clock, Engine, Options};
 use crewline_store_sqlite::admin::{self, RestoreOptions};
@@ -86,6 +86,10 @@ impl Writer for Telling {
             let _ = self.done.try_send(());
         }
         Ok(())
+    }
+
+    fn nodes(&mut self) -> &mut dyn Nodes {
+        self.inner.nodes()
     }
 
     fn directory(&mut self) -> &mut dyn Directory {
