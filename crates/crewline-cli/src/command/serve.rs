@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use clap::Args;
 use crewline_api::Kept;
-use crewline_core::Settings as Decisions;
-use crewline_engine::{Engine, Options, SystemClock};
+use crewline_bus_nats::NatsBus;
+use crewline_core::{Opened, Settings as Decisions};
+use crewline_engine::{Engine, Options, Others, SystemClock};
 use crewline_http::{Administration, App, Settings};
 use crewline_push::Pusher;
 use tokio::net::TcpListener;
@@ -54,6 +55,9 @@ pub(crate) struct ServeArgs {
     /// The private key of the certificate, in PEM; SIGHUP reads both files again
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_key: Option<String>,
+    /// Where NATS is, by which several servers on one store tell each other at once what they wrote
+    #[arg(long, value_name = "URL")]
+    pub(crate) bus: Option<String>,
     /// In an empty store, make an administrator, two crew members and one external, and print once how to use them
     #[arg(long)]
     pub(crate) demo: bool,
@@ -79,7 +83,7 @@ async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
         .local_addr()
         .map_err(|error| Failure::new(format!("cannot tell the address: {error}")))?;
     let opened = crewline_store_sqlite::open(&context.store_options())?;
-    let engine = Engine::start(opened, decisions(&context.config), Arc::new(SystemClock))?;
+    let engine = start(opened, &context.config).await?;
     let upkeep = tokio::spawn(keep_up(metrics.clone()));
     let app = App::new(
         engine.clone(),
@@ -120,6 +124,25 @@ async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
     signals.abort();
     reloads.abort();
     outcome
+}
+
+/// Starts the engine: alone on its store, or as one of several that tell each other.
+async fn start(opened: Opened, config: &Config) -> Result<Engine, Failure> {
+    let (options, clock) = (decisions(config), Arc::new(SystemClock));
+    let Some(nats) = config.bus.options()? else {
+        return Ok(Engine::start(opened, options, clock)?);
+    };
+    let opening = NatsBus::open(&nats).await;
+    let bus = opening.map_err(|error| {
+        Failure::new(format!("the bus cannot be used: {error}"))
+            .remedy("look at bus.caFile, bus.certFile and bus.keyFile")
+    })?;
+    let others = Others {
+        bus: Some(Arc::new(bus)),
+        look_every: config.bus.look_every,
+        life: config.bus.life,
+    };
+    Ok(Engine::start_among(others, opened, options, clock)?)
 }
 
 /// Posts to webhooks, and wakes devices, until the token is cancelled.

@@ -5,6 +5,7 @@
 
 mod audit;
 mod auth;
+mod bus;
 mod client;
 mod directory;
 mod http;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use audit::Audit;
 pub(crate) use auth::Auth;
+pub(crate) use bus::Bus;
 pub(crate) use client::Client;
 pub(crate) use directory::Directory;
 pub(crate) use http::Http;
@@ -62,6 +64,8 @@ pub(crate) struct Config {
     pub(crate) webhooks: Webhooks,
     /// `[push]`
     pub(crate) push: Push,
+    /// `[bus]` and `[nodes]`
+    pub(crate) bus: Bus,
     /// `[client]`
     pub(crate) client: Client,
     /// Where each value came from.
@@ -100,6 +104,7 @@ impl Config {
             sqlite: Sqlite::read(&layers)?,
             webhooks: Webhooks::read(&layers)?,
             push: Push::read(&layers)?,
+            bus: Bus::read(&layers)?,
             client: Client::read(&layers)?,
             layers,
         })

@@ -81,7 +81,12 @@ impl Push {
 }
 
 /// A length of time, in a range of seconds.
-fn length(layers: &Layers, key: &'static str, least: u64, most: u64) -> Result<Duration, Failure> {
+pub(super) fn length(
+    layers: &Layers,
+    key: &'static str,
+    least: u64,
+    most: u64,
+) -> Result<Duration, Failure> {
     let text = layers.text(key)?;
     // Always with its unit: who writes 90 may mean days.
     let unit = text.ends_with(|last: char| last.is_ascii_alphabetic());

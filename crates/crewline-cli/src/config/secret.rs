@@ -21,10 +21,12 @@ pub(crate) fn without_password(text: &str) -> String {
     };
     let credentials = rest
         .rsplit_once('@')
-        .and_then(|(credentials, host)| Some((credentials.split_once(':')?.0, host)));
+        .map(|(credentials, host)| (credentials.split_once(':'), host));
     let rest = match credentials {
-        Some((name, host)) => format!("{name}:{HIDDEN}@{host}"),
-        None => rest.to_owned(),
+        Some((Some((name, _)), host)) => format!("{name}:{HIDDEN}@{host}"),
+        // NATS takes a token in the place of a name.
+        Some((None, host)) if matches!(scheme, "nats" | "tls") => format!("{HIDDEN}@{host}"),
+        _ => rest.to_owned(),
     };
     format!("{scheme}://{}", without_parameter(&rest))
 }
@@ -56,6 +58,14 @@ mod tests {
         assert_eq!(
             shown("postgres://crew:se:cret@host/db").as_deref(),
             Some("postgres://crew:(hidden)@host/db")
+        );
+        assert_eq!(
+            shown("nats://token@a,b").as_deref(),
+            Some("nats://(hidden)@a,b")
+        );
+        assert_eq!(
+            shown("tls://crew:se:cret@a,b").as_deref(),
+            Some("tls://crew:(hidden)@a,b")
         );
         assert_eq!(shown("sqlite://a@b.db").as_deref(), Some("sqlite://a@b.db"));
         for (given, hidden) in [

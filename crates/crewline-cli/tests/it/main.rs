@@ -3,6 +3,7 @@
 
 mod audit;
 mod authority;
+mod bus;
 mod client;
 mod config;
 mod db;

@@ -1,0 +1,12 @@
+//! Hints between nodes over core NATS: one subject, on which each node publishes and to which each subscribes. Nothing is kept
+//! by NATS, and nothing is awaited from it: what is lost there is found by a look at the store.
+//!
+//! It owns the connection: several addresses, credentials, TLS, coming back. It never reads a hint, and a server works on while
+//! NATS is away.
+
+mod bus;
+mod options;
+mod tls;
+
+pub use bus::{NatsBus, NatsError, describe_metrics, probe};
+pub use options::{BadAddress, Login, Options, Tls};
