@@ -225,7 +225,7 @@ impl MemoryStore {
     }
 
     /// To write: waits while another thread carries several acts out as one.
-    fn change(&self) -> MutexGuard<'_, Data> {
+    fn unheld(&self) -> MutexGuard<'_, Data> {
         let own = std::thread::current().id();
         let mut data = self.lock();
         while data.held_by.is_some_and(|other| other != own) {
@@ -234,6 +234,12 @@ impl MemoryStore {
                 .wait(data)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+        data
+    }
+
+    /// To write something that batches rest on.
+    fn change(&self) -> MutexGuard<'_, Data> {
+        let mut data = self.unheld();
         data.writes += 1;
         data
     }

@@ -125,13 +125,17 @@ impl MemoryStore {
         done
     }
 
-    pub(super) fn forget_old_audit(&mut self, before: Timestamp, limit: usize) -> u64 {
-        let mut data = self.change();
+    pub(super) fn forget_old_audit(
+        &mut self,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<u64, DirectoryError> {
+        let mut data = self.fenced()?;
         let old = data.audit.iter().take_while(|(_, (at, _))| *at < before);
         let old: Vec<i64> = old.map(|(no, _)| *no).take(limit).collect();
         for no in &old {
             data.audit.remove(no);
         }
-        old.len() as u64
+        Ok(old.len() as u64)
     }
 }

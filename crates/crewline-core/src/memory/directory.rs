@@ -541,7 +541,7 @@ impl Directory for MemoryStore {
     }
 
     fn forget_audit(&mut self, before: Timestamp, limit: usize) -> Result<u64, DirectoryError> {
-        Ok(self.forget_old_audit(before, limit))
+        self.forget_old_audit(before, limit)
     }
 
     fn note_seen(&mut self, seen: &[Seen]) -> Result<(), DirectoryError> {

@@ -18,7 +18,7 @@ pub(super) struct NodeData {
 
 impl Nodes for MemoryWriter {
     fn take_leases(&mut self, ask: &LeaseAsk<'_>) -> Result<Vec<Option<u64>>, StoreError> {
-        let mut data = self.store.lock();
+        let mut data = self.store.unheld();
         let take = |name: &&'static str| {
             let token = ask.token(data.leases.get(*name))?;
             let row = LeaseRow {
@@ -34,7 +34,7 @@ impl Nodes for MemoryWriter {
     }
 
     fn end_leases(&mut self, fences: &[Fence]) -> Result<(), StoreError> {
-        let mut data = self.store.lock();
+        let mut data = self.store.unheld();
         for fence in fences {
             if let Some(row) = data.leases.get_mut(fence.name)
                 && row.token == fence.token
@@ -50,7 +50,7 @@ impl Nodes for MemoryWriter {
     }
 
     fn note_present(&mut self, at: &PresentAt<'_>) -> Result<bool, StoreError> {
-        let mut data = self.store.lock();
+        let mut data = self.store.unheld();
         data.nodes
             .retain(|_, node| node.until >= at.forget_before());
         if at.life.is_zero() {

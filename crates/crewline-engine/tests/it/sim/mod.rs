@@ -162,7 +162,7 @@ async fn play(seed: u64) {
     let store = MemoryStore::new("sim");
     let clock = Arc::new(SimClock::new(seed));
     let bus = LossyBus::new(random.bits(), NODES);
-    let done = Arc::<Mutex<Vec<u128>>>::default();
+    let done = Arc::<Mutex<Vec<u64>>>::default();
     let start = |place| Node::start(&store, bus.at(place), &clock, &done);
     let world = Arc::new(World {
         nodes: (0..NODES).map(start).collect(),
@@ -255,7 +255,7 @@ fn check_sends(world: &World, nos: &[ParticipantNo]) {
 }
 
 /// Acts are done on time again; that none was done twice is seen where it is done.
-async fn check_acts(done: &Mutex<Vec<u128>>) {
+async fn check_acts(done: &Mutex<Vec<u64>>) {
     // However it stood, one of them takes the lease.
     sleep(2 * LIFE).await;
     let before = done.lock().unwrap().len();

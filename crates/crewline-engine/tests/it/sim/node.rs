@@ -21,7 +21,7 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The lease of what is done here on time.
 const ON_TIME: &str = "on-time";
 /// How often that is.
-const SLOT: Duration = Duration::from_millis(250);
+const EVERY: Duration = Duration::from_millis(250);
 
 /// A clock that goes with the runtime's.
 pub(super) struct SimClock {
@@ -35,10 +35,6 @@ impl SimClock {
             begun: Instant::now(),
             draws: AtomicU64::new(seed << 20),
         }
-    }
-
-    fn slot(&self) -> u128 {
-        self.begun.elapsed().as_millis() / SLOT.as_millis()
     }
 }
 
@@ -64,8 +60,8 @@ pub(super) struct Node {
     store: MemoryStore,
     clock: Arc<SimClock>,
     running: Mutex<(watch::Sender<Fate>, Handle)>,
-    /// Acts that were done on time, by their slot.
-    done: Arc<Mutex<Vec<u128>>>,
+    /// Acts that were done on time, by their number.
+    done: Arc<Mutex<Vec<u64>>>,
 }
 
 impl Node {
@@ -73,7 +69,7 @@ impl Node {
         store: &MemoryStore,
         bus: LossyBus,
         clock: &Arc<SimClock>,
-        done: &Arc<Mutex<Vec<u128>>>,
+        done: &Arc<Mutex<Vec<u64>>>,
     ) -> Self {
         let running = begin(store, &bus, clock, done);
         Self {
@@ -117,7 +113,7 @@ fn begin(
     store: &MemoryStore,
     bus: &LossyBus,
     clock: &Arc<SimClock>,
-    done: &Arc<Mutex<Vec<u128>>>,
+    done: &Arc<Mutex<Vec<u64>>>,
 ) -> (watch::Sender<Fate>, Handle) {
     let (fate, gate) = Gate::new();
     let others = Others {
@@ -138,15 +134,15 @@ fn begin(
             engine: engine.clone(),
             gate: gate.clone(),
         },
-        act_on_time(engine, Arc::clone(clock), Arc::clone(done)),
+        act_on_time(engine, Arc::clone(done)),
     );
     tokio::spawn(async move { gate.through(work).await });
     (fate, handle)
 }
 
-/// Does something in each slot of time, once: of all nodes the one that holds the lease. What is done has no protection of its
-/// own but the lease: a group of the slot's number is put, and would be put again as well.
-async fn act_on_time(engine: Engine, clock: Arc<SimClock>, done: Arc<Mutex<Vec<u128>>>) {
+/// Does one numbered thing after the other, each once: of all nodes the one that holds the lease. What is done has no protection
+/// of its own but the lease: a group of that number is put, and would be put again as well.
+async fn act_on_time(engine: Engine, done: Arc<Mutex<Vec<u64>>>) {
     let mut lease = engine.lease(ON_TIME);
     loop {
         let held = lease.taken().await;
@@ -156,27 +152,23 @@ async fn act_on_time(engine: Engine, clock: Arc<SimClock>, done: Arc<Mutex<Vec<u
             continue;
         };
         let ids = page.groups.iter().map(|group| group.group_id.as_str());
-        let numbers = ids.filter_map(|id| id.strip_prefix("slot-")?.parse().ok());
+        let numbers = ids.filter_map(|id| id.strip_prefix("act-")?.parse().ok());
         let mut last = numbers.max().unwrap_or(0);
         while held.stands() {
-            let slot = clock.slot();
-            if slot > last {
-                // Between looking and doing anything may happen.
-                tokio::task::yield_now().await;
-                let group = GroupRow {
-                    id: GroupId::new(format!("slot-{slot:06}")).unwrap(),
-                    name: "done".to_owned(),
-                    members: Vec::new(),
-                };
-                let put =
-                    engine.directory(move |directory, now| directory.put_groups(&[group], now));
-                // Else it is superseded, or there is no room. One that is there already is in the list twice then.
-                if let Ok(Ok(_)) = put.await {
-                    done.lock().unwrap().push(slot);
-                    last = slot;
-                }
+            let next = last + 1;
+            // Between looking and doing anything may happen: another one may have done it.
+            sleep(EVERY).await;
+            let group = GroupRow {
+                id: GroupId::new(format!("act-{next:06}")).unwrap(),
+                name: "done".to_owned(),
+                members: Vec::new(),
+            };
+            let put = engine.directory(move |directory, now| directory.put_groups(&[group], now));
+            // Else it is superseded, or there is no room. One that is there already is in the list twice then.
+            if let Ok(Ok(_)) = put.await {
+                done.lock().unwrap().push(next);
+                last = next;
             }
-            sleep(SLOT / 5).await;
         }
     }
 }
