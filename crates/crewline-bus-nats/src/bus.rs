@@ -9,6 +9,7 @@ use crewline_core::{Bus, Heard};
 use futures_util::{StreamExt as _, stream};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::options::{Login, Options};
@@ -24,6 +25,8 @@ const BYTES_MAX: usize = 32 * 1024;
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// After so long without an answer a connection is given up, at the second time.
 const PING_EVERY: Duration = Duration::from_secs(10);
+/// How long a text waits for room; NATS is away then, and has not been noticed to be.
+const PUBLISH_MAX: Duration = Duration::from_millis(500);
 /// The longest time between two tries to come back.
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
@@ -168,10 +171,15 @@ impl Bus for NatsBus {
                 counter!("crewline_bus_dropped_total").increment(1);
                 return;
             }
+            // It may go away while there is no room: then it would be waited for until it is back.
             let published = self.client.publish(self.subject.clone(), text.into());
-            if let Err(failure) = published.await {
-                counter!("crewline_bus_dropped_total").increment(1);
-                warn!(%failure, "a hint could not be given to NATS");
+            match timeout(PUBLISH_MAX, published).await {
+                Ok(Ok(())) => {}
+                Ok(Err(failure)) => {
+                    counter!("crewline_bus_dropped_total").increment(1);
+                    warn!(%failure, "a hint could not be given to NATS");
+                }
+                Err(_) => counter!("crewline_bus_dropped_total").increment(1),
             }
         })
     }
