@@ -16,6 +16,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("crewline-store-sqlite", &["crewline-api", "crewline-core"]),
     ("crewline-bus-nats", &["crewline-api", "crewline-core"]),
     (
+        "crewline-store-postgres",
+        &["crewline-api", "crewline-core"],
+    ),
+    (
         "crewline-http",
         &["crewline-api", "crewline-core", "crewline-engine"],
     ),
@@ -60,6 +64,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "crewline-http",
             "crewline-outgoing",
             "crewline-push",
+            "crewline-store-postgres",
             "crewline-store-sqlite",
             "crewline-webhook",
         ],
@@ -72,7 +77,11 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// What tests may import beside that.
-const IN_TESTS: &[&str] = &["crewline-testkit", "crewline-store-sqlite"];
+const IN_TESTS: &[&str] = &[
+    "crewline-testkit",
+    "crewline-store-postgres",
+    "crewline-store-sqlite",
+];
 
 /// Libraries with one door: the library, who may use it, who may use it in tests and benchmarks, and why.
 const DOORS: &[(&str, &[&str], &[&str], &str)] = &[
@@ -96,9 +105,9 @@ const DOORS: &[(&str, &[&str], &[&str], &str)] = &[
     ),
     (
         "tokio-postgres",
-        &["crewline-cli"],
+        &["crewline-store-postgres", "crewline-cli"],
         &[],
-        "the original's tables are read by the command that moves them, alone",
+        "SQL is spoken in the store; the original's tables are read by the command that moves them",
     ),
     (
         "async-nats",

@@ -61,7 +61,7 @@ pub(crate) struct Cli {
 /// Options that every command takes.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// Where everything is kept: sqlite://PATH [default: sqlite://crewline.db]
+    /// Where everything is kept: sqlite://PATH or postgres://USER@HOST/DATABASE [default: sqlite://crewline.db]
     #[arg(
         long,
         global = true,

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use crewline_store_sqlite::{Beside, Options};
+use crewline_core::{Opened, StoreError};
+use crewline_store_sqlite::Options;
 
 use crate::cli::Cli;
-use crate::config::Config;
+use crate::config::{Config, Store, without_password};
 use crate::failure::Failure;
 use crate::output::{Output, complain, warn};
+use crate::store::Beside;
 use crate::style::Color;
 
 /// What every command works with.
@@ -39,47 +41,123 @@ impl Context {
         warn(self.color, text);
     }
 
-    /// The file of the store.
-    pub(crate) fn store_path(&self) -> &Path {
-        &self.config.store.path
+    /// The file of the store, where it is one.
+    pub(crate) fn store_file(&self) -> Option<&Path> {
+        match &self.config.store {
+            Store::File(path) => Some(path),
+            Store::Postgres(_) => None,
+        }
     }
 
-    /// How to open the store.
-    pub(crate) fn store_options(&self) -> Options {
+    /// The file of the store, for what works on a file alone. `instead` is what to do with a database.
+    pub(crate) fn need_file(&self, instead: &str) -> Result<&Path, Failure> {
+        self.store_file().ok_or_else(|| {
+            Failure::new(format!(
+                "{} is a database of PostgreSQL, and this works on a file of SQLite",
+                self.store_shown()
+            ))
+            .remedy(instead)
+        })
+    }
+
+    /// The store, as it may be shown: a path, or an address without its password.
+    pub(crate) fn store_shown(&self) -> String {
+        match &self.config.store {
+            Store::File(path) => path.display().to_string(),
+            Store::Postgres(url) => without_password(url),
+        }
+    }
+
+    /// The store as a flag names it, without a password.
+    pub(crate) fn store_url(&self) -> String {
+        match &self.config.store {
+            Store::File(path) => format!("sqlite://{}", path.display()),
+            Store::Postgres(url) => without_password(url),
+        }
+    }
+
+    fn sqlite_options(&self, path: &Path) -> Options {
         let sqlite = &self.config.sqlite;
-        let mut options = Options::new(self.store_path());
+        let mut options = Options::new(path);
         options.checkpoint_pages = sqlite.checkpoint_pages as _;
         options.readers = sqlite.readers as _;
         options.busy_timeout_ms = sqlite.busy_timeout_ms as _;
         options
     }
 
+    /// How to open a database of PostgreSQL.
+    pub(crate) fn postgres_options(&self, url: &str) -> crewline_store_postgres::Options {
+        let postgres = &self.config.postgres;
+        let mut options = crewline_store_postgres::Options::new(url);
+        options.password =
+            std::env::var_os("PGPASSWORD").map(std::ffi::OsString::into_encoded_bytes);
+        options.ca_file.clone_from(&postgres.ca_file);
+        options.readers = postgres.readers as _;
+        options.connect = postgres.connect;
+        options.settle = postgres.settle;
+        options
+    }
+
+    /// Opens the store to serve it.
+    pub(crate) fn open(&self) -> Result<Opened, StoreError> {
+        match &self.config.store {
+            Store::File(path) => crewline_store_sqlite::open(&self.sqlite_options(path)),
+            Store::Postgres(url) => crewline_store_postgres::open(&self.postgres_options(url)),
+        }
+    }
+
+    /// The schema that this version writes.
+    pub(crate) fn schema(&self) -> i32 {
+        match &self.config.store {
+            Store::File(_) => crewline_store_sqlite::NEWEST_SCHEMA,
+            Store::Postgres(_) => crewline_store_postgres::NEWEST_SCHEMA,
+        }
+    }
+
     /// Opens the store beside a server that may run on it, for short acts; makes it where there is none.
     pub(crate) fn open_or_make(&self) -> Result<Beside, Failure> {
-        if !self.store_path().exists() {
-            complain(&format!("a new store: {}\n", self.store_path().display()));
-        }
-        Ok(crewline_store_sqlite::open_beside(&self.store_options())?)
+        self.tell_of_new();
+        self.beside(true)
     }
 
-    /// Opens the store beside a server that may run on it, for short acts. A mistyped path makes no new store.
+    /// Opens the store beside a server that may run on it, for short acts. A mistyped address makes no new store.
     pub(crate) fn open_beside(&self) -> Result<Beside, Failure> {
         self.need_store()?;
-        Ok(crewline_store_sqlite::open_beside(&self.store_options())?)
+        self.beside(false)
     }
 
-    /// Makes sure that there is a store.
-    pub(crate) fn need_store(&self) -> Result<(), Failure> {
-        if self.store_path().exists() {
-            return Ok(());
+    fn beside(&self, make: bool) -> Result<Beside, Failure> {
+        Ok(match &self.config.store {
+            Store::File(path) => {
+                let store = crewline_store_sqlite::open_beside(&self.sqlite_options(path))?;
+                Beside::Sqlite(Box::new(store))
+            }
+            Store::Postgres(url) => {
+                let options = self.postgres_options(url);
+                let store = crewline_store_postgres::open_beside(&options, make)?;
+                Beside::Postgres(Box::new(store))
+            }
+        })
+    }
+
+    /// Says that a file will be made, where there is none.
+    pub(crate) fn tell_of_new(&self) {
+        if let Some(path) = self.store_file().filter(|path| !path.exists()) {
+            complain(&format!("a new store: {}\n", path.display()));
         }
-        Err(Failure::new(format!(
-            "there is no store at {}",
-            self.store_path().display()
-        ))
-        .remedy(
-            "--store sqlite://PATH of your store (crewline config show says which one is meant)",
+    }
+
+    /// Makes sure that there is a store, where that can be seen from here.
+    pub(crate) fn need_store(&self) -> Result<(), Failure> {
+        let Some(path) = self.store_file().filter(|path| !path.exists()) else {
+            return Ok(());
+        };
+        Err(
+            Failure::new(format!("there is no store at {}", path.display()))
+                .remedy(
+                    "--store sqlite://PATH of your store (crewline config show says which one is meant)",
+                )
+                .remedy("crewline serve, or crewline user add, makes a new one"),
         )
-        .remedy("crewline serve, or crewline user add, makes a new one"))
     }
 }

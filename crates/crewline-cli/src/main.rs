@@ -14,6 +14,7 @@ mod files_limit;
 mod logging;
 mod output;
 mod progress;
+mod store;
 mod style;
 mod telemetry;
 

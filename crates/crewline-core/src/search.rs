@@ -132,6 +132,15 @@ impl SearchWords {
         (!parts.is_empty()).then(|| parts.join(" AND "))
     }
 
+    /// Every word that a text must have, and whether it may go on: for an index that knows words and not their places.
+    pub fn words(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.phrases.iter().flat_map(|phrase| {
+            let last = phrase.words.len().saturating_sub(1);
+            let word = move |(at, word)| (String::as_str(word), phrase.begins && at == last);
+            phrase.words.iter().enumerate().map(word)
+        })
+    }
+
     /// Where a text has what is looked for, in its order, without one place in another; `None` where it has not all of it.
     pub fn places(&self, text: &str) -> Option<Vec<Range<usize>>> {
         let words = words(text);

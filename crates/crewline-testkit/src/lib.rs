@@ -10,6 +10,7 @@ pub mod conformance;
 mod desk;
 pub mod model;
 mod ops;
+pub mod postgres;
 mod random;
 
 pub use bus::LocalBus;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crewline_api::NewMessage;
-use crewline_core::{Command, DeviceNo, SendCommand, Settings, UnknownRecipients};
+use crewline_core::{Command, DeviceNo, Opened, SendCommand, Settings, UnknownRecipients};
 use crewline_engine::{Engine, Options, SystemClock};
 use crewline_store_sqlite::Options as StoreOptions;
 
@@ -25,11 +25,15 @@ pub(crate) fn message(to: usize) -> Command {
 pub(crate) fn start(path: &Path, checkpoint_pages: Option<u32>) -> Engine {
     let mut options = StoreOptions::new(path);
     options.checkpoint_pages = checkpoint_pages.unwrap_or(options.checkpoint_pages);
+    start_on(crewline_store_sqlite::open(&options).unwrap())
+}
+
+fn start_on(opened: Opened) -> Engine {
     let settings = Settings {
         unknown_recipients: UnknownRecipients::Accept,
     };
     Engine::start(
-        crewline_store_sqlite::open(&options).unwrap(),
+        opened,
         Options {
             settings,
             ..Options::default()
@@ -82,8 +86,14 @@ pub(crate) async fn warm_up(engine: &Engine) {
 }
 
 pub(crate) fn run(path: &Path, in_flight: usize, time: Duration) -> Turn {
+    let open = || crewline_store_sqlite::open(&StoreOptions::new(path)).unwrap();
+    run_on(open, in_flight, time)
+}
+
+/// The same on any store.
+pub(crate) fn run_on(open: impl FnOnce() -> Opened, in_flight: usize, time: Duration) -> Turn {
     runtime(in_flight).block_on(async {
-        let engine = start(path, None);
+        let engine = start_on(open());
         warm_up(&engine).await;
         let (begun, used, next) = (Instant::now(), cpu("self"), Arc::new(AtomicU64::new(0)));
         send(&engine, in_flight, &next, move |_| begun.elapsed() >= time).await;

@@ -6,6 +6,7 @@
 //! `--write docs/figures.md` puts the table of a whole run into that page.
 //!
 //! - **engine**: messages through the engine in this process, beside the **floor**: a bare loop on the same tables.
+//! - **postgres**: the same with a database, beside a bare loop with one statement for each table and batch.
 //! - **http**: the server as its own process, 64 connections kept alive, one request each at a time.
 //! - **trip**: from a send to its receipt over sockets and HTTP, beside a bare relay on SQLite.
 //! - **waiting**: 1,000 messages for one who connects.
@@ -35,6 +36,7 @@ mod http;
 mod idle;
 mod live;
 mod machine;
+mod postgres;
 mod python;
 mod server;
 mod sqlite;
@@ -81,6 +83,9 @@ fn main() {
     let (time, only) = (arguments.time, arguments.in_flight);
     if arguments.wants("engine") {
         cost::run(folder().path(), time, only, &mut table);
+    }
+    if arguments.wants("postgres") {
+        postgres::run(time, only, &mut table);
     }
     if arguments.wants("http") {
         http::measure(folder().path(), time, &mut table);

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::restore::{self, RestoreArgs};
 use super::sql_prompt;
+use crate::config::Store;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::progress;
@@ -88,10 +89,11 @@ pub(crate) fn run(command: &DbCommand, context: &mut Context) -> Result<(), Fail
 }
 
 fn backup(args: &BackupArgs, context: &mut Context) -> Result<(), Failure> {
-    let made = admin::backup_telling(context.store_path(), &args.file, progress::meter("copied"))?;
+    let store = context.need_file("pg_dump, or a base backup of the database")?;
+    let made = admin::backup_telling(store, &args.file, progress::meter("copied"))?;
     if args.json {
         return context.out.json(&json!({
-            "store": context.store_path().display().to_string(), "file": args.file.display().to_string(),
+            "store": context.store_shown(), "file": args.file.display().to_string(),
             "bytes": made.bytes, "epoch": made.epoch,
         }));
     }
@@ -103,36 +105,72 @@ fn backup(args: &BackupArgs, context: &mut Context) -> Result<(), Failure> {
 }
 
 fn check(args: &CheckArgs, context: &mut Context) -> Result<(), Failure> {
-    let path = context.store_path().to_owned();
-    let report = admin::check(&path)?;
+    let report = Report::of(context)?;
+    let store = context.store_shown();
     if args.json {
         context.out.json(&json!({
-            "store": path.display().to_string(), "ok": report.is_ok(), "schema": report.schema, "epoch": report.epoch,
+            "store": store, "ok": report.problems.is_empty(), "schema": report.schema, "epoch": report.epoch,
             "messages": report.messages, "events": report.events, "problems": report.problems,
         }))?;
-    } else if report.is_ok() {
+    } else if report.problems.is_empty() {
         context.out.line(&format!(
-            "{} is whole: {} messages and {} events, schema {}, epoch {}",
-            path.display(),
-            report.messages,
-            report.events,
-            report.schema,
-            report.epoch
+            "{store} is whole: {} messages and {} events, schema {}, epoch {}",
+            report.messages, report.events, report.schema, report.epoch
         ))?;
-        if report.backup_of_epoch.is_some() {
+        if report.is_backup {
             context
                 .out
                 .line("it is a backup: when a server opens it, its logs get a new epoch")?;
         }
     }
-    if report.is_ok() {
+    if report.problems.is_empty() {
         return Ok(());
     }
-    let mut what = format!("{} is damaged:", path.display());
+    let mut what = format!("{store} is damaged:");
     for problem in &report.problems {
         what.push_str("\n  ");
         what.push_str(problem);
     }
     Err(Failure::new(what)
-        .remedy("stop the server, keep a copy of the file, and put a backup in its place"))
+        .remedy("stop the server, keep a copy of the store, and put a backup in its place"))
+}
+
+/// What a check found, of either store.
+struct Report {
+    schema: i32,
+    epoch: String,
+    is_backup: bool,
+    messages: u64,
+    events: u64,
+    problems: Vec<String>,
+}
+
+impl Report {
+    fn of(context: &Context) -> Result<Self, Failure> {
+        Ok(match &context.config.store {
+            Store::File(path) => {
+                let found = admin::check(path)?;
+                Self {
+                    schema: found.schema,
+                    epoch: found.epoch,
+                    is_backup: found.backup_of_epoch.is_some(),
+                    messages: found.messages,
+                    events: found.events,
+                    problems: found.problems,
+                }
+            }
+            Store::Postgres(url) => {
+                let options = context.postgres_options(url);
+                let found = crewline_store_postgres::admin::check(&options)?;
+                Self {
+                    schema: found.schema,
+                    epoch: found.epoch,
+                    is_backup: false,
+                    messages: found.messages,
+                    events: found.events,
+                    problems: found.problems,
+                }
+            }
+        })
+    }
 }

@@ -1,7 +1,6 @@
 //! `crewline serve --demo`: a small directory in an empty store, and how to use it, printed once.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use crewline_api::{AuditKind, ParticipantId, Role};
 use crewline_core::{
@@ -11,6 +10,7 @@ use crewline_engine::Engine;
 
 use super::audit::note;
 use super::{password, token};
+use crate::context::Context;
 use crate::failure::Failure;
 
 /// The external of the demo.
@@ -120,11 +120,11 @@ fn readable_password() -> Result<String, Failure> {
 }
 
 /// What to print.
-pub(crate) fn text(demo: &Demo, url: &str, store: &Path) -> String {
+pub(crate) fn text(demo: &Demo, url: &str, context: &Context) -> String {
     let program = program();
     match demo {
         Demo::Made(secrets) => made(secrets, url, &program),
-        Demo::Kept => kept(url, store, &program),
+        Demo::Kept => kept(url, context, &program),
     }
 }
 
@@ -176,15 +176,15 @@ fn made(secrets: &Secrets, url: &str, program: &str) -> String {
     )
 }
 
-fn kept(url: &str, store: &Path, program: &str) -> String {
-    let store = store.display();
+fn kept(url: &str, context: &Context, program: &str) -> String {
+    let (store, address) = (context.store_shown(), context.store_url());
     format!(
         "
   Crewline is ready: open {url}; the API to try is at {url}/api/docs.
   The store {store} has a directory already, and was left as it is. Secrets are not shown again; to make new ones:
-    {program} token create --user alice --store sqlite://{store}
-    {program} token create --external {EXTERNAL} --store sqlite://{store}
-    printf '%s' 'a new password' | {program} user passwd alice --password-stdin --store sqlite://{store}
+    {program} token create --user alice --store {address}
+    {program} token create --external {EXTERNAL} --store {address}
+    printf '%s' 'a new password' | {program} user passwd alice --password-stdin --store {address}
 
 "
     )

@@ -8,7 +8,6 @@ use clap::{Args, Subcommand, ValueEnum};
 use crewline_api::{AuditKind, GroupId, ParticipantId};
 use crewline_core::GroupRow;
 use crewline_engine::{Clock as _, SystemClock};
-use crewline_store_sqlite::Beside;
 use serde_json::json;
 
 use super::audit::noted;
@@ -16,6 +15,7 @@ use super::user::{actor, check_name, parse_id};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Table, plain};
+use crate::store::Beside;
 
 /// Keep the groups of people that messages can be sent to. Works whether a server runs on the store or not
 #[derive(Debug, Subcommand)]

@@ -54,7 +54,9 @@ pub(crate) fn run(args: &RestoreArgs, context: &mut Context) -> Result<(), Failu
         stamp: now.strftime("%Y%m%dT%H%M%SZ").to_string(),
         note: Some((note(AuditKind::StoreRestored), SystemClock.now())),
     };
-    let path = context.store_path().to_owned();
+    let path = context
+        .need_file("pg_restore, or a base backup of the database; stop the server before")?
+        .to_owned();
     let restored = admin::restore(&args.file, &path, &options, progress::meter("copied"))?;
     if args.json {
         return context

@@ -40,6 +40,7 @@ Examples:
   crewline serve
   crewline serve --store sqlite:///var/lib/crewline/crewline.db --listen 127.0.0.1:8080 --log-format json
   crewline serve --listen 0.0.0.0:8443 --tls-cert crew.pem --tls-key crew.key
+  crewline serve --store postgres://crew@db1,db2/crewline?sslmode=require
   crewline serve --demo --store sqlite://data/crewline.db    with a few people to play with";
 
 /// Start the server
@@ -82,7 +83,7 @@ async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
     let address = listener
         .local_addr()
         .map_err(|error| Failure::new(format!("cannot tell the address: {error}")))?;
-    let opened = crewline_store_sqlite::open(&context.store_options())?;
+    let opened = context.open()?;
     let engine = start(opened, &context.config).await?;
     let upkeep = tokio::spawn(keep_up(metrics.clone()));
     let app = App::new(
@@ -105,12 +106,12 @@ async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
     let reloads = tokio::spawn(tls::heed_hangups(tls.clone())?);
 
     warn_of_exposure(address, &context.config);
-    tracing::info!(%address, store = %context.store_path().display(), open_files, "ready");
+    tracing::info!(%address, store = %context.store_shown(), open_files, "ready");
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{address}");
     context.out.line(&format!("listening on {url}"))?;
     if let Some(demo) = demo {
-        crate::output::complain(&demo::text(&demo, &url, context.store_path()));
+        crate::output::complain(&demo::text(&demo, &url, context));
     }
 
     let posting = tokio::spawn(post(engine.clone(), hooks, pusher, stop.clone()));
@@ -255,11 +256,11 @@ fn decisions(config: &Config) -> Options {
 fn administration(context: &Context) -> Administration {
     let config = &context.config;
     let rules = config.retention.rules();
-    let store = context.store_path().to_owned();
+    let store = context.store_file().map(std::path::Path::to_owned);
     Administration {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: Some(env!("CREWLINE_COMMIT").to_owned()),
-        schema: u32::try_from(crewline_store_sqlite::NEWEST_SCHEMA).ok(),
+        schema: u32::try_from(context.schema()).ok(),
         kept: Kept {
             messages_seconds: rules.map(|rules| rules.messages.as_secs()),
             cursors_seconds: rules.map(|rules| rules.cursors.as_secs()),
@@ -268,7 +269,7 @@ fn administration(context: &Context) -> Administration {
         },
         log: Arc::new(crate::logging::recent),
         disk_free: Arc::new(move || {
-            let disk = rustix::fs::statvfs(&store).ok()?;
+            let disk = rustix::fs::statvfs(store.as_ref()?).ok()?;
             Some(disk.f_bavail.saturating_mul(disk.f_frsize))
         }),
     }

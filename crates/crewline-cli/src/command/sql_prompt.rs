@@ -18,15 +18,12 @@ const SCHEMA: &str = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND na
 
 /// Runs what was given, what is piped in, or what a person types.
 pub(crate) fn run(args: &ShellArgs, context: &mut Context) -> Result<(), Failure> {
+    let path = context.need_file("psql, with SET search_path = crewline")?;
     if args.write {
         // Which statements will come is not known: that they may change the store is what is said of them.
-        admin::note(
-            context.store_path(),
-            note(AuditKind::StoreWritten),
-            SystemClock.now(),
-        )?;
+        admin::note(path, note(AuditKind::StoreWritten), SystemClock.now())?;
     }
-    let mut shell = admin::open_shell(context.store_path(), args.write)?;
+    let mut shell = admin::open_shell(path, args.write)?;
     if let Some(sql) = &args.sql {
         return statement(&mut shell, sql, &mut context.out).map_err(|failure| hint(failure, args));
     }

@@ -12,6 +12,7 @@ mod http;
 mod layers;
 mod log;
 mod nearest;
+mod postgres;
 mod push;
 mod retention;
 mod secret;
@@ -29,6 +30,7 @@ pub(crate) use directory::Directory;
 pub(crate) use http::Http;
 pub(crate) use layers::{Layers, Origin, TOKEN};
 pub(crate) use log::{Log, LogFormat};
+pub(crate) use postgres::Postgres;
 pub(crate) use push::Push;
 pub(crate) use retention::Retention;
 pub(crate) use secret::{HIDDEN, without_password, without_secret};
@@ -58,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     /// `[retention]`
     pub(crate) retention: Retention,
+    /// `[postgres]`
+    pub(crate) postgres: Postgres,
     /// `[sqlite]`
     pub(crate) sqlite: Sqlite,
     /// `[webhooks]`
@@ -101,6 +105,7 @@ impl Config {
             auth: Auth::read(&layers)?,
             log: Log::read(&layers)?,
             retention: Retention::read(&layers)?,
+            postgres: Postgres::read(&layers)?,
             sqlite: Sqlite::read(&layers)?,
             webhooks: Webhooks::read(&layers)?,
             push: Push::read(&layers)?,

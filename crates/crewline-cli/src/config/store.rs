@@ -7,9 +7,11 @@ use crate::failure::Failure;
 
 /// Where everything is kept.
 #[derive(Debug, Clone)]
-pub(crate) struct Store {
-    /// The file of SQLite.
-    pub(crate) path: PathBuf,
+pub(crate) enum Store {
+    /// A file of SQLite.
+    File(PathBuf),
+    /// A database of PostgreSQL, by its address.
+    Postgres(String),
 }
 
 impl Store {
@@ -17,17 +19,13 @@ impl Store {
     pub(crate) fn read(layers: &Layers) -> Result<Self, Failure> {
         let url = layers.text("store.url")?;
         match url.strip_prefix("sqlite://") {
-            Some(path) if !path.is_empty() => Ok(Self { path: path.into() }),
+            Some(path) if !path.is_empty() => Ok(Self::File(path.into())),
             _ if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-                let origin = layers.origin("store.url");
-                Err(Failure::new(format!(
-                    "store.url (from {origin}) names PostgreSQL; this version keeps its data in SQLite alone"
-                ))
-                .remedy("--store sqlite://crewline.db"))
+                Ok(Self::Postgres(url.to_owned()))
             }
             _ => Err(layers.wrong(
                 "store.url",
-                "sqlite:// and a path, such as sqlite://crewline.db",
+                "sqlite:// and a path, such as sqlite://crewline.db, or postgres://USER@HOST/DATABASE",
             )),
         }
     }

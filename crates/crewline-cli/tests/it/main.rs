@@ -16,6 +16,7 @@ mod import;
 mod keep;
 mod limits;
 mod listen;
+mod on_postgres;
 mod organisation;
 mod peek;
 mod postgres;

@@ -4,6 +4,7 @@ use crewline_engine::{Clock as _, SystemClock};
 use crewline_store_sqlite::admin;
 
 use super::finding::Finding;
+use super::store::of_database;
 use crate::command::local_time;
 use crate::context::Context;
 use crate::output::plain;
@@ -18,8 +19,11 @@ pub(crate) fn look(context: &Context) -> Vec<Finding> {
         return Vec::new();
     };
     let before = rules.report(SystemClock.now());
-    let Ok(found) = admin::cursors_behind(context.store_path(), before) else {
-        return Vec::new();
+    let found = match context.store_file() {
+        Some(file) => admin::cursors_behind(file, before).unwrap_or_default(),
+        None => of_database(context, |reader| {
+            Ok(reader.cursors_behind(before, usize::MAX)?.0)
+        }),
     };
     let holding: Vec<_> = found.iter().filter(|cursor| !cursor.released).collect();
     if holding.is_empty() {

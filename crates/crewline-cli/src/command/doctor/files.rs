@@ -8,13 +8,15 @@ use crate::context::Context;
 
 /// Looks at the modes.
 pub(crate) fn look(context: &Context) -> Vec<Finding> {
-    let store = context.store_path();
-    let beside = |suffix: &str| {
-        let mut name = store.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    let mut files = vec![store.to_owned(), beside("-wal"), beside("-shm")];
+    let mut files = Vec::new();
+    if let Some(store) = context.store_file() {
+        let beside = |suffix: &str| {
+            let mut name = store.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        files.extend([store.to_owned(), beside("-wal"), beside("-shm")]);
+    }
     files.extend(context.config.client.token_file.clone());
     let open: Vec<_> = files
         .iter()

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &DoctorArgs, context: &mut Context) -> Result<(), Failur
     findings.extend(cursors::look(context));
     findings.extend(webhooks::look(context));
     findings.extend(push::look(context));
-    findings.extend(disk::look(context.store_path()));
+    findings.extend(context.store_file().map(disk::look).unwrap_or_default());
     findings.extend(files::look(context));
     findings.extend(limits::look());
     findings.push(log(context));

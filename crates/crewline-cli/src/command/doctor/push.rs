@@ -6,6 +6,7 @@ use crewline_engine::{Clock as _, SystemClock};
 use crewline_store_sqlite::admin;
 
 use super::finding::Finding;
+use super::store::of_database;
 use crate::context::Context;
 use crate::output::plain;
 
@@ -25,7 +26,10 @@ pub(crate) fn look(context: &Context) -> Vec<Finding> {
     }
     let now = SystemClock.now();
     // A store that cannot be read is told elsewhere.
-    let rows = admin::push_subscriptions(context.store_path(), now).unwrap_or_default();
+    let rows = match context.store_file() {
+        Some(file) => admin::push_subscriptions(file, now).unwrap_or_default(),
+        None => of_database(context, |reader| reader.push_subscriptions(now)),
+    };
     let mut errors: BTreeMap<&str, &str> = BTreeMap::new();
     for row in &rows {
         if let Some(error) = &row.last_error {

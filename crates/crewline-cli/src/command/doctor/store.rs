@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crewline_core::StoreErrorKind;
+use crewline_core::{Reader, StoreError, StoreErrorKind};
 use crewline_store_sqlite::admin;
 
 use super::finding::Finding;
@@ -13,7 +13,9 @@ const WAL_WARN: u64 = 512 * 1024 * 1024;
 
 /// Looks at the store.
 pub(crate) fn look(context: &Context) -> Vec<Finding> {
-    let path = context.store_path();
+    let Some(path) = context.store_file() else {
+        return vec![database(context)];
+    };
     let sqlite = Finding::ok(
         "SQLite",
         format!("{}, built in", crewline_store_sqlite::sqlite_version()),
@@ -45,6 +47,32 @@ pub(crate) fn look(context: &Context) -> Vec<Finding> {
         findings.push(Finding::warn("restore", what, remedy));
     }
     findings
+}
+
+/// Looks whether the database answers, and what it holds.
+fn database(context: &Context) -> Finding {
+    let store = context.open_beside();
+    let info = store.and_then(|store| Ok(store.reader().info()?));
+    match info {
+        Ok(info) => {
+            let what = format!("{}, {} MiB", info.name, info.bytes / (1024 * 1024));
+            Finding::ok("store", what)
+        }
+        Err(failure) => {
+            let remedy = "look at the database, its address and the password (PGPASSWORD); nothing says that the data is damaged";
+            Finding::fail("store", failure.to_string(), remedy)
+        }
+    }
+}
+
+/// What stands in a database. One that cannot be read is told elsewhere.
+pub(super) fn of_database<T>(
+    context: &Context,
+    read: impl Fn(&dyn Reader) -> Result<Vec<T>, StoreError>,
+) -> Vec<T> {
+    let store = context.open_beside();
+    let found = store.map(|store| read(store.reader()));
+    found.ok().and_then(Result::ok).unwrap_or_default()
 }
 
 /// Opens it for reading and lets SQLite look over it; the whole check is `crewline db check`.

@@ -5,6 +5,7 @@ use crewline_store_sqlite::admin;
 use crewline_webhook::Settings;
 
 use super::finding::Finding;
+use super::store::of_database;
 use crate::context::Context;
 use crate::output::plain;
 
@@ -21,7 +22,10 @@ pub(crate) fn look(context: &Context) -> Vec<Finding> {
             return vec![Finding::fail("webhooks", failure.to_string(), remedy)];
         }
     };
-    let rows = admin::webhooks(context.store_path()).unwrap_or_default();
+    let rows = match context.store_file() {
+        Some(file) => admin::webhooks(file).unwrap_or_default(),
+        None => of_database(context, |reader| reader.webhooks()),
+    };
     if rows.is_empty() {
         return Vec::new();
     }

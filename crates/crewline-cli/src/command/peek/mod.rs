@@ -133,12 +133,8 @@ impl Begun {
 }
 
 fn open(context: &Context) -> Result<Opened, Failure> {
-    if !context.store_path().exists() {
-        let store = context.store_path().display();
-        crate::output::complain(&format!("a new store: {store}\n"));
-    }
-    let opened = crewline_store_sqlite::open(&context.store_options());
-    opened.map_err(|error| {
+    context.tell_of_new();
+    context.open().map_err(|error| {
         let failed = error.kind == StoreErrorKind::Unavailable;
         let failure = Failure::from(error);
         if failed {

@@ -21,7 +21,7 @@ pub(super) fn tell(
     context: &mut Context,
 ) -> Result<(), Failure> {
     if args.json {
-        let store = context.store_path().display().to_string();
+        let store = context.store_shown();
         return context
             .out
             .json(&as_json(report, args.dry_run, source, &store));

@@ -1,4 +1,4 @@
-//! An engine on a SQLite store in a folder of its own, with a clock that the play moves.
+//! An engine on a SQLite store in a folder of its own, or on a database of PostgreSQL, with a clock that the play moves.
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,14 @@ use std::sync::{Arc, OnceLock};
 use crewline_api::{ApiError, EventKinds, Seq, Timestamp};
 use crewline_core::needs::{Locks, Wanted};
 use crewline_core::{
-    Answer, BatchId, Changes, Command, Directory, DirectoryError, Flush, LogPage, Nodes,
+    Answer, BatchId, Changes, Command, Directory, DirectoryError, Flush, LogPage, Nodes, Opened,
     ParticipantNo, Pass, Reader, Retention, Settings, State, StoreError, UserChange, Writer,
 };
 use crewline_engine::{Clock, Engine, Options};
 use crewline_store_sqlite::admin::{self, RestoreOptions};
 use crewline_testkit::Random;
 use crewline_testkit::model::{Act, Core, PASSWORD, START};
+use crewline_testkit::postgres::Postgres;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -97,9 +98,43 @@ impl Writer for Telling {
     }
 }
 
+/// Where the store is.
+enum Place {
+    /// A file in this folder.
+    Folder(TempDir),
+    /// A database, by its address, and the server that has it.
+    Database(Arc<Postgres>, String),
+}
+
+impl Place {
+    fn open(&self) -> Opened {
+        match self {
+            Self::Folder(folder) => {
+                let options = crewline_store_sqlite::Options {
+                    synchronous_full: false,
+                    ..crewline_store_sqlite::Options::new(store_in(folder.path()))
+                };
+                crewline_store_sqlite::open(&options).unwrap()
+            }
+            Self::Database(_, url) => {
+                let options = crewline_store_postgres::Options::new(url);
+                crewline_store_postgres::open(&options).unwrap()
+            }
+        }
+    }
+
+    /// The folder; a play on a database makes no backups.
+    fn folder(&self) -> &Path {
+        match self {
+            Self::Folder(folder) => folder.path(),
+            Self::Database(..) => panic!("a database has backups of its own"),
+        }
+    }
+}
+
 /// See the module.
 pub(crate) struct House {
-    folder: TempDir,
+    place: Place,
     backups: TempDir,
     /// How many backups were made; the last one counts.
     backup: u32,
@@ -109,6 +144,10 @@ pub(crate) struct House {
     reader: Arc<dyn Reader>,
     engine: Engine,
 }
+
+/// Ends every other connection to a database, as the death of whoever had them does.
+const CUT: &str = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+     WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
 fn folder() -> TempDir {
     tempfile::Builder::new()
@@ -122,17 +161,26 @@ fn store_in(folder: &Path) -> PathBuf {
 }
 
 impl House {
-    /// On an empty store.
+    /// On an empty store in a file.
     pub(crate) fn new(settings: Settings) -> Self {
+        Self::on(Place::Folder(folder()), settings)
+    }
+
+    /// On an empty database.
+    pub(crate) fn on_postgres(server: &Arc<Postgres>, settings: Settings) -> Self {
+        let url = server.database();
+        Self::on(Place::Database(Arc::clone(server), url), settings)
+    }
+
+    fn on(place: Place, settings: Settings) -> Self {
         let clock = Arc::new(PlayClock {
             now: AtomicI64::new(START.as_millis()),
             count: AtomicU64::new(1),
         });
-        let folder = folder();
-        let (engine, reader) = start(folder.path(), settings, &clock, None);
+        let (engine, reader) = start(&place, settings, &clock, None);
         Self {
-            folder,
-            backups: self::folder(),
+            place,
+            backups: folder(),
             backup: 0,
             restores: 0,
             clock,
@@ -165,7 +213,7 @@ impl House {
     fn leave_behind(&self) -> TempDir {
         let left = folder();
         for name in ["crewline.db", "crewline.db-wal"] {
-            let from = self.folder.path().join(name);
+            let from = self.place.folder().join(name);
             if from.exists() {
                 std::fs::copy(from, left.path().join(name)).unwrap();
             }
@@ -175,16 +223,12 @@ impl House {
 }
 
 fn start(
-    folder: &Path,
+    place: &Place,
     settings: Settings,
     clock: &Arc<PlayClock>,
     kept: Option<(Retention, mpsc::Sender<()>)>,
 ) -> (Engine, Arc<dyn Reader>) {
-    let options = crewline_store_sqlite::Options {
-        synchronous_full: false,
-        ..crewline_store_sqlite::Options::new(store_in(folder))
-    };
-    let mut opened = crewline_store_sqlite::open(&options).unwrap();
+    let mut opened = place.open();
     let reader = Arc::clone(&opened.reader);
     let clock: Arc<dyn Clock> = clock.clone();
     let retention = kept.as_ref().map(|(retention, _)| *retention);
@@ -209,7 +253,10 @@ fn start(
 
 impl Core for House {
     fn name(&self) -> &'static str {
-        "engine on SQLite"
+        match self.place {
+            Place::Folder(_) => "engine on SQLite",
+            Place::Database(..) => "engine on PostgreSQL",
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -265,26 +312,31 @@ impl Core for House {
     }
 
     async fn restart(&mut self, crash: bool) {
-        let left = crash.then(|| self.leave_behind());
+        let mut left = None;
+        match &self.place {
+            Place::Folder(_) => left = crash.then(|| self.leave_behind()),
+            Place::Database(server, url) if crash => drop(server.sql(url, CUT)),
+            Place::Database(..) => {}
+        }
         self.engine.stop().await;
         if let Some(left) = left {
-            self.folder = left;
+            self.place = Place::Folder(left);
         }
-        (self.engine, self.reader) = start(self.folder.path(), self.settings, &self.clock, None);
+        (self.engine, self.reader) = start(&self.place, self.settings, &self.clock, None);
     }
 
     async fn keep(&mut self, retention: Retention) {
         self.engine.stop().await;
         let (done, mut kept) = mpsc::channel(1);
         let kept_by = Some((retention, done));
-        (self.engine, self.reader) = start(self.folder.path(), self.settings, &self.clock, kept_by);
+        (self.engine, self.reader) = start(&self.place, self.settings, &self.clock, kept_by);
         let passed = timeout(PATIENCE, kept.recv()).await;
         passed.expect("what is old is looked for at the start");
     }
 
     async fn backup(&mut self) {
         self.backup += 1;
-        let made = admin::backup(&store_in(self.folder.path()), &self.last_backup());
+        let made = admin::backup(&store_in(self.place.folder()), &self.last_backup());
         made.expect("a backup is made beside the server");
     }
 
@@ -314,7 +366,7 @@ impl Core for House {
             };
             admin::restore(&from, &to, &options, Box::new(|_, _| {})).expect("it is restored");
         }
-        self.folder = left;
-        (self.engine, self.reader) = start(self.folder.path(), self.settings, &self.clock, None);
+        self.place = Place::Folder(left);
+        (self.engine, self.reader) = start(&self.place, self.settings, &self.clock, None);
     }
 }

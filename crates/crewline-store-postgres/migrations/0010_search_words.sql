@@ -1,0 +1,1 @@
+-- The number belongs to SQLite, whose index must be asked for its words; this one knows beginnings by itself.

@@ -1,0 +1,406 @@
+//! The connection that writes: transactions with the turn, and finding out what became of one whose answer was lost.
+
+use std::time::{Duration, Instant};
+
+use crewline_core::{DirectoryError, Fence, StoreError, StoreErrorKind};
+
+use crate::connect::{Connector, Purpose};
+use crate::error::{Fault, Place, Refusal};
+use crate::node;
+use crate::options::NodeClock;
+use crate::sql::{Call, Sql};
+use crate::turn::{SERVE, TURN};
+
+/// After a connection could not be made, nobody tries again for so long.
+const REST: Duration = Duration::from_millis(500);
+
+/// What the database calls the other end of a connection, so that no other one is ever meant.
+const WHO: &str =
+    "SELECT pid || ' ' || backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+/// Ends the other end of an earlier connection, where it has not noticed yet, and waits for that.
+const END: &str = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE pid || ' ' || backend_start = $1";
+
+/// Says that somebody serves, and what the database calls this connection's other end.
+fn sign_on(sql: &Sql) -> Result<Option<String>, Fault> {
+    sql.simple(&format!("SELECT pg_advisory_lock_shared({SERVE})"))?;
+    sql.value(WHO, &[])
+}
+
+const NOTE: &str = "UPDATE writer SET transaction = $2, at = now() WHERE no = $1";
+
+/// The connection that writes. It is made anew where it was lost.
+pub(crate) struct WriteConnection {
+    connector: Connector,
+    sql: Option<Sql>,
+    /// What the last attempt failed at, and when.
+    away: Option<(Instant, StoreError)>,
+    /// The row of `writer` that says what was written last; only of who serves.
+    row: Option<i64>,
+    /// The other end of the connection, of who serves.
+    who: Option<String>,
+    /// How long the fate of a commit is looked for.
+    settle: Duration,
+    /// Counts transactions, so that each has a name.
+    count: u64,
+    /// Grows with each connection: what one knew, the next one does not.
+    made: u64,
+    /// Whether participants changed since this was last asked.
+    participants_changed: bool,
+    /// Whether they changed in the transaction that is open.
+    changes_participants: bool,
+    joined: bool,
+    /// Under which lease acts are written.
+    fence: Option<Fence>,
+    node_clock: NodeClock,
+    /// Where it is not known what became of a commit.
+    lost: Option<StoreError>,
+}
+
+impl WriteConnection {
+    pub(crate) fn new(connector: Connector, settle: Duration, node_clock: NodeClock) -> Self {
+        Self {
+            connector,
+            sql: None,
+            away: None,
+            row: None,
+            who: None,
+            settle,
+            count: 0,
+            made: 0,
+            participants_changed: false,
+            changes_participants: false,
+            joined: false,
+            fence: None,
+            node_clock,
+            lost: None,
+        }
+    }
+
+    /// Makes this one that serves; others may serve the same store.
+    pub(crate) fn serve(&mut self) -> Result<(), StoreError> {
+        let doing = "opening the store";
+        let row = self.sql(doing)?.value(
+            "INSERT INTO writer (transaction) VALUES ('') RETURNING no",
+            &[],
+        );
+        self.row = row.map_err(|fault| self.place().error(doing, fault))?;
+        let who = sign_on(self.sql(doing)?);
+        self.who = who.map_err(|fault| self.place().error(doing, fault))?;
+        let old = "DELETE FROM writer WHERE at < now() - interval '1 day'";
+        let removed = self.sql(doing)?.execute(old, &[]);
+        removed.map_err(|fault| self.place().error(doing, fault))?;
+        Ok(())
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        self.connector.place()
+    }
+
+    /// Grows with each connection.
+    pub(crate) fn made(&self) -> u64 {
+        self.made
+    }
+
+    /// The connection; a new one where there is none.
+    pub(crate) fn sql(&mut self, doing: &str) -> Result<&Sql, StoreError> {
+        if let Some(error) = &self.lost {
+            return Err(error.clone());
+        }
+        if self.sql.as_ref().is_none_or(Sql::is_closed) {
+            self.sql = None;
+            self.sql = Some(self.reconnect(doing)?);
+        }
+        let error = || {
+            self.connector
+                .place()
+                .error(doing, Fault::damaged("no connection"))
+        };
+        self.sql.as_ref().ok_or_else(error)
+    }
+
+    /// The connection of the transaction that is open.
+    pub(crate) fn open_sql(&self, doing: &str) -> Result<&Sql, StoreError> {
+        let open = self.sql.as_ref().filter(|sql| sql.is_open());
+        open.ok_or_else(|| {
+            let what = "the connection was lost";
+            self.place()
+                .explain(StoreErrorKind::Unavailable, doing, &what)
+        })
+    }
+
+    fn reconnect(&mut self, doing: &str) -> Result<Sql, StoreError> {
+        if let Some((when, error)) = &self.away
+            && when.elapsed() < REST
+        {
+            return Err(error.clone());
+        }
+        let sql = self.connector.connect(Purpose::Write);
+        let sql = sql.inspect_err(|error| self.away = Some((Instant::now(), error.clone())))?;
+        self.away = None;
+        self.made += 1;
+        if self.row.is_some() {
+            let served = self.serve_again(&sql);
+            served.map_err(|fault| self.place().error(doing, fault))?;
+        }
+        Ok(sql)
+    }
+
+    /// Where the network was cut, the database may not know yet that nobody is at the end of the connection before, which may
+    /// hold the turn: it is ended.
+    fn serve_again(&mut self, sql: &Sql) -> Result<(), Fault> {
+        if let Some(who) = &self.who {
+            sql.value::<i64>(END, &[who])?;
+        }
+        self.who = sign_on(sql)?;
+        Ok(())
+    }
+
+    /// By which clock nodes go.
+    pub(crate) fn node_clock(&self) -> NodeClock {
+        self.node_clock
+    }
+
+    /// Under which lease acts are written from now on.
+    pub(crate) fn set_fence(&mut self, fence: Option<Fence>) {
+        self.fence = fence;
+    }
+
+    /// Begins a transaction that is written only where the lease that was said is still held.
+    pub(crate) fn begin_fenced(&mut self, doing: &str) -> Result<(), StoreError> {
+        self.begin(doing)?;
+        let Some(fence) = self.fence else {
+            return Ok(());
+        };
+        match node::stands(self.open_sql(doing)?, fence) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                self.rollback();
+                Err(self.place().superseded(doing, fence.name))
+            }
+            Err(fault) => Err(self.give_up(doing, fault)),
+        }
+    }
+
+    /// Writes a note of this node, as one transaction.
+    pub(crate) fn note<T>(
+        &mut self,
+        doing: &str,
+        note: impl FnOnce(&Sql) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.begin(doing)?;
+        match note(self.open_sql(doing)?) {
+            Ok(value) => {
+                self.commit(doing)?;
+                Ok(value)
+            }
+            Err(fault) => Err(self.give_up(doing, fault)),
+        }
+    }
+
+    /// Begins a transaction that writes, with the turn.
+    pub(crate) fn begin(&mut self, doing: &str) -> Result<(), StoreError> {
+        let sql = format!("BEGIN; SELECT pg_advisory_xact_lock({TURN})");
+        self.begin_with(&sql, doing).map(drop)
+    }
+
+    /// The same of a batch; returns the number of the turn.
+    pub(crate) fn begin_batch(&mut self, doing: &str) -> Result<i64, StoreError> {
+        let sql = format!("BEGIN; SELECT pg_advisory_xact_lock({TURN}); SELECT nextval('turn')");
+        let turn = self.begin_with(&sql, doing)?;
+        let turn = turn.and_then(|text| text.parse().ok());
+        turn.ok_or_else(|| {
+            self.rollback();
+            let fault = Fault::damaged("the sequence of turns gives no number");
+            self.place().error(doing, fault)
+        })
+    }
+
+    fn begin_with(&mut self, sql: &str, doing: &str) -> Result<Option<String>, StoreError> {
+        self.rollback();
+        self.changes_participants = false;
+        // One that had ended while nobody asked for anything is no reason to fail: a new one is made, once.
+        let kept = self.sql.as_ref().is_some_and(|sql| !sql.is_closed());
+        match self.sql(doing)?.begin(sql) {
+            Err(fault) if kept && fault.kind() == StoreErrorKind::Unavailable => {
+                tracing::debug!(%fault, "the connection to the database has ended; another one is made");
+                self.sql = None;
+            }
+            begun => return begun.map_err(|fault| self.give_up(doing, fault)),
+        }
+        let begun = self.sql(doing)?.begin(sql);
+        begun.map_err(|fault| self.give_up(doing, fault))
+    }
+
+    /// Ends what was begun after an error. A connection that cannot be used is not kept: it may be one to a server that takes
+    /// no writes any more.
+    pub(crate) fn give_up(&mut self, doing: &str, fault: impl Into<Fault>) -> StoreError {
+        let error = self.place().error(doing, fault);
+        self.rollback();
+        if error.kind == StoreErrorKind::Unavailable {
+            self.sql = None;
+        }
+        error
+    }
+
+    /// Whether participants changed since this was last asked.
+    pub(crate) fn take_participants_changed(&mut self) -> bool {
+        std::mem::take(&mut self.participants_changed)
+    }
+
+    /// To be said by an act that changes participants.
+    pub(crate) fn note_participants_changed(&mut self) {
+        self.participants_changed = true;
+        self.changes_participants = true;
+    }
+
+    /// Ends the transaction of an act; what it wrote is durable when this returns `Ok`, and not there after an error
+    /// (unless it says [`StoreErrorKind::Lost`]).
+    pub(crate) fn commit(&mut self, doing: &str) -> Result<(), StoreError> {
+        if self.changes_participants {
+            // Others who write hold participants in memory.
+            let turned = self.open_sql(doing)?.execute("SELECT nextval('turn')", &[]);
+            if let Err(fault) = turned {
+                return Err(self.give_up(doing, fault));
+            }
+        }
+        self.count += 1;
+        let name = u128::from(self.count);
+        self.commit_as(name, doing)
+    }
+
+    /// Ends the transaction of this name.
+    pub(crate) fn commit_as(&mut self, name: u128, doing: &str) -> Result<(), StoreError> {
+        let name = name.to_be_bytes();
+        let note = self
+            .row
+            .map(|row| Call::new(NOTE).with(row).with(name.to_vec()));
+        let done = self.open_sql(doing)?.commit_with(note.as_ref());
+        let Err(fault) = done else { return Ok(()) };
+        let error = self.place().error(doing, fault);
+        let closed = error.kind == StoreErrorKind::Unavailable;
+        if !closed {
+            self.rollback();
+            return Err(error);
+        }
+        self.sql = None;
+        match self.row {
+            // It is not known whether it was written.
+            Some(row) => self.find_out(row, &name, doing, &error),
+            None => Err(error),
+        }
+    }
+
+    /// Looks whether a transaction was written whose end was not confirmed. With the turn in hand the other connection's
+    /// transaction is over, one way or the other.
+    fn find_out(
+        &mut self,
+        row: i64,
+        name: &[u8],
+        doing: &str,
+        error: &StoreError,
+    ) -> Result<(), StoreError> {
+        tracing::warn!(%error, "a commit was not confirmed; asking the database what became of it");
+        let since = Instant::now();
+        while since.elapsed() < self.settle {
+            match self.was_written(row, name, doing) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {
+                    let what = "the connection was lost before the commit";
+                    return Err(self.place().explain(StoreErrorKind::Conflict, doing, &what));
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the database cannot be asked yet");
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            }
+        }
+        let lost = self.place().lost(doing, error);
+        self.lost = Some(lost.clone());
+        Err(lost)
+    }
+
+    fn was_written(&mut self, row: i64, name: &[u8], doing: &str) -> Result<bool, StoreError> {
+        self.begin(doing)?;
+        let found = self
+            .open_sql(doing)?
+            .value::<Vec<u8>>("SELECT transaction FROM writer WHERE no = $1", &[&row]);
+        self.rollback();
+        let found = found.map_err(|fault| self.place().error(doing, fault))?;
+        Ok(found.is_some_and(|found| found == name))
+    }
+
+    /// Ends the transaction, if there is one, without a change.
+    pub(crate) fn rollback(&mut self) {
+        self.changes_participants = false;
+        if let Some(sql) = &self.sql {
+            sql.rollback();
+        }
+    }
+
+    /// Begins a transaction in which the acts that follow take part, until [`end_joined`](Self::end_joined): none of them
+    /// is written by itself. The transaction is then ended by [`commit`](Self::commit) or [`rollback`](Self::rollback).
+    pub(crate) fn begin_joined(&mut self, doing: &str) -> Result<(), StoreError> {
+        self.begin_fenced(doing)?;
+        self.joined = true;
+        Ok(())
+    }
+
+    /// Acts are transactions of their own again.
+    pub(crate) fn end_joined(&mut self) {
+        self.joined = false;
+    }
+
+    /// Runs an act that changes participants; see [`act`](Self::act).
+    pub(crate) fn act_changing<T>(
+        &mut self,
+        doing: &str,
+        act: impl FnOnce(&Sql) -> Result<T, Refusal>,
+    ) -> Result<T, DirectoryError> {
+        self.run_act(true, doing, act)
+    }
+
+    /// Runs an act as one transaction, or as a part of the one around it.
+    pub(crate) fn act<T>(
+        &mut self,
+        doing: &str,
+        act: impl FnOnce(&Sql) -> Result<T, Refusal>,
+    ) -> Result<T, DirectoryError> {
+        self.run_act(false, doing, act)
+    }
+
+    fn run_act<T>(
+        &mut self,
+        changing: bool,
+        doing: &str,
+        act: impl FnOnce(&Sql) -> Result<T, Refusal>,
+    ) -> Result<T, DirectoryError> {
+        let joined = self.joined;
+        if !joined {
+            self.begin_fenced(doing)?;
+        }
+        if changing {
+            self.note_participants_changed();
+        }
+        match act(self.open_sql(doing)?) {
+            Ok(value) => {
+                if !joined {
+                    self.commit(doing)?;
+                }
+                Ok(value)
+            }
+            Err(refusal) => {
+                if !joined {
+                    self.rollback();
+                }
+                Err(self.explain(doing, refusal))
+            }
+        }
+    }
+
+    pub(crate) fn explain(&self, doing: &str, refusal: Refusal) -> DirectoryError {
+        match refusal {
+            Refusal::Directory(error) => error,
+            Refusal::Fault(fault) => self.place().error(doing, fault).into(),
+        }
+    }
+}

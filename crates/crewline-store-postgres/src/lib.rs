@@ -1,0 +1,39 @@
+//! Crewline's store on PostgreSQL: one writer, a bounded pool of readers, and a runtime of its own for the connections.
+//!
+//! [`open()`] gives a server its store; [`open_beside`] is for the administrator's commands, which work whether a server runs
+//! or not. [`admin`] looks at a store as a whole.
+//!
+//! **Invariant:** no rule of Crewline is in here. The writer loads what it is asked for and writes what was decided, in one
+//! transaction, which is durable when [`write`](crewline_core::Writer::write) has returned. Who writes has the *turn* (see
+//! [`turn`](mod@turn)): transactions that write come one after the other, so that numbers are committed in their order.
+//!
+//! Ways of failing: every error names the database (never its password) and says what to do. A database that is away leaves
+//! nothing half done: the writer connects again by itself, and what became of a commit whose answer was lost is looked up.
+
+pub mod admin;
+mod beside;
+mod connect;
+mod connection;
+mod directory;
+mod error;
+mod keep;
+mod load;
+mod meta;
+mod migration;
+mod node;
+mod open;
+mod options;
+mod pool;
+mod reader;
+mod row;
+mod save;
+mod search;
+mod sql;
+mod tls;
+mod turn;
+mod writer;
+
+pub use beside::Beside;
+pub use migration::NEWEST as NEWEST_SCHEMA;
+pub use open::{open, open_beside};
+pub use options::{NodeClock, Options};

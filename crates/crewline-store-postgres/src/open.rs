@@ -1,0 +1,45 @@
+//! Opening a store: to serve it, or beside a server.
+
+use std::sync::Arc;
+
+use crewline_core::{Opened, StoreError};
+
+use crate::beside::Beside;
+use crate::connect::Connector;
+use crate::connection::WriteConnection;
+use crate::migration;
+use crate::options::Options;
+use crate::pool::Pool;
+use crate::reader::PostgresReader;
+use crate::writer::PostgresWriter;
+
+/// Opens a store to serve it, and makes its tables where there are none. Several servers may.
+///
+/// # Errors
+/// Where the database cannot be reached, or the schema is of a newer version: each with what to do.
+pub fn open(options: &Options) -> Result<Opened, StoreError> {
+    let (mut main, reader) = connect(options, true)?;
+    main.serve()?;
+    let writer = PostgresWriter::new(main, reader.forgotten());
+    Ok(Opened {
+        writer: Box::new(writer),
+        reader: Arc::new(reader),
+    })
+}
+
+/// Opens a store beside a server, for a short act or a few; makes its tables where there are none and `make` says so.
+///
+/// # Errors
+/// As [`open()`]; and where there are no tables and none are to be made.
+pub fn open_beside(options: &Options, make: bool) -> Result<Beside, StoreError> {
+    let (main, reader) = connect(options, make)?;
+    Ok(Beside::new(main, reader))
+}
+
+fn connect(options: &Options, make: bool) -> Result<(WriteConnection, PostgresReader), StoreError> {
+    let connector = Connector::new(options)?;
+    let mut main = WriteConnection::new(connector.clone(), options.settle, options.node_clock);
+    migration::migrate(&mut main, make)?;
+    let pool = Pool::new(connector, options.readers, options.connect);
+    Ok((main, PostgresReader::new(pool, options.node_clock)))
+}

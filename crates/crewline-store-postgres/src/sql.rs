@@ -1,0 +1,272 @@
+//! One connection, spoken to from a thread that may block.
+//!
+//! The connection itself is driven by the store's runtime; here its answers are waited for. Statements are prepared once for
+//! each connection. Several that do not need each other's answers travel together.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use futures_util::future::{join, join_all};
+use pollster::block_on;
+use tokio_postgres::types::{FromSql, ToSql};
+use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
+
+use crate::connect::Driver;
+use crate::error::Fault;
+
+type Result<T> = std::result::Result<T, Fault>;
+
+/// A value of a statement.
+pub(crate) type Value = Box<dyn ToSql + Sync + Send>;
+
+/// A statement and its values.
+pub(crate) struct Call {
+    sql: &'static str,
+    values: Vec<Value>,
+}
+
+impl Call {
+    /// A statement without values; see [`Call::with`].
+    pub(crate) fn new(sql: &'static str) -> Self {
+        Self {
+            sql,
+            values: Vec::new(),
+        }
+    }
+
+    /// With one value more.
+    pub(crate) fn with(mut self, value: impl ToSql + Sync + Send + 'static) -> Self {
+        self.values.push(Box::new(value));
+        self
+    }
+
+    fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
+        self.values
+            .iter()
+            .map(|value| &**value as &(dyn ToSql + Sync))
+            .collect()
+    }
+}
+
+/// See the module.
+pub(crate) struct Sql {
+    client: Client,
+    statements: RefCell<HashMap<&'static str, Statement>>,
+    /// What begins the transaction, before the first statement in it.
+    begins: Cell<Option<&'static str>>,
+    /// Whether a transaction is open.
+    open: Cell<bool>,
+    /// Keeps the runtime of the connection.
+    _driver: Arc<Driver>,
+}
+
+impl Sql {
+    pub(crate) fn new(client: Client, driver: Arc<Driver>) -> Self {
+        Self {
+            client,
+            statements: RefCell::default(),
+            begins: Cell::new(None),
+            open: Cell::new(false),
+            _driver: driver,
+        }
+    }
+
+    /// Whether the connection has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Whether a transaction is open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.get()
+    }
+
+    /// Begins a transaction together with the first statement in it.
+    pub(crate) fn begin_lazily(&self) {
+        self.begins.set(Some("BEGIN"));
+    }
+
+    /// Begins a transaction with more statements behind it; returns what the last of them shows, if anything.
+    pub(crate) fn begin(&self, sql: &str) -> Result<Option<String>> {
+        self.open.set(true);
+        let shown = self.simple(sql);
+        if shown.is_err() {
+            self.rollback();
+        }
+        shown
+    }
+
+    /// Runs statements as they are; returns the first column of the last row.
+    pub(crate) fn simple(&self, sql: &str) -> Result<Option<String>> {
+        let messages = block_on(self.client.simple_query(sql))?;
+        let last = messages.iter().rev().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row.get(0).map(str::to_owned)),
+            _ => None,
+        });
+        Ok(last.flatten())
+    }
+
+    /// Ends the transaction, with another statement before its end that travels together with it.
+    pub(crate) fn commit_with(&self, last: Option<&Call>) -> Result<()> {
+        self.begins.set(None);
+        let done = match last {
+            None => block_on(self.client.batch_execute("COMMIT")).map_err(Fault::from),
+            Some(call) => {
+                let statement = self.statement(call.sql)?;
+                let values = call.values();
+                let (last, end) = block_on(join(
+                    self.client.execute(&statement, &values),
+                    self.client.batch_execute("COMMIT"),
+                ));
+                // After an error the end has undone everything, and says that it went well.
+                match last {
+                    Ok(1) => end.map_err(Fault::from),
+                    Ok(_) => Err(Fault::damaged("a writer's own row is missing")),
+                    Err(error) => Err(error.into()),
+                }
+            }
+        };
+        self.open.set(false);
+        done
+    }
+
+    /// Ends the transaction without a change, if one is open. Nobody waits for the answer.
+    pub(crate) fn rollback(&self) {
+        self.begins.set(None);
+        if self.open.replace(false) {
+            self.send("ROLLBACK");
+        }
+    }
+
+    /// Ends a transaction that only read. Nobody waits for the answer.
+    pub(crate) fn end_reading(&self) {
+        self.begins.set(None);
+        if self.open.replace(false) {
+            self.send("COMMIT");
+        }
+    }
+
+    /// Sends a statement whose answer nobody needs: the connection takes it when it is first asked for.
+    fn send(&self, sql: &str) {
+        let sent = pin!(self.client.batch_execute(sql));
+        let _ = sent.poll(&mut Context::from_waker(Waker::noop()));
+    }
+
+    fn statement(&self, sql: &'static str) -> Result<Statement> {
+        if let Some(statement) = self.statements.borrow().get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = block_on(self.client.prepare(sql))?;
+        self.statements.borrow_mut().insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    /// Prepares what is not prepared yet, all at once.
+    fn prepare(&self, calls: &[Call]) -> Result<()> {
+        let missing: Vec<&'static str> = {
+            let known = self.statements.borrow();
+            let all = calls.iter().map(|call| call.sql);
+            all.filter(|sql| !known.contains_key(sql)).collect()
+        };
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let prepared = block_on(join_all(missing.iter().map(|sql| self.client.prepare(sql))));
+        for (sql, statement) in missing.into_iter().zip(prepared) {
+            self.statements.borrow_mut().insert(sql, statement?);
+        }
+        Ok(())
+    }
+
+    /// Runs a future of the connection; begins the transaction before it, where that is still to be done.
+    fn run<T>(
+        &self,
+        done: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+    ) -> Result<T> {
+        let Some(begin) = self.begins.take() else {
+            return Ok(block_on(done)?);
+        };
+        self.open.set(true);
+        let (begun, done) = block_on(join(self.client.batch_execute(begin), done));
+        begun?;
+        Ok(done?)
+    }
+
+    /// Every row that a statement shows.
+    pub(crate) fn query(
+        &self,
+        sql: &'static str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>> {
+        let statement = self.statement(sql)?;
+        self.run(self.client.query(&statement, values))
+    }
+
+    /// The first row that it shows, if any.
+    pub(crate) fn first(
+        &self,
+        sql: &'static str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<Row>> {
+        Ok(self.query(sql, values)?.into_iter().next())
+    }
+
+    /// The first column of the first row.
+    pub(crate) fn value<T: for<'a> FromSql<'a>>(
+        &self,
+        sql: &'static str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<T>> {
+        self.first(sql, values)?.map(|row| get(&row, 0)).transpose()
+    }
+
+    /// The first row of a statement that is asked once: it is not kept prepared.
+    pub(crate) fn once(&self, sql: &str) -> Result<Option<Row>> {
+        let rows = block_on(self.client.query(sql, &[]))?;
+        Ok(rows.into_iter().next())
+    }
+
+    /// Runs a statement that changes rows; returns how many.
+    pub(crate) fn execute(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<u64> {
+        let statement = self.statement(sql)?;
+        self.run(self.client.execute(&statement, values))
+    }
+
+    /// Runs several statements that travel together; returns what each shows.
+    pub(crate) fn query_all(&self, calls: &[Call]) -> Result<Vec<Vec<Row>>> {
+        self.prepare(calls)?;
+        let statements = self.statements.borrow();
+        let answers = calls.iter().map(|call| {
+            let statement = &statements[call.sql];
+            async move { self.client.query(statement, &call.values()).await }
+        });
+        let all = self.run(async { Ok(join_all(answers).await) })?;
+        all.into_iter()
+            .map(|rows| rows.map_err(Fault::from))
+            .collect()
+    }
+
+    /// Runs several statements that change rows and travel together; returns how many rows each changed.
+    pub(crate) fn execute_all(&self, calls: &[Call]) -> Result<Vec<u64>> {
+        self.prepare(calls)?;
+        let statements = self.statements.borrow();
+        let answers = calls.iter().map(|call| {
+            let statement = &statements[call.sql];
+            async move { self.client.execute(statement, &call.values()).await }
+        });
+        let all = self.run(async { Ok(join_all(answers).await) })?;
+        // In their order: what comes behind the first error is only its consequence.
+        all.into_iter()
+            .map(|count| count.map_err(Fault::from))
+            .collect()
+    }
+}
+
+/// A column.
+pub(crate) fn get<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Result<T> {
+    Ok(row.try_get(at)?)
+}

@@ -1,0 +1,141 @@
+//! The one writer: a batch is one transaction with the turn, and durable when it is written.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crewline_core::needs::Wanted;
+use crewline_core::{BatchId, Changes, Directory, Flush, Nodes, Pass, State, StoreError, Writer};
+
+use crate::connection::WriteConnection;
+use crate::error::Fault;
+use crate::load::load;
+use crate::save::save;
+use crate::sql::Sql;
+use crate::{keep, meta, search};
+
+const WRITING: &str = "writing a batch";
+
+/// The writer of a store that is served.
+pub(crate) struct PostgresWriter {
+    main: WriteConnection,
+    /// The turn of the last batch, and the connection that it was on. `None`: what earlier batches loaded is not to be trusted.
+    seen: Option<(i64, u64)>,
+    /// Told to the readers: grows when texts are removed.
+    forgotten: Arc<AtomicU64>,
+}
+
+impl PostgresWriter {
+    pub(crate) fn new(main: WriteConnection, forgotten: Arc<AtomicU64>) -> Self {
+        Self {
+            main,
+            seen: None,
+            forgotten,
+        }
+    }
+
+    fn fail(&mut self, doing: &str, fault: impl Into<Fault>) -> StoreError {
+        self.seen = None;
+        self.main.give_up(doing, fault)
+    }
+
+    /// Does something in the transaction that is open.
+    fn inside<T>(
+        &mut self,
+        doing: &str,
+        act: impl FnOnce(&Sql) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let done = match self.main.open_sql(doing) {
+            Ok(sql) => act(sql),
+            Err(error) => Err(error.into()),
+        };
+        done.map_err(|fault| self.fail(doing, fault))
+    }
+
+    /// Does something in a transaction of its own.
+    fn alone<T>(
+        &mut self,
+        doing: &str,
+        act: impl FnOnce(&Sql) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.main.begin(doing)?;
+        let done = self.inside(doing, act)?;
+        self.main
+            .commit(doing)
+            .map_err(|error| self.fail(doing, error))?;
+        Ok(done)
+    }
+}
+
+impl Writer for PostgresWriter {
+    fn begin(&mut self) -> Result<bool, StoreError> {
+        let begun = self.main.begin_batch("beginning a batch");
+        let turn = begun.inspect_err(|_| self.seen = None)?;
+        // With the turn in hand nobody can change anything between this look and the commit.
+        let same = self.seen == Some((turn - 1, self.main.made()));
+        self.seen = Some((turn, self.main.made()));
+        Ok(same & !self.main.take_participants_changed())
+    }
+
+    fn load(&mut self, wanted: &Wanted, state: &mut State) -> Result<(), StoreError> {
+        self.inside("loading rows", |sql| load(sql, wanted, state))
+    }
+
+    fn save(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        self.inside(WRITING, |sql| save(sql, changes))
+    }
+
+    fn write(&mut self, batch: BatchId) -> Result<Option<Flush>, StoreError> {
+        let made = self.main.made();
+        let done = self.main.commit_as(batch.0, WRITING);
+        done.map_err(|error| self.fail(WRITING, error))?;
+        if self.main.made() != made {
+            // It was found on another connection: who knows what was written before that.
+            self.seen = None;
+        }
+        Ok(None)
+    }
+
+    fn abort(&mut self) {
+        self.main.rollback();
+    }
+
+    fn probe(&mut self) -> Result<(), StoreError> {
+        self.alone("trying to write", meta::probe)
+    }
+
+    fn prune(&mut self, pass: &mut Pass, rows: usize) -> Result<(), StoreError> {
+        let texts = pass.removed.texts;
+        let doing = "removing what is old";
+        self.main.begin_fenced(doing)?;
+        self.inside(doing, |sql| {
+            keep::step(sql, pass, rows)?;
+            if pass.removed.texts > texts {
+                meta::note_texts_removed(sql)?;
+            }
+            Ok(())
+        })?;
+        let done = self.main.commit(doing);
+        done.map_err(|error| self.fail(doing, error))?;
+        if pass.removed.texts > texts {
+            self.forgotten.fetch_add(1, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    fn index(&mut self, rows: usize) -> Result<bool, StoreError> {
+        let doing = "putting words into the index";
+        let behind = search::is_behind(self.main.sql(doing)?);
+        if !behind.map_err(|fault| self.fail(doing, fault))? {
+            return Ok(false);
+        }
+        self.alone(doing, |sql| search::step(sql, rows))
+    }
+
+    fn nodes(&mut self) -> &mut dyn Nodes {
+        &mut self.main
+    }
+
+    fn directory(&mut self) -> &mut dyn Directory {
+        &mut self.main
+    }
+}

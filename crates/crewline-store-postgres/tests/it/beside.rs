@@ -1,0 +1,145 @@
+//! Several at one store: servers, and the administrator's commands.
+
+use std::time::Duration;
+
+use crewline_api::{EventKinds, Timestamp};
+use crewline_core::{Cut, LeaseAsk, NewUser, Pass};
+use crewline_store_postgres::{Options, open, open_beside};
+use crewline_testkit::Desk;
+use crewline_testkit::postgres::Postgres;
+
+use crate::support::{desk, message};
+
+fn user(id: &str) -> NewUser {
+    NewUser {
+        id: id.parse().unwrap(),
+        name: None,
+        role: crewline_api::Role::Crew,
+        password: None,
+    }
+}
+
+#[test]
+fn the_server_notices_what_was_changed_beside_it_and_trusts_its_memory_otherwise() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let options = Options::new(server.database());
+    let mut desk = desk(&options);
+    desk.run(message("one")).unwrap();
+    let mut beside = open_beside(&options, false).unwrap();
+    assert!(desk.writer.begin().unwrap(), "nobody has written since");
+    desk.writer.abort();
+    assert!(desk.writer.begin().unwrap(), "nor has it itself");
+    desk.writer.abort();
+    let version = beside.reader().directory_version().unwrap();
+    beside
+        .directory()
+        .add_user(&user("carol"), desk.now)
+        .unwrap();
+    assert!(
+        !desk.writer.begin().unwrap(),
+        "somebody has added a participant"
+    );
+    desk.writer.abort();
+    assert!(desk.writer.begin().unwrap());
+    desk.writer.abort();
+    assert_eq!(desk.reader.directory_version().unwrap(), version + 1);
+    desk.send("scada", &["carol"], "two").unwrap();
+}
+
+#[test]
+fn two_servers_write_in_turns_and_neither_trusts_what_the_other_changed() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let options = Options::new(server.database());
+    let mut first = desk(&options);
+    let mut second = Desk::new(open(&options).unwrap());
+    for round in 0..20 {
+        let text = format!("{round}");
+        let one = first.send("scada", &["alice"], &text).unwrap();
+        let two = second.send("scada", &["alice"], &text).unwrap();
+        assert_ne!(one, two);
+        first.run(message(&text)).unwrap();
+    }
+    let alice = first.no("alice").unwrap();
+    assert_eq!(second.reader.heads(&[alice]).unwrap(), [60]);
+    let page = second.reader.log(alice, 0, EventKinds::ALL, 100).unwrap();
+    let seqs: Vec<_> = page.events.iter().map(|event| event.seq).collect();
+    assert_eq!(seqs, (1..=60).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_lease_goes_by_the_clock_of_the_database() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let options = Options::new(server.database());
+    let mut desk = desk(&options);
+    let mut take = |owner, now: Timestamp| {
+        let ask = LeaseAsk {
+            names: &["retention"],
+            owner,
+            now,
+            life: Some(Duration::from_mins(5)),
+        };
+        desk.writer.nodes().take_leases(&ask).unwrap()
+    };
+    let wrong = [
+        Timestamp::from_millis(0),
+        Timestamp::from_millis(4_000_000_000_000),
+    ];
+    assert_eq!(take(7, wrong[0]), [Some(1)]);
+    assert_eq!(
+        take(8, wrong[1]),
+        [None],
+        "a clock that is ahead takes nothing"
+    );
+    assert_eq!(take(7, wrong[1]), [Some(1)]);
+}
+
+#[test]
+fn texts_that_one_server_removed_are_forgotten_by_the_other() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let options = Options::new(server.database());
+    let mut first = desk(&options);
+    let second = Desk::new(open(&options).unwrap());
+    first.send("scada", &["alice"], "a secret").unwrap();
+    let alice = first.no("alice").unwrap();
+    let read = |desk: &Desk| {
+        let kinds = EventKinds::ALL;
+        let page = desk.reader.log(alice, 0, kinds, 100).unwrap();
+        page.events
+            .iter()
+            .any(|event| format!("{event:?}").contains("a secret"))
+    };
+    assert!(read(&second));
+    let later = first.now.plus_millis(10_000);
+    let cut = Cut {
+        before: later,
+        release: later,
+    };
+    let mut pass = Pass::new(cut);
+    while !pass.is_done() {
+        first.writer.prune(&mut pass, 100).unwrap();
+    }
+    second.reader.directory_version().unwrap();
+    assert!(!read(&second));
+}
+
+#[test]
+fn a_mistyped_database_gets_no_tables() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let options = Options::new(server.database());
+    let Err(error) = open_beside(&options, false) else {
+        panic!("a store was made");
+    };
+    assert!(error.detail.contains("there is no store"), "{error}");
+    open_beside(&options, true).unwrap();
+    open_beside(&options, false).unwrap();
+}

@@ -1,0 +1,105 @@
+//! A wire between a store and its database that can be cut at the worst moment.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+/// What happens to the next commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It passes.
+    Pass = 0,
+    /// It arrives, and its answer does not.
+    LoseAnswer = 1,
+    /// It does not arrive.
+    LoseCommit = 2,
+    /// It arrives, and the database never learns that nobody waits for the answer.
+    LoseAnswerUnnoticed = 3,
+}
+
+/// See the module.
+pub(crate) struct Proxy {
+    port: u16,
+    fate: Arc<AtomicU8>,
+}
+
+impl Proxy {
+    /// Before a database that listens on this port.
+    pub(crate) fn before(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = Self {
+            port: listener.local_addr().unwrap().port(),
+            fate: Arc::default(),
+        };
+        let fate = Arc::clone(&proxy.fate);
+        std::thread::spawn(move || {
+            while let Ok((client, _)) = listener.accept() {
+                let fate = Arc::clone(&fate);
+                std::thread::spawn(move || carry(&client, port, &fate));
+            }
+        });
+        proxy
+    }
+
+    /// The same address, by way of this.
+    pub(crate) fn instead_of(&self, url: &str, port: u16) -> String {
+        url.replace(&format!(":{port}/"), &format!(":{}/", self.port))
+    }
+
+    /// Says what happens to the next commit.
+    pub(crate) fn next(&self, fate: Fate) {
+        self.fate.store(fate as u8, Ordering::SeqCst);
+    }
+
+    /// Whether it has happened.
+    pub(crate) fn happened(&self) -> bool {
+        self.fate.load(Ordering::SeqCst) == Fate::Pass as u8
+    }
+}
+
+fn carry(client: &TcpStream, port: u16, fate: &AtomicU8) {
+    let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else {
+        return;
+    };
+    let unnoticed = AtomicBool::new(false);
+    let cut = || {
+        let _ = client.shutdown(Shutdown::Both);
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            pass(&server, client, |_| true);
+            cut();
+        });
+        pass(client, &server, |bytes| {
+            if !bytes.windows(7).any(|window| window == b"COMMIT\0") {
+                return true;
+            }
+            let now = fate.swap(Fate::Pass as u8, Ordering::SeqCst);
+            if now == Fate::LoseAnswerUnnoticed as u8 {
+                // Open for as long as the test runs, and nobody looks at it.
+                std::mem::forget(server.try_clone());
+                unnoticed.store(true, Ordering::SeqCst);
+            }
+            if now == Fate::LoseAnswer as u8 || now == Fate::LoseAnswerUnnoticed as u8 {
+                // Nothing comes back from now on; the database gets what was sent.
+                cut();
+            }
+            now != Fate::LoseCommit as u8
+        });
+        cut();
+        if !unnoticed.load(Ordering::SeqCst) {
+            let _ = server.shutdown(Shutdown::Write);
+        }
+    });
+}
+
+/// Passes bytes on as long as `may` says so.
+fn pass(mut from: &TcpStream, mut to: &TcpStream, may: impl Fn(&[u8]) -> bool) {
+    let mut bytes = [0; 16 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut bytes) {
+        if !may(&bytes[..count]) || to.write_all(&bytes[..count]).is_err() {
+            return;
+        }
+    }
+}
