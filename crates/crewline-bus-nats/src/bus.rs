@@ -7,7 +7,7 @@ use async_nats::{Client, ConnectOptions, Event};
 use crewline_api::{BoxFuture, BoxStream};
 use crewline_core::{Bus, Heard};
 use futures_util::{StreamExt as _, stream};
-use metrics::{counter, describe_counter, describe_gauge, gauge};
+use metrics::{counter, gauge};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
@@ -202,20 +202,4 @@ impl Bus for NatsBus {
         });
         stream::select(heard, missed).boxed()
     }
-}
-
-/// Says what is counted here.
-pub fn describe_metrics() {
-    describe_gauge!(
-        "crewline_bus_connected",
-        "Whether NATS is connected: 1 or 0"
-    );
-    describe_counter!(
-        "crewline_bus_dropped_total",
-        "Texts for other nodes that NATS did not get"
-    );
-    describe_counter!(
-        "crewline_bus_missed_total",
-        "How often this node was too slow for what came over NATS"
-    );
 }

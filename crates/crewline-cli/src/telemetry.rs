@@ -66,7 +66,6 @@ fn describe() {
     );
     describe_retention();
     describe_hints();
-    crewline_bus_nats::describe_metrics();
     crewline_push::describe_metrics();
     crewline_webhook::describe_metrics();
 }
@@ -96,6 +95,18 @@ fn describe_hints() {
     ] {
         describe_counter!(name, what);
     }
+    describe_gauge!(
+        "crewline_bus_connected",
+        "Whether the bus between nodes is connected: 1 or 0"
+    );
+    describe_counter!(
+        "crewline_bus_dropped_total",
+        "Texts for other nodes that the bus did not get"
+    );
+    describe_counter!(
+        "crewline_bus_missed_total",
+        "How often this node was too slow for what came over the bus"
+    );
 }
 
 fn describe_retention() {

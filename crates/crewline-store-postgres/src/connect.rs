@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crewline_api::BoxStream;
 use crewline_core::{StoreError, StoreErrorKind};
+use futures_util::stream::poll_fn;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Runtime;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Fault, Place};
@@ -56,6 +59,15 @@ impl Driver {
     }
 }
 
+impl Driver {
+    /// Runs something for as long as the store is there.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.0 {
+            runtime.spawn(task);
+        }
+    }
+}
+
 impl Drop for Driver {
     /// A store may be dropped where nothing may wait: its connections end by themselves.
     fn drop(&mut self) {
@@ -63,6 +75,23 @@ impl Drop for Driver {
             runtime.shutdown_background();
         }
     }
+}
+
+/// What a connection brings by itself; it must be taken, for the client to be served.
+pub(crate) type Messages = BoxStream<'static, Result<AsyncMessage, tokio_postgres::Error>>;
+
+/// A connection that listens.
+pub(crate) struct Listening {
+    pub(crate) client: Client,
+    pub(crate) messages: Messages,
+}
+
+fn messages<S, T>(mut connection: Connection<S, T>) -> Messages
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    Box::pin(poll_fn(move |context| connection.poll_message(context)))
 }
 
 /// See the module.
@@ -128,6 +157,32 @@ impl Connector {
             .map_err(|_| self.away(doing, &"it does not answer"))?
             .map_err(|error| self.refused(doing, error))?;
         Ok(Sql::new(client, Arc::clone(&self.driver)))
+    }
+
+    /// The runtime of the store.
+    pub(crate) fn driver(&self) -> Arc<Driver> {
+        Arc::clone(&self.driver)
+    }
+
+    /// Makes a connection whose messages are for who asks; they must be taken from the beginning.
+    pub(crate) async fn listen(&self) -> Result<Listening, StoreError> {
+        let doing = "connecting to the database";
+        let making = async {
+            Ok::<_, tokio_postgres::Error>(if let Some(tls) = &self.tls {
+                let (client, connection) = self.config.connect(tls.clone()).await?;
+                let messages = messages(connection);
+                Listening { client, messages }
+            } else {
+                let (client, connection) = self.config.connect(NoTls).await?;
+                let messages = messages(connection);
+                Listening { client, messages }
+            })
+        };
+        let hosts = self.config.get_hosts().len().max(1) as u32;
+        tokio::time::timeout(self.patience * (hosts + 1), making)
+            .await
+            .map_err(|_| self.away(doing, &"it does not answer"))?
+            .map_err(|error| self.refused(doing, error))
     }
 
     async fn make(&self, purpose: Purpose) -> Result<Client, tokio_postgres::Error> {

@@ -12,6 +12,7 @@
 
 pub mod admin;
 mod beside;
+mod bus;
 mod connect;
 mod connection;
 mod directory;
@@ -34,6 +35,7 @@ mod turn;
 mod writer;
 
 pub use beside::Beside;
+pub use bus::NotifyBus;
 pub use migration::NEWEST as NEWEST_SCHEMA;
 pub use open::{open, open_beside};
 pub use options::{NodeClock, Options};

@@ -7,17 +7,18 @@ use std::time::Duration;
 use clap::Args;
 use crewline_api::Kept;
 use crewline_bus_nats::NatsBus;
-use crewline_core::{Opened, Settings as Decisions};
+use crewline_core::{Bus, Opened, Settings as Decisions};
 use crewline_engine::{Engine, Options, Others, SystemClock};
 use crewline_http::{Administration, App, Settings};
 use crewline_push::Pusher;
+use crewline_store_postgres::NotifyBus;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{demo, push, tls, webhook};
-use crate::config::Config;
+use crate::config::{Config, Store};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::files_limit;
@@ -40,7 +41,7 @@ Examples:
   crewline serve
   crewline serve --store sqlite:///var/lib/crewline/crewline.db --listen 127.0.0.1:8080 --log-format json
   crewline serve --listen 0.0.0.0:8443 --tls-cert crew.pem --tls-key crew.key
-  crewline serve --store postgres://crew@db1,db2/crewline?sslmode=require
+  crewline serve --store postgres://crew@db1,db2/crewline?sslmode=require    one of several, each with the same store
   crewline serve --demo --store sqlite://data/crewline.db    with a few people to play with";
 
 /// Start the server
@@ -56,7 +57,7 @@ pub(crate) struct ServeArgs {
     /// The private key of the certificate, in PEM; SIGHUP reads both files again
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_key: Option<String>,
-    /// Where NATS is, by which several servers on one store tell each other at once what they wrote
+    /// Where NATS is, by which several servers on one store tell each other what they wrote [default: the database does it]
     #[arg(long, value_name = "URL")]
     pub(crate) bus: Option<String>,
     /// In an empty store, make an administrator, two crew members and one external, and print once how to use them
@@ -84,7 +85,7 @@ async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
         .local_addr()
         .map_err(|error| Failure::new(format!("cannot tell the address: {error}")))?;
     let opened = context.open()?;
-    let engine = start(opened, &context.config).await?;
+    let engine = start(opened, context).await?;
     let upkeep = tokio::spawn(keep_up(metrics.clone()));
     let app = App::new(
         engine.clone(),
@@ -128,22 +129,37 @@ async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
 }
 
 /// Starts the engine: alone on its store, or as one of several that tell each other.
-async fn start(opened: Opened, config: &Config) -> Result<Engine, Failure> {
+async fn start(opened: Opened, context: &Context) -> Result<Engine, Failure> {
+    let config = &context.config;
     let (options, clock) = (decisions(config), Arc::new(SystemClock));
-    let Some(nats) = config.bus.options()? else {
+    let Some(bus) = bus(context).await? else {
         return Ok(Engine::start(opened, options, clock)?);
     };
-    let opening = NatsBus::open(&nats).await;
-    let bus = opening.map_err(|error| {
-        Failure::new(format!("the bus cannot be used: {error}"))
-            .remedy("look at bus.caFile, bus.certFile and bus.keyFile")
-    })?;
     let others = Others {
-        bus: Some(Arc::new(bus)),
+        bus: Some(bus),
         look_every: config.bus.look_every,
         life: config.bus.life,
     };
     Ok(Engine::start_among(others, opened, options, clock)?)
+}
+
+/// What carries hints between servers: NATS where it is set, and otherwise the database, where several can be at it.
+async fn bus(context: &Context) -> Result<Option<Arc<dyn Bus>>, Failure> {
+    if let Some(nats) = context.config.bus.options()? {
+        let opening = NatsBus::open(&nats).await;
+        let bus = opening.map_err(|error| {
+            Failure::new(format!("the bus cannot be used: {error}"))
+                .remedy("look at bus.caFile, bus.certFile and bus.keyFile")
+        })?;
+        return Ok(Some(Arc::new(bus)));
+    }
+    match &context.config.store {
+        Store::File(_) => Ok(None),
+        Store::Postgres(url) => {
+            let bus = NotifyBus::open(&context.postgres_options(url))?;
+            Ok(Some(Arc::new(bus)))
+        }
+    }
 }
 
 /// Posts to webhooks, and wakes devices, until the token is cancelled.

@@ -11,9 +11,9 @@ use tempfile::TempDir;
 use crate::support::{PATIENCE, Server, World, until};
 
 /// A NATS of the test's own, on a free port.
-struct Nats {
+pub(crate) struct Nats {
     child: Child,
-    port: u64,
+    pub(crate) port: u64,
     _folder: TempDir,
 }
 
@@ -24,7 +24,7 @@ impl Drop for Nats {
     }
 }
 
-fn nats() -> Option<Nats> {
+pub(crate) fn nats() -> Option<Nats> {
     let known = ["/usr/sbin/nats-server", "/usr/local/bin/nats-server"];
     let program = known.into_iter().find(|path| Path::new(path).exists());
     let folder = TempDir::new().unwrap();

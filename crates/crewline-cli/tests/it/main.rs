@@ -33,6 +33,7 @@ mod tls;
 mod together;
 mod token;
 mod tutorial;
+mod two_nodes;
 mod user;
 mod watch;
 mod webhook;

@@ -66,7 +66,8 @@ impl What {
     /// The first difference, if there is one. What the target's client cannot go on with is one too: it can be made
     /// shorter like any other.
     async fn difference(self, steps: &[Step], settings: Settings) -> Option<String> {
-        caught(self.play(steps, settings)).await
+        // A whole server is in it: too much for a stack.
+        caught(Box::pin(self.play(steps, settings))).await
     }
 
     async fn play(self, steps: &[Step], settings: Settings) -> Option<String> {
