@@ -9,6 +9,7 @@ mod bus;
 pub mod conformance;
 mod desk;
 pub mod model;
+pub mod nats;
 mod ops;
 pub mod postgres;
 mod random;

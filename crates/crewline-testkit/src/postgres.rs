@@ -195,6 +195,17 @@ impl Postgres {
         )
     }
 
+    /// The process that has started all others.
+    ///
+    /// # Panics
+    /// Where it does not run.
+    pub fn pid(&self) -> u32 {
+        let file = self.folder.path().join("data/postmaster.pid");
+        let text = std::fs::read_to_string(file).expect("it runs");
+        let first = text.lines().next().and_then(|line| line.parse().ok());
+        first.expect("the file begins with the process")
+    }
+
     /// The port.
     pub fn port(&self) -> u16 {
         self.port

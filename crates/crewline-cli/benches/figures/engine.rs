@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crewline_api::NewMessage;
 use crewline_core::{Command, DeviceNo, Opened, SendCommand, Settings, UnknownRecipients};
-use crewline_engine::{Engine, Options, SystemClock};
+use crewline_engine::{Engine, Options, Others, SystemClock};
 use crewline_store_sqlite::Options as StoreOptions;
 
 use crate::machine::{Turn, cpu};
@@ -29,18 +29,22 @@ pub(crate) fn start(path: &Path, checkpoint_pages: Option<u32>) -> Engine {
 }
 
 fn start_on(opened: Opened) -> Engine {
+    Engine::start(opened, options(), Arc::new(SystemClock)).unwrap()
+}
+
+/// As one of several on its store.
+pub(crate) fn start_among(others: Others, opened: Opened) -> Engine {
+    Engine::start_among(others, opened, options(), Arc::new(SystemClock)).unwrap()
+}
+
+fn options() -> Options {
     let settings = Settings {
         unknown_recipients: UnknownRecipients::Accept,
     };
-    Engine::start(
-        opened,
-        Options {
-            settings,
-            ..Options::default()
-        },
-        Arc::new(SystemClock),
-    )
-    .unwrap()
+    Options {
+        settings,
+        ..Options::default()
+    }
 }
 
 /// A runtime with a thread for each message in flight, at most two: a second thread that has nothing to do is woken all
@@ -53,16 +57,16 @@ pub(crate) fn runtime(in_flight: usize) -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// Sends from so many tasks at once, each the next message when the one before is durable, until `done`.
+/// Sends from so many tasks at once, to the engines in turn, each the next message when the one before is durable, until `done`.
 pub(crate) async fn send(
-    engine: &Engine,
+    engines: &[Engine],
     in_flight: usize,
     next: &Arc<AtomicU64>,
     done: impl Fn(u64) -> bool + Clone + Send + 'static,
 ) {
     let tasks: Vec<_> = (0..in_flight)
         .map(|_| {
-            let (engine, next, done) = (engine.clone(), Arc::clone(next), done.clone());
+            let (engines, next, done) = (engines.to_vec(), Arc::clone(next), done.clone());
             tokio::spawn(async move {
                 loop {
                     let no = next.load(Ordering::Relaxed);
@@ -70,6 +74,7 @@ pub(crate) async fn send(
                         return;
                     }
                     let no = next.fetch_add(1, Ordering::Relaxed);
+                    let engine = &engines[no as usize % engines.len()];
                     engine.submit(message(no as usize)).await.unwrap();
                 }
             })
@@ -81,28 +86,33 @@ pub(crate) async fn send(
 }
 
 /// Every chat has a message, so that all are known, as they are in a server that runs.
-pub(crate) async fn warm_up(engine: &Engine) {
-    send(engine, 64, &Arc::default(), |no| no >= PEOPLE as u64).await;
+pub(crate) async fn warm_up(engines: &[Engine]) {
+    send(engines, 64, &Arc::default(), |no| no >= PEOPLE as u64).await;
 }
 
 pub(crate) fn run(path: &Path, in_flight: usize, time: Duration) -> Turn {
-    let open = || crewline_store_sqlite::open(&StoreOptions::new(path)).unwrap();
-    run_on(open, in_flight, time)
+    run_on(|| vec![start(path, None)], in_flight, time)
 }
 
-/// The same on any store.
-pub(crate) fn run_on(open: impl FnOnce() -> Opened, in_flight: usize, time: Duration) -> Turn {
+/// The same with other engines.
+pub(crate) fn run_on(
+    start: impl FnOnce() -> Vec<Engine>,
+    in_flight: usize,
+    time: Duration,
+) -> Turn {
     runtime(in_flight).block_on(async {
-        let engine = start_on(open());
-        warm_up(&engine).await;
+        let engines = start();
+        warm_up(&engines).await;
         let (begun, used, next) = (Instant::now(), cpu("self"), Arc::new(AtomicU64::new(0)));
-        send(&engine, in_flight, &next, move |_| begun.elapsed() >= time).await;
+        send(&engines, in_flight, &next, move |_| begun.elapsed() >= time).await;
         let turn = Turn {
             messages: next.load(Ordering::Relaxed),
             time: begun.elapsed(),
             cpu: cpu("self").saturating_sub(used),
         };
-        engine.stop().await;
+        for engine in engines {
+            engine.stop().await;
+        }
         turn
     })
 }
@@ -110,7 +120,7 @@ pub(crate) fn run_on(open: impl FnOnce() -> Opened, in_flight: usize, time: Dura
 /// Bytes of WAL for each message.
 pub(crate) fn wal_bytes(path: &Path, in_flight: usize) -> f64 {
     runtime(in_flight).block_on(async {
-        let engine = start(path, Some(u32::MAX));
+        let engine = [start(path, Some(u32::MAX))];
         warm_up(&engine).await;
         let wal = || {
             std::fs::metadata(path.with_extension("db-wal"))
@@ -123,7 +133,7 @@ pub(crate) fn wal_bytes(path: &Path, in_flight: usize) -> f64 {
         })
         .await;
         let bytes = (wal() - before) as f64 / count as f64;
-        engine.stop().await;
+        engine[0].stop().await;
         bytes
     })
 }

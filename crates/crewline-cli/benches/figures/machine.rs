@@ -93,6 +93,19 @@ pub(crate) fn cpu(process: &str) -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
+/// The time that a process and those that it started, and that live, have spent on the processor.
+pub(crate) fn tree_cpu(parent: u32) -> Duration {
+    let processes = std::fs::read_dir("/proc").unwrap();
+    let names = processes.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let is_child = |name: &String| {
+        let stat = std::fs::read_to_string(format!("/proc/{name}/stat")).unwrap_or_default();
+        let fields = stat.rsplit_once(')').map(|(_, fields)| fields);
+        fields.and_then(|fields| fields.split_whitespace().nth(1)) == Some(&parent.to_string())
+    };
+    let children: Duration = names.filter(is_child).map(|name| cpu(&name)).sum();
+    children + cpu(&parent.to_string())
+}
+
 /// The time that this process has spent on the processor, all threads, exactly.
 pub(crate) fn own_cpu() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);

@@ -6,7 +6,8 @@
 //! `--write docs/figures.md` puts the table of a whole run into that page.
 //!
 //! - **engine**: messages through the engine in this process, beside the **floor**: a bare loop on the same tables.
-//! - **postgres**: the same with a database, beside a bare loop with one statement for each table and batch.
+//! - **postgres**: the same with a database, with one node and two, beside a bare loop with one statement for each table and batch;
+//!   and round trips through one server, and from one to another.
 //! - **http**: the server as its own process, 64 connections kept alive, one request each at a time.
 //! - **trip**: from a send to its receipt over sockets and HTTP, beside a bare relay on SQLite.
 //! - **waiting**: 1,000 messages for one who connects.
@@ -85,7 +86,7 @@ fn main() {
         cost::run(folder().path(), time, only, &mut table);
     }
     if arguments.wants("postgres") {
-        postgres::run(time, only, &mut table);
+        postgres::run(folder().path(), time, only, &mut table);
     }
     if arguments.wants("http") {
         http::measure(folder().path(), time, &mut table);

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crewline_api::{ParticipantId, Role, Timestamp};
-use crewline_core::{ExternalPattern, ImportRow, NewToken, NewUser, Secret, TokenOwner};
+use crewline_core::{Directory, ExternalPattern, ImportRow, NewToken, NewUser, Secret, TokenOwner};
 use crewline_store_sqlite::{Options, open, open_beside};
 
 use crate::machine;
@@ -93,6 +93,11 @@ impl People {
         options.synchronous_full = false;
         drop(open(&options).unwrap());
         let mut store = open_beside(&options).unwrap();
+        self.fill_in(store.directory())
+    }
+
+    /// The same in a store that is there.
+    pub(crate) fn fill_in(&self, store: &mut dyn Directory) -> Tokens {
         let id = |text: String| ParticipantId::new(text).unwrap();
         let now = Timestamp::from_millis(1_800_000_000_000);
         let rows: Vec<ImportRow> = (0..self.users)
@@ -106,7 +111,7 @@ impl People {
                 line: no as u64,
             })
             .collect();
-        store.directory().import_users(&rows, false, now).unwrap();
+        store.import_users(&rows, false, now).unwrap();
         let mut made = 0u64;
         let mut token = |owner| {
             let mut random = [0; 32];
@@ -117,7 +122,7 @@ impl People {
                 hash: secret.hash(),
                 owner,
             };
-            store.directory().create_token(&token, now).unwrap();
+            store.create_token(&token, now).unwrap();
             secret.reveal().to_owned()
         };
         let users = (0..self.with_token).map(|no| token(TokenOwner::User(id(user(no)))));
@@ -133,6 +138,17 @@ impl People {
 
 /// Starts the server on a store.
 pub(crate) fn serve(store: &Path, args: &[&str], env: &[(&str, String)]) -> Process {
+    let url = format!("sqlite://{}", store.display());
+    serve_url(&url, store.parent().unwrap(), args, env)
+}
+
+/// Starts the server on a store of this address, in a folder.
+pub(crate) fn serve_url(
+    url: &str,
+    folder: &Path,
+    args: &[&str],
+    env: &[(&str, String)],
+) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_crewline"));
     for (name, _) in std::env::vars_os() {
         // What the shell says of another server is not meant for this one.
@@ -141,11 +157,10 @@ pub(crate) fn serve(store: &Path, args: &[&str], env: &[(&str, String)]) -> Proc
         }
     }
     command
-        .args(["serve", "--listen", "127.0.0.1:0", "--store"])
-        .arg(format!("sqlite://{}", store.display()))
+        .args(["serve", "--listen", "127.0.0.1:0", "--store", url])
         .args(args)
         .envs(env.iter().map(|(name, value)| (name, value)))
         // A crewline.toml of the working directory is not meant either.
-        .current_dir(store.parent().unwrap());
+        .current_dir(folder);
     Process::start(command)
 }

@@ -64,6 +64,8 @@ pub(crate) trait Protocol: Clone + Send + Sync + 'static {
 #[derive(Clone)]
 pub(crate) struct Socket {
     pub(crate) address: Arc<str>,
+    /// Where users connect, when not there as well.
+    pub(crate) users_at: Arc<str>,
     pub(crate) tokens: Arc<Tokens>,
     event: Arc<Finder<'static>>,
 }
@@ -72,6 +74,7 @@ impl Socket {
     pub(crate) fn new(address: &str, tokens: Tokens) -> Self {
         Self {
             address: address.into(),
+            users_at: address.into(),
             tokens: Arc::new(tokens),
             event: Arc::new(scan::event()),
         }
@@ -116,7 +119,11 @@ pub(crate) fn send_frame(
 
 impl Protocol for Socket {
     async fn join(&self, who: Who) -> Line {
-        let mut line = Line::new(connect(&self.address).await);
+        let address = match who {
+            Who::Sender(_) => &self.address,
+            Who::User(_) => &self.users_at,
+        };
+        let mut line = Line::new(connect(address).await);
         line.open_socket(self.token(who), r#"{"hello":{}}"#).await;
         line
     }

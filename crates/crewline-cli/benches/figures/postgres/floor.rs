@@ -1,21 +1,12 @@
-//! What a message costs on PostgreSQL: the engine on it, beside a bare loop with one statement for each table and batch.
-//!
-//! The database runs on this machine, in a folder of its own, and waits for the disk as it does elsewhere; its CPU is not in the
-//! figures.
+//! The floor on PostgreSQL: a bare loop on the same tables, with one statement for each table and batch.
 
 use std::time::{Duration, Instant};
 
-use crewline_testkit::postgres::Postgres;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls};
 
-use crate::cost::{row, section};
-use crate::machine::{Turn, cpu, median};
-use crate::table::Table;
-use crate::{PEOPLE, TEXT, TURNS, engine};
-
-/// How many messages are under way at once.
-const IN_FLIGHT: [usize; 3] = [1, 64, 1_024];
+use crate::machine::{Turn, cpu};
+use crate::{PEOPLE, TEXT};
 
 const MESSAGE: &str = "INSERT INTO message (no, salt, chat, position, sender, sender_name, priority, sent_at, has_payloads, text)
      SELECT no, no, chat, position, 0, 'SCADA', 2, no, false, $4 FROM unnest($1::int8[], $2::int8[], $3::int8[]) u (no, chat, position)";
@@ -25,46 +16,8 @@ const CHAT: &str = "UPDATE chat c SET last_position = u.position, last_activity 
      FROM (SELECT chat, max(position) AS position, max(no) AS no
            FROM unnest($1::int8[], $2::int8[], $3::int8[]) u (no, chat, position) GROUP BY chat) u WHERE c.no = u.chat";
 
-/// Measures.
-pub(crate) fn run(time: Duration, only: Option<usize>, table: &mut Table) {
-    let Some(server) = Postgres::start_with("fsync = on", |_| {}) else {
-        table.not_measured("PostgreSQL: it is not in /usr/lib/postgresql");
-        return;
-    };
-    let mut section = section("A message on PostgreSQL, one node");
-    for in_flight in only.map_or(IN_FLIGHT.to_vec(), |number| vec![number]) {
-        eprintln!("floor and engine on PostgreSQL, {in_flight} in flight …");
-        let turns = (0..TURNS).map(|_| {
-            let open = |url: &str| {
-                let options = crewline_store_postgres::Options::new(url);
-                crewline_store_postgres::open(&options).unwrap()
-            };
-            let (floor, store) = (server.database(), server.database());
-            drop(open(&floor));
-            (
-                bare_loop(&floor, in_flight, time),
-                engine::run_on(|| open(&store), in_flight, time),
-            )
-        });
-        let (floors, engines): (Vec<_>, Vec<_>) = turns.collect();
-        let pairs = floors.iter().zip(&engines);
-        let speed = median(pairs.map(|(floor, engine)| engine.per_second() / floor.per_second()));
-        section.row(row("floor", in_flight, &floors, None, String::new()));
-        let note = format!("{speed:.2} of the floor's speed");
-        section.row(row("engine", in_flight, &engines, None, note));
-        if in_flight == 64 {
-            table.aim(
-                "engine on PostgreSQL, 64 in flight: within 1.5 times of a bare loop",
-                format!("{:.2} times", 1.0 / speed),
-                speed >= 1.0 / 1.5,
-            );
-        }
-    }
-    table.section(section);
-}
-
 /// The floor: batches of so many messages, each one transaction of three statements that travel together.
-fn bare_loop(url: &str, in_flight: usize, time: Duration) -> Turn {
+pub(super) fn bare_loop(url: &str, in_flight: usize, time: Duration) -> Turn {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
