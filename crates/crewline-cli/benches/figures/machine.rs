@@ -80,30 +80,49 @@ fn write_blocks(file: &mut File, samples: usize) -> (f64, f64) {
 
 /// The time that a process has spent on the processor, in user and kernel mode, all threads, to 10 ms.
 pub(crate) fn cpu(process: &str) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    // The name of the command may hold anything but a last parenthesis.
-    let fields: Vec<&str> = stat
-        .rsplit_once(')')
-        .unwrap()
-        .1
-        .split_whitespace()
-        .collect();
-    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-    // A tick is 10 ms on every Linux that runs this.
-    Duration::from_millis(ticks * 10)
+    Stat::read(process).unwrap().own
 }
 
-/// The time that a process and those that it started, and that live, have spent on the processor.
+/// What the system says of a process.
+struct Stat {
+    parent: String,
+    /// What it has used.
+    own: Duration,
+    /// What those have used that it started, and that have ended.
+    ended: Duration,
+}
+
+impl Stat {
+    /// `None` where there is none.
+    fn read(process: &str) -> Option<Self> {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        // The name of the command may hold anything but a last parenthesis.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        // A tick is 10 ms on every Linux that runs this.
+        let ticks = |at: usize| fields[at].parse::<u64>().map(|ticks| ticks * 10);
+        let both = |at: usize| Some(Duration::from_millis(ticks(at).ok()? + ticks(at + 1).ok()?));
+        Some(Self {
+            parent: fields[1].to_owned(),
+            own: both(11)?,
+            ended: both(13)?,
+        })
+    }
+}
+
+/// The time that a process and those that it started have spent on the processor.
 pub(crate) fn tree_cpu(parent: u32) -> Duration {
     let processes = std::fs::read_dir("/proc").unwrap();
     let names = processes.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let is_child = |name: &String| {
-        let stat = std::fs::read_to_string(format!("/proc/{name}/stat")).unwrap_or_default();
-        let fields = stat.rsplit_once(')').map(|(_, fields)| fields);
-        fields.and_then(|fields| fields.split_whitespace().nth(1)) == Some(&parent.to_string())
-    };
-    let children: Duration = names.filter(is_child).map(|name| cpu(&name)).sum();
-    children + cpu(&parent.to_string())
+    let parent = parent.to_string();
+    // One that ends meanwhile is nowhere, or in both places: that is what a connection has used in a moment.
+    let stats = names.filter_map(|name| Stat::read(&name));
+    let children: Duration = stats
+        .filter(|stat| stat.parent == parent)
+        .map(|stat| stat.own)
+        .sum();
+    let parent = Stat::read(&parent).unwrap();
+    parent.own + parent.ended + children
 }
 
 /// The time that this process has spent on the processor, all threads, exactly.

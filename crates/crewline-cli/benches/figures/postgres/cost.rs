@@ -24,7 +24,6 @@ impl Both {
     fn of(postgres: &Postgres, run: impl FnOnce() -> Turn) -> Self {
         let before = cpu(postgres);
         let nodes = run();
-        // What ended meanwhile is not counted any more.
         let database = cpu(postgres).saturating_sub(before);
         Self { nodes, database }
     }
