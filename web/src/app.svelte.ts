@@ -2,10 +2,12 @@
 // what the store has, and reads them anew when the store says that something changed.
 
 import { clock, deviceId, frame, idle, keptBytes, net, random, uuid } from "./browser.ts";
+import type { Tx } from "./core/database.ts";
+import { listsIn } from "./core/lists.ts";
 import { Local } from "./core/local.ts";
 import type { Act, Chat, Message } from "./core/model.ts";
-import { isAtLeast } from "./core/model.ts";
 import { CallError } from "./core/net.ts";
+import { Pace } from "./core/pace.ts";
 import type { Contact } from "./core/sync.ts";
 import { Sync } from "./core/sync.ts";
 import type { Me, Person } from "./core/wire.ts";
@@ -34,6 +36,8 @@ export type Route =
 const TOASTS_MAX = 3;
 /** How often the tab that leads looks whether the device keeps too much. */
 const TIDY_MS = 600_000;
+/** The least time between two readings of the lists while they are looked at. What is urgent does not wait: an emergency, and what the person did. */
+const READ_MS = 100;
 /** How long signing out waits for the browser to forget its subscription: the server has ended it with the session. */
 const LEAVING_MS = 3_000;
 /** Kept where signing out could not be told to the server. */
@@ -73,6 +77,8 @@ export class App {
   emergencies = $state.raw<Message[]>([]);
   banners = $state.raw<Message[]>([]);
   toasts = $state.raw<Message[]>([]);
+  /** Those that are not shown yet. */
+  private news: Message[] = [];
   /** What this device could not keep just now, in words. It goes with the next thing that it keeps. */
   fault = $state("");
   /** Emergencies that were set aside to reply to one of them: as long as its conversation is open, and no other comes. */
@@ -95,6 +101,12 @@ export class App {
   private sync: Sync | undefined;
   private isReading = false;
   private mustRead = false;
+  private readonly pace = new Pace(clock, READ_MS);
+  /**
+   * What a desk reads with the lists, in the same transaction: it resolves to what shows it. So all that one change makes
+   * different is drawn at once.
+   */
+  beside: ((tx: Tx, changed: ReadonlySet<string> | "all") => Promise<() => void>) | undefined;
   /** The chats that are not in the lists as they are in the store. */
   private changed: ReadonlySet<string> | "all" = "all";
 
@@ -126,6 +138,8 @@ export class App {
     addEventListener("offline", () => this.sync?.offline());
     document.addEventListener("visibilitychange", () => {
       this.isVisible = document.visibilityState === "visible";
+      // A hidden page has slow clocks.
+      this.pace.hurry();
       if (!this.isVisible) return;
       this.wake();
       void this.read();
@@ -269,11 +283,8 @@ export class App {
   }
 
   /** A chat that was made here may have got its name from the server: the address follows it, what is open stays. */
-  private async follow(): Promise<void> {
-    const { route } = this;
-    if (route.screen !== "chat") return;
-    const chatId = await this.local.whereIs(route.chatId);
-    if (chatId === route.chatId || this.route !== route) return;
+  private follow(route: Route, chatId: string | undefined): void {
+    if (route.screen !== "chat" || chatId === undefined || chatId === route.chatId || this.route !== route) return;
     this.route = { ...route, chatId, began: route.began ?? route.chatId };
     history.replaceState(null, "", pathOf(this.route));
   }
@@ -342,6 +353,7 @@ export class App {
 
   async send(chatId: string, text: string, replyTo: string | undefined, readUpTo: string | undefined): Promise<void> {
     await this.local.reply({ chatId, text, key: uuid(), at: this.now(), replyTo, readUpTo });
+    this.pace.hurry();
     this.poke();
     if (this.aside?.chatId === chatId) this.endAside();
   }
@@ -350,6 +362,7 @@ export class App {
   async keep(work: () => Promise<void>): Promise<boolean> {
     try {
       await work();
+      this.pace.hurry();
       this.fault = "";
       return true;
     } catch {
@@ -394,73 +407,80 @@ export class App {
 
   /** Messages that came just now. Emergencies and sticky ones are found in the store; these pass. */
   private announce(arrived: Message[]): void {
+    if (arrived.some(({ priority }) => priority === 1)) this.pace.hurry();
     // An emergency that was set aside takes the screen again when it comes again.
     if (arrived.some(({ messageId }) => this.aside?.messageIds.has(messageId))) this.endAside();
     const news = arrived.filter((message) => !this.isLookedAt(message.chatId));
     if (news.some(({ priority }) => priority !== 1)) chime();
-    for (const message of news.filter(({ priority }) => priority === 2)) {
-      const others = this.toasts.filter((toast) => toast.chatId !== message.chatId);
-      this.toasts = [...others, message].slice(-TOASTS_MAX);
-    }
+    for (const message of news) if (message.priority === 2) this.news = withToast(this.news, message);
+    // Else they are shown with the lists that tell of them.
+    if (!this.isReading) this.showNews();
+  }
+
+  private showNews(): void {
+    const { news } = this;
+    if (news.length === 0) return;
+    this.news = [];
+    this.toasts = news.reduce(withToast, this.toasts);
   }
 
   /** Reads the lists anew: once for all changes that come while it reads. */
-  private async read(): Promise<void> {
+  async read(): Promise<void> {
     this.mustRead = true;
     if (this.isReading) return;
     this.isReading = true;
     try {
-      while (this.mustRead) {
+      for (let isAgain = false; this.mustRead; isAgain = true) {
+        // What comes faster than it is painted is read once for each frame; where somebody looks, at the pace of people.
+        if (isAgain) await frame();
+        if (this.isVisible) await this.pace.next();
         this.mustRead = false;
         await this.readLists();
-        // What comes faster than it is painted is read once for each frame.
-        if (this.mustRead) await frame();
       }
     } catch {
       // What is shown stays as it was; the next change reads again.
     } finally {
       this.isReading = false;
+      this.showNews();
     }
   }
 
   private async readLists(): Promise<void> {
-    const { local, changed } = this;
+    const { local, changed, route, chats, toasts, beside } = this;
+    const openId = route.screen === "chat" ? route.chatId : undefined;
     this.changed = new Set();
-    const [chats, people, waiting, emergencies, banners] = await Promise.all([
-      changed === "all" ? local.chats() : local.chatsAnew(this.chats, changed),
-      changed === "all" ? local.people() : undefined,
-      local.outbox(),
-      local.emergencies(),
-      local.banners(),
-      this.sos.read(),
-    ]).catch((error) => {
-      this.changed = "all";
-      throw error;
-    });
-    this.chats = chats;
-    if (people !== undefined) this.people = new Map(people.map((person) => [person.userId, person]));
-    this.waiting = waiting;
-    this.emergencies = emergencies;
-    this.banners = newestOfEach(banners);
-    await this.follow();
-    await this.dropReadToasts();
+    const [lists, showBeside] = await local
+      .look((tx) => Promise.all([listsIn(tx, { chats, changed, toasts, openId }), beside?.(tx, changed)]))
+      .catch((error) => {
+        this.changed = "all";
+        throw error;
+      });
+    this.chats = lists.chats;
+    if (lists.people !== undefined) this.people = new Map(lists.people.map((person) => [person.userId, person]));
+    this.waiting = lists.waiting;
+    this.emergencies = lists.emergencies;
+    this.banners = newestOfEach(lists.banners);
+    this.sos.show(lists.sos, lists.sosTo);
+    showBeside?.();
+    this.follow(route, lists.openId);
+    if (lists.read.size > 0) this.toasts = this.toasts.filter(({ messageId }) => !lists.read.has(messageId));
+    this.showNews();
     // A new one, or none any more: nothing stays aside.
     const { aside } = this;
-    if (
-      aside !== undefined &&
-      !(emergencies.length > 0 && emergencies.every(({ messageId }) => aside.messageIds.has(messageId)))
-    )
-      this.aside = undefined;
+    if (aside !== undefined && !isAside(lists.emergencies, aside.messageIds)) this.aside = undefined;
     this.sound();
-    if (this.sync !== undefined) void this.outside.refresh();
+    if (this.sync !== undefined) void this.outside.refresh(lists.standing);
   }
+}
 
-  private async dropReadToasts(): Promise<void> {
-    for (const toast of this.toasts) {
-      const message = await this.local.message(toast.messageId);
-      if (message === undefined || isAtLeast(message.state, "read")) this.dismissToast(toast.messageId);
-    }
-  }
+/** Whether all emergencies that there are were set aside. */
+function isAside(emergencies: Message[], messageIds: ReadonlySet<string>): boolean {
+  return emergencies.length > 0 && emergencies.every(({ messageId }) => messageIds.has(messageId));
+}
+
+/** One toast for each chat, the newest last. */
+function withToast(toasts: Message[], message: Message): Message[] {
+  return [...toasts.filter(({ chatId }) => chatId !== message.chatId), message].slice(-TOASTS_MAX);
 }
 
 /** One banner for each chat: a newer message renews it. */

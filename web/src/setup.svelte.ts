@@ -228,21 +228,27 @@ export class Outside {
   private readonly local: Local;
   private isAtWork = false;
   private hasMore = false;
+  /** How many stood at the last look, where somebody has looked already. */
+  private standing: number | undefined;
 
   constructor(local: Local) {
     this.local = local;
   }
 
-  async refresh(): Promise<void> {
+  /** `standing` is how many alerts stand, where that was read just now. */
+  async refresh(standing?: number): Promise<void> {
     this.hasMore = true;
+    this.standing = standing;
     if (this.isAtWork) return;
     this.isAtWork = true;
     try {
       while (this.hasMore) {
         this.hasMore = false;
-        setBadge(await this.local.standing());
+        setBadge(this.standing ?? (await this.local.standing()));
+        // Where nothing may be shown, nothing is to be taken away.
+        if (permissionHere() !== "granted") continue;
         const registration = await navigator.serviceWorker?.getRegistration();
-        if (registration !== undefined && permissionHere() === "granted")
+        if (registration !== undefined)
           await closeOver(
             this.local,
             shownBy(registration, async () => true),

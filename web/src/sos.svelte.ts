@@ -56,6 +56,11 @@ export class Sos {
   /** Reads what the store has, and waits for the end of a window. */
   async read(): Promise<void> {
     const [state, setting] = await this.local.look((tx) => Promise.all([sosOf(tx), tx.note("sosTo")]));
+    this.show(state, setting);
+  }
+
+  /** What the store has, as it was just read. */
+  show(state: State, setting: SosSetting | undefined): void {
     this.state = state;
     this.setting = setting;
     this.endTimer();

@@ -6,6 +6,7 @@ import { applyChat, applyEvents, applyHistory, applyPushed, applySent, applySumm
 import { dropOldest, planIn } from "./bound.ts";
 import type { DeviceNote, Tx } from "./database.ts";
 import { Database, NAMES } from "./database.ts";
+import { bannersOf, byTime, chatsAnewIn } from "./lists.ts";
 import { discardChat, refuseChat, startChat, whereIs, whyRefused } from "./made.ts";
 import type { Act, Chat, Message, ReplyAct } from "./model.ts";
 import { advanced, byActivity, isAtLeast } from "./model.ts";
@@ -114,14 +115,8 @@ export class Local {
   }
 
   /** A list of chats in which some have changed: only those are read. */
-  async chatsAnew(chats: Chat[], changed: ReadonlySet<string>): Promise<Chat[]> {
-    // One that was made here gives way to the server's, which is told of by the other name.
-    const made = chats.filter(({ isMade }) => isMade).map(({ chatId }) => chatId);
-    const ids = new Set([...changed, ...made]);
-    if (ids.size === 0) return chats;
-    const read = await this.database.read((tx) => Promise.all([...ids].map((id) => tx.get("chats", id))));
-    const anew = read.filter((chat) => chat !== undefined);
-    return [...anew, ...chats.filter(({ chatId }) => !ids.has(chatId))].sort(byActivity);
+  chatsAnew(chats: Chat[], changed: ReadonlySet<string>): Promise<Chat[]> {
+    return this.database.read((tx) => chatsAnewIn(tx, chats, changed));
   }
 
   chat(chatId: string): Promise<Chat | undefined> {
@@ -131,10 +126,6 @@ export class Local {
   /** Where a chat is now: one that was made here may have the server's name meanwhile. */
   whereIs(chatId: string): Promise<string> {
     return this.database.read((tx) => whereIs(tx, chatId));
-  }
-
-  people(): Promise<Person[]> {
-    return this.database.read((tx) => tx.all("people"));
   }
 
   /** What waits, in the order in which it will go out. */
@@ -172,16 +163,8 @@ export class Local {
     return byTime(await this.database.read((tx) => tx.marked("open")));
   }
 
-  /** Own messages of some chats, or of all, of which something is still to come. */
-  due(chats: ReadonlySet<string> | "all"): Promise<Message[]> {
-    return this.database.read(async (tx) =>
-      chats === "all" ? tx.due() : (await Promise.all([...chats].map((chatId) => tx.due(chatId)))).flat(),
-    );
-  }
-
   async banners(): Promise<Message[]> {
-    const unread = await this.database.read((tx) => tx.marked("banner"));
-    return byTime(unread.filter(({ banner }) => banner === 1));
+    return bannersOf(await this.database.read((tx) => tx.marked("banner")));
   }
 
   /** Begins for a person. What another person left on this device goes. */
@@ -435,12 +418,6 @@ export class Local {
     await this.database.write(work);
     this.changed(chats);
   }
-}
-
-function byTime(messages: Message[]): Message[] {
-  return messages.sort((a, b) =>
-    a.sentAt < b.sentAt ? -1 : a.sentAt > b.sentAt ? 1 : a.messageId < b.messageId ? -1 : 1,
-  );
 }
 
 function untied(act: Act & ReplyAct): Act {

@@ -1,8 +1,9 @@
 // What a desk knows beyond what every app does: what is still to come of messages, those who are watched, who is there, who
-// sits here. Changes are read once for each frame, and only what changed.
+// sits here. What changed is read with the lists of the app.
 
 import type { App } from "../app.svelte.ts";
-import { clock, frame, net, uuid } from "../browser.ts";
+import { clock, net, uuid } from "../browser.ts";
+import type { Tx } from "../core/database.ts";
 import { neighbour } from "../core/keys.ts";
 import type { Message } from "../core/model.ts";
 import { type Need, needsOf } from "../core/needs.ts";
@@ -27,12 +28,15 @@ const PEOPLE_MS = 1_000;
 /** Groups and phrases change seldom. */
 const KEPT_MS = 30_000;
 const AGAIN_MS = 3_000;
-/** The least time between two looks at what changed. */
-const READ_MS = 100;
 const PAGE = 1_000;
 
 /** Whether it is opened here, and not by its chat. */
 const isHere = ({ kind }: Need) => kind === "emergency" || kind === "silent";
+
+/** Own messages of some chats, or of all, of which something is still to come. */
+async function dueIn(tx: Tx, chats: ReadonlySet<string> | "all"): Promise<Message[]> {
+  return chats === "all" ? tx.due() : (await Promise.all([...chats].map((chatId) => tx.due(chatId)))).flat();
+}
 
 export class Desk {
   readonly app: App;
@@ -60,7 +64,11 @@ export class Desk {
     return crews;
   });
   readonly watchedDue = $derived([...this.watched.values()].filter(({ due }) => due !== undefined));
-  needs = $state.raw<Need[]>([]);
+  /** What it is made of is read together, and seldom more than ten times a second. */
+  readonly needs = $derived.by((): Need[] => {
+    const { emergencies, waiting, chats } = this.app;
+    return needsOf({ emergencies, due: [...this.due, ...this.watchedDue], waiting, chats, now: this.now });
+  });
   readonly work = $derived.by((): InWork | undefined => {
     if (this.chosen !== undefined) return this.chosen;
     const need = this.needs.find(({ kind }) => kind === "emergency" || kind === "silent");
@@ -73,9 +81,8 @@ export class Desk {
   private isRunning = true;
   private watches: string[] | undefined;
   private version: number | undefined;
-  private changed: Set<string> | "all" = "all";
   private arrived: WatchedMessage[] = [];
-  private isReading = false;
+  private isRead = false;
   private readonly ends: (() => void)[] = [];
 
   constructor(app: App) {
@@ -83,7 +90,7 @@ export class Desk {
     this.draft = new Draft(this);
     this.following = new Following(app, (messages) => {
       this.arrived.push(...messages);
-      void this.read();
+      void app.read();
     });
     this.seats = new Seating(app);
     app.walking = (step) => this.walk(step);
@@ -97,29 +104,8 @@ export class Desk {
     };
     this.ends.push(() => {});
     second();
-    this.ends.push($effect.root(() => this.keepNeeds()));
-    this.ends.push(
-      app.local.listen((chats) => {
-        this.changed = chats === "all" || this.changed === "all" ? "all" : new Set([...this.changed, ...chats]);
-        void this.read();
-      }),
-    );
+    app.beside = (tx, changed) => this.readBeside(tx, changed);
     void this.begin();
-  }
-
-  /** Looks anew at what needs somebody when anything of it changed, but not for each change. */
-  private keepNeeds(): void {
-    let timer: (() => void) | undefined;
-    const look = () => {
-      timer = undefined;
-      const { emergencies, waiting, chats } = this.app;
-      this.needs = needsOf({ emergencies, due: [...this.due, ...this.watchedDue], waiting, chats, now: this.now });
-    };
-    $effect(() => {
-      void [this.app.emergencies, this.app.waiting, this.app.chats, this.due, this.watchedDue, this.now];
-      timer ??= clock.after(READ_MS, look);
-    });
-    $effect(() => () => timer?.());
   }
 
   isMe(userId: string): boolean {
@@ -130,47 +116,40 @@ export class Desk {
     this.isRunning = false;
     this.app.beforeLeaving = undefined;
     this.app.walking = undefined;
+    this.app.beside = undefined;
     for (const end of this.ends) end();
     this.following.close();
   }
 
   private async begin(): Promise<void> {
-    await this.read();
+    void this.app.read();
     this.watched = new Map((await this.app.local.watched.messages()).map((message) => [message.messageId, message]));
     void this.keepPeople();
     void this.keepRest();
   }
 
-  /** Reads what changed: once for all changes that come while it reads. */
-  private async read(): Promise<void> {
-    if (this.isReading) return;
-    this.isReading = true;
-    try {
-      while (this.isRunning && (this.changed === "all" || this.changed.size > 0 || this.arrived.length > 0)) {
-        await this.readOnce();
-        // Nobody reads faster than that; and never more than once for a frame.
-        await Promise.all([frame(), this.pause(READ_MS)]);
-      }
-    } catch {
-      // What is shown stays as it was; the next change reads again.
-    } finally {
-      this.isReading = false;
-    }
+  /** Reads what is still to come of the chats that changed, with the lists of the app, and resolves to what shows it. */
+  private async readBeside(tx: Tx, changed: ReadonlySet<string> | "all"): Promise<() => void> {
+    const of = this.isRead ? changed : "all";
+    const due = await dueIn(tx, of);
+    return () => {
+      if (!this.isRunning) return;
+      this.isRead = true;
+      this.showArrived();
+      if (of !== "all" && of.size === 0) return;
+      this.due = of === "all" ? due : [...this.due.filter(({ chatId }) => !of.has(chatId)), ...due];
+      // What could not be read now is looked for with the next change.
+      void this.findSent().catch(() => {});
+    };
   }
 
-  private async readOnce(): Promise<void> {
-    const { changed, arrived } = this;
-    this.changed = new Set();
+  private showArrived(): void {
+    const { arrived } = this;
+    if (arrived.length === 0) return;
     this.arrived = [];
-    if (arrived.length > 0) {
-      const watched = new Map(this.watched);
-      for (const message of arrived) watched.set(message.messageId, message);
-      this.watched = watched;
-    }
-    if (changed !== "all" && changed.size === 0) return;
-    const due = await this.app.local.due(changed);
-    this.due = changed === "all" ? due : [...this.due.filter(({ chatId }) => !changed.has(chatId)), ...due];
-    await this.findSent();
+    const watched = new Map(this.watched);
+    for (const message of arrived) watched.set(message.messageId, message);
+    this.watched = watched;
   }
 
   // ---- The message in work ----
