@@ -135,11 +135,14 @@ export class Follower {
 
   private async take(turn: number, events: WireEvent[]): Promise<void> {
     if (turn !== this.turn) return;
-    const unknown = await this.watched.unknownIn(events);
-    const views = await Promise.all(unknown.map((id) => this.message(id)));
-    if (turn !== this.turn) return;
-    const known = views.filter((view) => view !== undefined);
-    this.told.changed(await this.watched.take(this.participantId, events, known));
+    let taken = await this.watched.take(this.participantId, events);
+    if ("unknown" in taken) {
+      const views = await Promise.all(taken.unknown.map((id) => this.message(id)));
+      if (turn !== this.turn) return;
+      const known = views.filter((view) => view !== undefined);
+      taken = await this.watched.take(this.participantId, events, known);
+    }
+    if ("messages" in taken) this.told.changed(taken.messages);
   }
 
   /** One that was removed meanwhile is none. */

@@ -20,6 +20,8 @@ export interface WatchedLog {
   lookedTo: string;
 }
 
+export type Taken = { messages: WatchedMessage[] } | { unknown: string[] };
+
 /** At most so many messages are kept of all who are watched; the oldest go. */
 export const WATCHED_MAX = 3_000;
 
@@ -44,18 +46,8 @@ export class Watched {
     return this.database.read((tx) => tx.all("watched"));
   }
 
-  /** Messages of which events tell, and that are not here: its own messages are told of by their receipts alone. */
-  unknownIn(events: WireEvent[]): Promise<string[]> {
-    const told = new Set(events.filter(({ type }) => type === "message.received").map(idOf));
-    const ids = new Set(events.filter(({ type }) => type in STATES).map(idOf));
-    return this.unknown([...ids].filter((id) => !told.has(id)));
-  }
-
   unknown(ids: string[]): Promise<string[]> {
-    return this.database.read(async (tx) => {
-      const found = await Promise.all(ids.map((id) => tx.get("watched", id)));
-      return ids.filter((_, at) => found[at] === undefined);
-    });
+    return this.database.read((tx) => unknownOf(tx, ids));
   }
 
   /** The highest position of a chat that is here, or 0. */
@@ -73,13 +65,18 @@ export class Watched {
     });
   }
 
-  /** Stores events and messages, and moves the place in the log, in one transaction. Resolves to what they are about. */
-  take(via: string, events: WireEvent[], views: MessageView[]): Promise<WatchedMessage[]> {
+  /**
+   * Stores events and messages, and moves the place in the log, in one transaction. Resolves to what they are about; or to
+   * the messages that they tell of and that are neither here nor in `views`, where nothing was stored.
+   */
+  take(via: string, events: WireEvent[], views?: MessageView[]): Promise<Taken> {
     return this.database.write(async (tx) => {
       const log = await tx.get("watchedLogs", via);
-      if (log === undefined) return [];
+      if (log === undefined) return { messages: [] };
+      const unknown = views === undefined ? await unknownOf(tx, toldIn(events)) : [];
+      if (unknown.length > 0) return { unknown };
       const touched = new Map<string, WatchedMessage>();
-      for (const message of await keepViews(tx, via, views)) touched.set(message.messageId, message);
+      for (const message of await keepViews(tx, via, views ?? [])) touched.set(message.messageId, message);
       let { seq } = log;
       for (const event of events) {
         // One that another tab has stored changes nothing here, and is shown here too.
@@ -88,7 +85,7 @@ export class Watched {
         seq = Math.max(seq, event.seq);
       }
       await tx.put("watchedLogs", { ...log, seq });
-      return [...touched.values()];
+      return { messages: [...touched.values()] };
     });
   }
 
@@ -112,6 +109,18 @@ export class Watched {
       await drop(tx, ({ via, sentAt }) => !watches.includes(via) || sentAt <= oldest);
     });
   }
+}
+
+/** Messages that events tell of and do not hold: its own messages are told of by their receipts alone. */
+function toldIn(events: WireEvent[]): string[] {
+  const held = new Set(events.filter(({ type }) => type === "message.received").map(idOf));
+  const ids = new Set(events.filter(({ type }) => type in STATES).map(idOf));
+  return [...ids].filter((id) => !held.has(id));
+}
+
+async function unknownOf(tx: Tx, ids: string[]): Promise<string[]> {
+  const found = await Promise.all(ids.map((id) => tx.get("watched", id)));
+  return ids.filter((_, at) => found[at] === undefined);
 }
 
 const idOf = ({ data }: WireEvent) => (data as { messageId: string }).messageId;
