@@ -105,7 +105,7 @@ export class Desk {
     this.ends.push(() => {});
     second();
     app.beside = (tx, changed) => this.readBeside(tx, changed);
-    void this.begin();
+    void app.read();
   }
 
   isMe(userId: string): boolean {
@@ -121,21 +121,24 @@ export class Desk {
     this.following.close();
   }
 
-  private async begin(): Promise<void> {
-    void this.app.read();
-    this.watched = new Map((await this.app.local.watched.messages()).map((message) => [message.messageId, message]));
+  /** What this device keeps is shown: on to what it does not know. */
+  private goOn(): void {
+    this.isRead = true;
     void this.keepPeople();
     void this.keepRest();
   }
 
   /** Reads what is still to come of the chats that changed, with the lists of the app, and resolves to what shows it. */
   private async readBeside(tx: Tx, changed: ReadonlySet<string> | "all"): Promise<() => void> {
-    const of = this.isRead ? changed : "all";
-    const due = await dueIn(tx, of);
+    const isFirst = !this.isRead;
+    const of = isFirst ? "all" : changed;
+    // What comes to be in work first is chosen of all that there is.
+    const [due, watched] = await Promise.all([dueIn(tx, of), isFirst ? tx.all("watched") : []]);
     return () => {
       if (!this.isRunning) return;
-      this.isRead = true;
+      if (isFirst) this.watched = new Map(watched.map((message) => [message.messageId, message]));
       this.showArrived();
+      if (isFirst) this.goOn();
       if (of !== "all" && of.size === 0) return;
       this.due = of === "all" ? due : [...this.due.filter(({ chatId }) => !of.has(chatId)), ...due];
       // What could not be read now is looked for with the next change.
