@@ -446,7 +446,8 @@ export class App {
   }
 
   private async readLists(): Promise<void> {
-    const { local, changed, route, chats, toasts, beside } = this;
+    const { local, changed, route, chats, beside } = this;
+    const toasts = [...this.toasts, ...this.news];
     const openId = route.screen === "chat" ? route.chatId : undefined;
     this.changed = new Set();
     const [lists, showBeside] = await local
@@ -463,6 +464,7 @@ export class App {
     this.sos.show(lists.sos, lists.sosTo);
     showBeside?.();
     this.follow(route, lists.openId);
+    this.news = this.news.filter(({ messageId }) => !lists.read.has(messageId));
     if (lists.read.size > 0) this.toasts = this.toasts.filter(({ messageId }) => !lists.read.has(messageId));
     this.showNews();
     // A new one, or none any more: nothing stays aside.
