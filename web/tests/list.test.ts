@@ -3,6 +3,7 @@
 import { IDBFactory } from "fake-indexeddb";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { listsIn } from "../src/core/lists.ts";
 import { Local } from "../src/core/local.ts";
 import type { Chat } from "../src/core/model.ts";
 import type { WireEvent } from "../src/core/wire.ts";
@@ -42,7 +43,8 @@ class Listed {
   async look(): Promise<void> {
     const { changed } = this;
     this.changed = new Set();
-    this.list = changed === "all" ? await this.local.chats() : await this.local.chatsAnew(this.list, changed);
+    const shown = { chats: this.list, changed, toasts: [], openId: undefined };
+    this.list = (await this.local.look((tx) => listsIn(tx, shown))).chats;
   }
 
   private event(n: number, priority: 1 | 2 | 3): WireEvent {

@@ -6,7 +6,7 @@ import { applyChat, applyEvents, applyHistory, applyPushed, applySent, applySumm
 import { dropOldest, planIn } from "./bound.ts";
 import type { DeviceNote, Tx } from "./database.ts";
 import { Database, NAMES } from "./database.ts";
-import { bannersOf, byTime, chatsAnewIn } from "./lists.ts";
+import { bannersOf, byTime } from "./lists.ts";
 import { discardChat, refuseChat, startChat, whereIs, whyRefused } from "./made.ts";
 import type { Act, Chat, Message, ReplyAct } from "./model.ts";
 import { advanced, byActivity, isAtLeast } from "./model.ts";
@@ -112,11 +112,6 @@ export class Local {
   /** The chats, the newest activity first. */
   async chats(): Promise<Chat[]> {
     return (await this.database.read((tx) => tx.all("chats"))).sort(byActivity);
-  }
-
-  /** A list of chats in which some have changed: only those are read. */
-  chatsAnew(chats: Chat[], changed: ReadonlySet<string>): Promise<Chat[]> {
-    return this.database.read((tx) => chatsAnewIn(tx, chats, changed));
   }
 
   chat(chatId: string): Promise<Chat | undefined> {
