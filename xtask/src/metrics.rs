@@ -7,7 +7,7 @@ use crate::files::File;
 use crate::{Fault, read};
 
 const PAGE: &str = "docs/operations-metrics.md";
-const ALERTS: &str = "docs/ops/alerts.yml";
+const ALERTS: &str = "deploy/prometheus/alerts.yaml";
 /// What is named in the same way, and is none: the cookie of a session.
 const NO_METRICS: &[&str] = &["crewline_session"];
 /// What Prometheus makes of one histogram.

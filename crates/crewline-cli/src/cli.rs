@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::audit::AuditArgs;
+use crate::command::health::HealthArgs;
 use crate::command::listen::ListenArgs;
 use crate::command::message_story::StoryArgs;
 use crate::command::peek::ImportCommand;
@@ -145,6 +146,8 @@ pub(crate) enum Command {
     Import(ImportCommand),
     /// Check store, disk, clock, port, certificate and configuration, and say what to do
     Doctor(doctor::DoctorArgs),
+    /// Ask the server of this configuration whether it is alive, or ready
+    Health(HealthArgs),
     /// Show the configuration
     #[command(subcommand)]
     Config(config_show::ConfigCommand),
@@ -175,6 +178,7 @@ impl Cli {
                 put("http.tlsCert", "--tls-cert", args.tls_cert.clone());
                 put("http.tlsKey", "--tls-key", args.tls_key.clone());
             }
+            Command::Health(args) => put("http.listen", "--listen", args.listen.clone()),
             Command::Send(SendArgs { connection, .. })
             | Command::Listen(ListenArgs { connection, .. })
             | Command::Remind(RemindArgs { connection, .. }) => {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crewline_core::{Opened, StoreError};
+use crewline_core::{Opened, StoreError, StoreErrorKind};
 use crewline_store_sqlite::Options;
 
 use crate::cli::Cli;
@@ -86,24 +86,38 @@ impl Context {
     }
 
     /// How to open a database of PostgreSQL.
-    pub(crate) fn postgres_options(&self, url: &str) -> crewline_store_postgres::Options {
+    pub(crate) fn postgres_options(
+        &self,
+        url: &str,
+    ) -> Result<crewline_store_postgres::Options, StoreError> {
         let postgres = &self.config.postgres;
         let mut options = crewline_store_postgres::Options::new(url);
         options.password =
             std::env::var_os("PGPASSWORD").map(std::ffi::OsString::into_encoded_bytes);
+        if let Some(file) = &postgres.password_file {
+            let password = std::fs::read_to_string(file).map_err(|error| {
+                let detail = format!(
+                    "postgres.passwordFile {} cannot be read: {error}",
+                    file.display()
+                );
+                StoreError::new(StoreErrorKind::Unavailable, detail)
+            })?;
+            // Whoever writes a file by hand ends its line.
+            options.password = Some(password.trim_end_matches(['\r', '\n']).into());
+        }
         options.ca_file.clone_from(&postgres.ca_file);
         options.readers = postgres.readers as _;
         options.connect = postgres.connect;
         options.settle = postgres.settle;
-        options
+        Ok(options)
     }
 
     /// Opens the store to serve it.
     pub(crate) fn open(&self) -> Result<Opened, StoreError> {
-        match &self.config.store {
-            Store::File(path) => crewline_store_sqlite::open(&self.sqlite_options(path)),
-            Store::Postgres(url) => crewline_store_postgres::open(&self.postgres_options(url)),
-        }
+        Ok(match &self.config.store {
+            Store::File(path) => crewline_store_sqlite::open(&self.sqlite_options(path))?,
+            Store::Postgres(url) => crewline_store_postgres::open(&self.postgres_options(url)?)?,
+        })
     }
 
     /// The schema that this version writes.
@@ -133,7 +147,7 @@ impl Context {
                 Beside::Sqlite(Box::new(store))
             }
             Store::Postgres(url) => {
-                let options = self.postgres_options(url);
+                let options = self.postgres_options(url)?;
                 let store = crewline_store_postgres::open_beside(&options, make)?;
                 Beside::Postgres(Box::new(store))
             }

@@ -66,6 +66,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Db(command) => command::db::run(command, context),
         Command::Import(command) => command::peek::run(command, context),
         Command::Doctor(args) => command::doctor::run(args, context),
+        Command::Health(args) => command::health::run(args, context),
         Command::Config(command) => command::config_show::run(command, context),
         Command::Completions(_) | Command::Man(_) => Ok(()),
     }

@@ -365,6 +365,10 @@ pub(crate) fn count(changes: &Changes) {
         changes.log.iter().filter(at_now).count() as u64
     };
     counter!("crewline_messages_accepted_total").increment(changes.messages.len() as u64);
+    let received =
+        |row: &&crewline_core::LogRow| row.kind == crewline_api::EventKind::MessageReceived;
+    let recipients = changes.log.iter().filter(received).count() as u64;
+    counter!("crewline_recipients_total").increment(recipients);
     counter!("crewline_messages_delivered_total").increment(new(ReceiptState::Delivered));
     counter!("crewline_messages_read_total").increment(new(ReceiptState::Read));
     counter!("crewline_messages_acknowledged_total").increment(new(ReceiptState::Acknowledged));

@@ -55,6 +55,8 @@ pub(crate) async fn get_ready(State(edge): State<Edge>, _: NoQuery) -> Answered 
     responses((status = 200, description = "The figures", body = String, content_type = "text/plain"), HealthRefusals)
 )]
 pub(crate) async fn get_metrics(State(edge): State<Edge>, _: NoQuery) -> Answered {
+    let ready = edge.engine.ready().is_ok() && !edge.stopping.is_cancelled();
+    metrics::gauge!("crewline_ready").set(if ready { 1.0 } else { 0.0 });
     let mut response = Response::new(Body::from((edge.metrics)()));
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

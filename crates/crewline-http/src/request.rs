@@ -36,6 +36,10 @@ pub(crate) fn describe_metrics() {
         "Time until a request was answered, long polls included, by route and method"
     );
     describe_gauge!(
+        "crewline_ready",
+        "Whether the server takes writes, as /readyz says it: 1 or 0"
+    );
+    describe_gauge!(
         "crewline_sessions",
         "Open event streams and sockets, by kind"
     );

@@ -160,7 +160,7 @@ impl Report {
                 }
             }
             Store::Postgres(url) => {
-                let options = context.postgres_options(url);
+                let options = context.postgres_options(url)?;
                 let found = crewline_store_postgres::admin::check(&options)?;
                 Self {
                     schema: found.schema,

@@ -7,6 +7,7 @@ pub(crate) mod db;
 mod demo;
 pub(crate) mod doctor;
 pub(crate) mod group;
+pub(crate) mod health;
 mod import;
 pub(crate) mod listen;
 pub(crate) mod man;

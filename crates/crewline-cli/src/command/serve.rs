@@ -12,6 +12,7 @@ use crewline_engine::{Engine, Options, Others, SystemClock};
 use crewline_http::{Administration, App, Settings};
 use crewline_push::Pusher;
 use crewline_store_postgres::NotifyBus;
+use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -86,14 +87,16 @@ async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
         .map_err(|error| Failure::new(format!("cannot tell the address: {error}")))?;
     let opened = context.open()?;
     let engine = start(opened, context).await?;
-    let upkeep = tokio::spawn(keep_up(metrics.clone()));
+    let administration = administration(context);
+    let disk_free = Arc::clone(&administration.disk_free);
+    let upkeep = tokio::spawn(keep_up(metrics.clone(), disk_free));
     let app = App::new(
         engine.clone(),
         settings(&context.config),
         telemetry::renderer(metrics),
     );
     let hooks = context.config.webhooks.settings()?;
-    let app = app.administered(administration(context));
+    let app = app.administered(administration);
     let app = app.try_webhooks_with(webhook::trial_of(engine.clone(), hooks.clone()));
     let (app, pusher) = with_push(app, &engine, &context.config).await?;
     let demo = if args.demo {
@@ -111,6 +114,7 @@ async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{address}");
     context.out.line(&format!("listening on {url}"))?;
+    say(&[NotifyState::Ready]);
     if let Some(demo) = demo {
         crate::output::complain(&demo::text(&demo, &url, context));
     }
@@ -156,7 +160,7 @@ async fn bus(context: &Context) -> Result<Option<Arc<dyn Bus>>, Failure> {
     match &context.config.store {
         Store::File(_) => Ok(None),
         Store::Postgres(url) => {
-            let bus = NotifyBus::open(&context.postgres_options(url))?;
+            let bus = NotifyBus::open(&context.postgres_options(url)?)?;
             Ok(Some(Arc::new(bus)))
         }
     }
@@ -199,11 +203,13 @@ async fn serve_until(
     stop: CancellationToken,
 ) -> Result<(), Failure> {
     tokio::select! {
+        // Where nobody is connected serving has ended as soon as it was told to: then this is no fault, and is told as stopping.
+        biased;
+        () = stop.cancelled() => {}
         ended = &mut serving => {
             stop.cancel();
             return finish(ended, posting, engine).await;
         }
-        () = stop.cancelled() => {}
         () = engine.lost() => {
             tracing::error!("the store is lost: a flush to the disk failed, and nobody can say what is on it");
             stop.cancel();
@@ -213,6 +219,7 @@ async fn serve_until(
         }
     }
     tracing::info!("stopping: no more work is taken, what was accepted is finished");
+    say(&[NotifyState::Stopping]);
     let finished = tokio::time::timeout(STOP_MAX, async {
         finish(serving.await, posting, engine).await
     })
@@ -311,11 +318,24 @@ fn warn_of_exposure(address: SocketAddr, config: &Config) {
     }
 }
 
-async fn keep_up(metrics: metrics_exporter_prometheus::PrometheusHandle) {
+/// Says to systemd how far it is, where systemd has started it and wants to hear of it (`Type=notify`).
+fn say(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "systemd cannot be told how far this server is");
+    }
+}
+
+async fn keep_up(
+    metrics: metrics_exporter_prometheus::PrometheusHandle,
+    disk_free: Arc<dyn Fn() -> Option<u64> + Send + Sync>,
+) {
     let mut tick = tokio::time::interval(telemetry::UPKEEP);
     loop {
         tick.tick().await;
         metrics.run_upkeep();
+        if let Some(free) = disk_free() {
+            metrics::gauge!("crewline_disk_free_bytes").set(free as f64);
+        }
     }
 }
 

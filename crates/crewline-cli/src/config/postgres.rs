@@ -15,6 +15,8 @@ pub(crate) struct Postgres {
     pub(crate) connect: Duration,
     /// How long what became of a commit is looked up.
     pub(crate) settle: Duration,
+    /// The password, where a file holds it.
+    pub(crate) password_file: Option<PathBuf>,
     /// Certificates that are trusted beside the machine's own.
     pub(crate) ca_file: Option<PathBuf>,
 }
@@ -22,14 +24,18 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// Reads the section.
     pub(crate) fn read(layers: &Layers) -> Result<Self, Failure> {
-        let ca_file = layers.text("postgres.caFile")?;
+        let file = |key| -> Result<Option<PathBuf>, Failure> {
+            let path = layers.text(key)?;
+            Ok((!path.is_empty()).then(|| path.into()))
+        };
         Ok(Self {
             readers: layers.number("postgres.readers", 1..=64)?,
             connect: Duration::from_millis(
                 layers.number("postgres.connectTimeoutMs", 100..=60_000)?,
             ),
             settle: Duration::from_secs(layers.number("postgres.settleSeconds", 1..=600)?),
-            ca_file: (!ca_file.is_empty()).then(|| ca_file.into()),
+            password_file: file("postgres.passwordFile")?,
+            ca_file: file("postgres.caFile")?,
         })
     }
 }

@@ -112,6 +112,28 @@ fn a_server_and_the_commands_beside_it_work_on_a_database() {
 }
 
 #[test]
+fn the_password_of_the_database_may_stand_in_a_file() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    let world = World::new();
+    let store = postgres.database().replace(&format!(":{SECRET}@"), "@");
+    let file = [("CREWLINE_POSTGRES_PASSWORD_FILE", "password")];
+    let add = ["user", "add", "alice", "--store", &store];
+    let missing = world.run_env(&add, &file).failed(1);
+    assert!(
+        missing.err.contains("postgres.passwordFile password"),
+        "{missing:?}"
+    );
+    world.write("password", &format!("{SECRET}\n"));
+    world.run_env(&add, &file).ok();
+    // It goes before the variable that other programs know, too.
+    let both = [file[0], ("PGPASSWORD", "another")];
+    let list = world.run_env(&["user", "list", "--store", &store], &both);
+    assert!(list.ok().out.contains("alice"));
+}
+
+#[test]
 fn while_the_database_is_away_calls_are_answered_503_and_sessions_stay_open() {
     let Some(postgres) = Postgres::start() else {
         return;

@@ -7,7 +7,7 @@ mod disk;
 mod files;
 mod finding;
 mod limits;
-mod port;
+pub(crate) mod port;
 mod push;
 mod store;
 mod tls;
