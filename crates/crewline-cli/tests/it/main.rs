@@ -3,6 +3,7 @@
 
 mod audit;
 mod authority;
+mod balanced;
 mod bus;
 mod client;
 mod config;
