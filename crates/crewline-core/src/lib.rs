@@ -13,6 +13,7 @@ mod audit;
 mod bus;
 pub mod changes;
 mod command;
+pub mod copy;
 mod credential;
 pub mod decide;
 mod directory;

@@ -1,6 +1,7 @@
 //! What looks at a store as a whole.
 
-use crewline_core::{ChatNo, MembersKey, ParticipantNo, StoreError};
+use crewline_core::copy::half_made;
+use crewline_core::{ChatNo, MembersKey, ParticipantNo, StoreError, StoreErrorKind};
 
 use crate::connect::{Connector, Purpose};
 use crate::error::Fault;
@@ -42,10 +43,11 @@ pub fn check(options: &Options) -> Result<Report, StoreError> {
     let doing = "checking the store";
     let connector = Connector::new(options)?;
     let sql = connector.connect(Purpose::Read)?;
-    report(&sql).map_err(|fault| connector.place().error(doing, fault))
+    let name = connector.place().shown();
+    report(&sql, name).map_err(|fault| connector.place().error(doing, fault))
 }
 
-fn report(sql: &Sql) -> Result<Report, Fault> {
+fn report(sql: &Sql, name: &str) -> Result<Report, Fault> {
     // One state of the store, for all statements, however long they take.
     sql.begin(
         "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0",
@@ -53,6 +55,10 @@ fn report(sql: &Sql) -> Result<Report, Fault> {
     let schema = migration::version(sql)?;
     if schema == 0 {
         return Err(Fault::damaged("it holds no tables of Crewline"));
+    }
+    if meta::copy_of(sql)?.is_some() {
+        let detail = half_made(name);
+        return Err(StoreError::new(StoreErrorKind::Unavailable, detail).into());
     }
     let count = |text: Option<String>| text.and_then(|text| text.parse().ok()).unwrap_or(0);
     let mut report = Report {

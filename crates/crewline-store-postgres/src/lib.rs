@@ -1,7 +1,7 @@
 //! Crewline's store on PostgreSQL: one writer, a bounded pool of readers, and a runtime of its own for the connections.
 //!
 //! [`open()`] gives a server its store; [`open_beside`] is for the administrator's commands, which work whether a server runs
-//! or not. [`admin`] looks at a store as a whole.
+//! or not. [`admin`] looks at a store as a whole, [`copy`](mod@copy) gives and takes all that is in it.
 //!
 //! **Invariant:** no rule of Crewline is in here. The writer loads what it is asked for and writes what was decided, in one
 //! transaction, which is durable when [`write`](crewline_core::Writer::write) has returned. Who writes has the *turn* (see
@@ -15,6 +15,7 @@ mod beside;
 mod bus;
 mod connect;
 mod connection;
+pub mod copy;
 mod directory;
 mod error;
 mod keep;

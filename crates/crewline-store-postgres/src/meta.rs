@@ -18,7 +18,8 @@ pub(crate) fn start(sql: &Sql) -> Result<()> {
     Ok(())
 }
 
-fn value(sql: &Sql, key: &str) -> Result<Option<String>> {
+/// A fact as a text.
+pub(crate) fn value(sql: &Sql, key: &str) -> Result<Option<String>> {
     sql.value("SELECT value FROM meta WHERE key = $1", &[&key])
 }
 
@@ -33,11 +34,27 @@ fn number(sql: &Sql, key: &str) -> Result<Option<i64>> {
 }
 
 fn put(sql: &Sql, key: &str, number: i64) -> Result<()> {
-    sql.execute(
-        "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        &[&key, &number.to_string()],
-    )?;
+    put_value(sql, key, Some(&number.to_string()))
+}
+
+/// Puts a fact; without a value there is none.
+pub(crate) fn put_value(sql: &Sql, key: &str, value: Option<&str>) -> Result<()> {
+    match value {
+        Some(value) => sql.execute(
+            "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            &[&key, &value],
+        )?,
+        None => sql.execute("DELETE FROM meta WHERE key = $1", &[&key])?,
+    };
     Ok(())
+}
+
+/// The fact that marks a half-made copy.
+pub(crate) const COPY_OF: &str = "copy_of";
+
+/// Of what this is a half-made copy, if it is one.
+pub(crate) fn copy_of(sql: &Sql) -> Result<Option<String>> {
+    value(sql, COPY_OF)
 }
 
 /// The epoch.

@@ -7,6 +7,7 @@ use crewline_core::{Opened, StoreError};
 use crate::beside::Beside;
 use crate::connect::Connector;
 use crate::connection::WriteConnection;
+use crate::copy::refuse_half_made;
 use crate::migration;
 use crate::options::Options;
 use crate::pool::Pool;
@@ -20,6 +21,8 @@ use crate::writer::PostgresWriter;
 pub fn open(options: &Options) -> Result<Opened, StoreError> {
     let (mut main, reader) = connect(options, true)?;
     main.serve()?;
+    // Who fills it holds alone what is shared now: a copy that was begun before this has its mark, and none begins after it.
+    refuse(&mut main)?;
     let writer = PostgresWriter::new(main, reader.forgotten());
     Ok(Opened {
         writer: Box::new(writer),
@@ -40,6 +43,13 @@ fn connect(options: &Options, make: bool) -> Result<(WriteConnection, PostgresRe
     let connector = Connector::new(options)?;
     let mut main = WriteConnection::new(connector.clone(), options.settle, options.node_clock);
     migration::migrate(&mut main, make)?;
+    refuse(&mut main)?;
     let pool = Pool::new(connector, options.readers, options.connect);
     Ok((main, PostgresReader::new(pool, options.node_clock)))
+}
+
+/// Refuses a half-made copy.
+fn refuse(main: &mut WriteConnection) -> Result<(), StoreError> {
+    let place = main.place().clone();
+    refuse_half_made(main.sql("opening the store")?, &place)
 }

@@ -12,7 +12,8 @@ use std::task::{Context, Waker};
 
 use futures_util::future::{join, join_all};
 use pollster::block_on;
-use tokio_postgres::types::{FromSql, ToSql};
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
 use crate::connect::Driver;
@@ -228,6 +229,36 @@ impl Sql {
     pub(crate) fn once(&self, sql: &str) -> Result<Option<Row>> {
         let rows = block_on(self.client.query(sql, &[]))?;
         Ok(rows.into_iter().next())
+    }
+
+    /// Every row of a statement that is put together by its caller: it is not kept prepared.
+    pub(crate) fn ask(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
+        Ok(block_on(self.client.query(sql, values))?)
+    }
+
+    /// Of which types the columns of a statement are.
+    pub(crate) fn types(&self, sql: &str) -> Result<Vec<Type>> {
+        let statement = block_on(self.client.prepare(sql))?;
+        let columns = statement.columns().iter();
+        Ok(columns.map(|column| column.type_().clone()).collect())
+    }
+
+    /// Adds rows by a `COPY … FROM STDIN (FORMAT binary)`, which is a transaction where none is open.
+    pub(crate) fn copy_in<T: ToSql + Sync>(
+        &self,
+        sql: &str,
+        types: &[Type],
+        rows: impl Iterator<Item = impl ExactSizeIterator<Item = T>>,
+    ) -> Result<()> {
+        let copy = async {
+            let sink = self.client.copy_in(sql).await?;
+            let mut writer = pin!(BinaryCopyInWriter::new(sink, types));
+            for row in rows {
+                writer.as_mut().write_raw(row).await?;
+            }
+            writer.as_mut().finish().await.map(drop)
+        };
+        Ok(block_on(copy)?)
     }
 
     /// Runs a statement that changes rows; returns how many.

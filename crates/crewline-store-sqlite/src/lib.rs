@@ -2,7 +2,7 @@
 //!
 //! [`open()`] gives a server its store: it takes the serve lock, so that two servers never write to one file.
 //! [`open_beside`] is for the administrator's commands, which work whether a server runs or not. [`admin`] holds what
-//! works on the file as a whole: backup, restore, check, shell.
+//! works on the file as a whole: backup, restore, check, shell; [`copy`](mod@copy) gives and takes all that is in it.
 //!
 //! **Invariant:** no rule of Crewline is in here. The writer loads what it is asked for and writes what was decided, in
 //! one transaction; when the [`Flush`](crewline_core::Flush) of it has returned, the batch is on the disk. Nothing is ever
@@ -16,6 +16,7 @@ pub mod admin;
 mod beside;
 mod checkpointer;
 mod connection;
+pub mod copy;
 mod directory;
 mod error;
 mod file;

@@ -131,3 +131,48 @@ pub(crate) fn look_at_texts(connection: &Connection, no: i64) -> Result<(), Faul
     statement.execute([no])?;
     Ok(())
 }
+
+/// Facts that are texts; the others are numbers.
+const TEXTS: [&str; 2] = ["epoch", "copy_of"];
+
+/// A fact as a text.
+pub(crate) fn as_text(connection: &Connection, key: &str) -> Result<Option<String>, Fault> {
+    let mut statement =
+        connection.prepare_cached("SELECT CAST(value AS TEXT) FROM meta WHERE key = ?1")?;
+    Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+}
+
+/// Puts a fact that was read as a text; without one there is none.
+pub(crate) fn put_text(
+    connection: &Connection,
+    key: &str,
+    value: Option<&str>,
+) -> Result<(), Fault> {
+    connection.execute("DELETE FROM meta WHERE key = ?1", [key])?;
+    let Some(value) = value else { return Ok(()) };
+    let insert = "INSERT INTO meta (key, value) VALUES (?1, ?2)";
+    if TEXTS.contains(&key) {
+        connection.execute(insert, (key, value))?;
+        return Ok(());
+    }
+    let number: i64 = value
+        .parse()
+        .map_err(|_| Fault::damaged(format!("the fact {key} is no number")))?;
+    connection.execute(insert, (key, number))?;
+    Ok(())
+}
+
+/// Of what this is a half-made copy, if it is one.
+pub(crate) fn copy_of(connection: &Connection) -> Result<Option<String>, Fault> {
+    as_text(connection, "copy_of")
+}
+
+/// Marks it as a half-made copy.
+pub(crate) fn put_copy_of(connection: &Connection, mark: &str) -> Result<(), Fault> {
+    put_text(connection, "copy_of", Some(mark))
+}
+
+/// Takes that mark away.
+pub(crate) fn remove_copy_of(connection: &Connection) -> Result<(), Fault> {
+    put_text(connection, "copy_of", None)
+}

@@ -7,6 +7,7 @@ use crewline_core::{Opened, StoreError, StoreErrorKind};
 use crate::beside::Beside;
 use crate::checkpointer::Checkpointer;
 use crate::connection::{WriteConnection, connect, use_wal};
+use crate::copy::refuse_half_made;
 use crate::error::Place;
 use crate::file::{folder_of, look, private, sync_folder};
 use crate::lock::ServeLock;
@@ -97,6 +98,7 @@ fn open_file(place: &Place, options: &Options) -> Result<WriteConnection, StoreE
     }
     let mut main = WriteConnection::new(connection, place.clone())
         .map_err(|fault| place.error(OPENING, fault))?;
+    refuse_half_made(main.sql(), place)?;
     renew_epoch_of_backup(&mut main)?;
     Ok(main)
 }

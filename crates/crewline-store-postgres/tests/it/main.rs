@@ -5,5 +5,6 @@ mod away;
 mod beside;
 mod check;
 mod conformance;
+mod copy;
 mod proxy;
 mod support;

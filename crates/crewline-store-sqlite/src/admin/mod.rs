@@ -13,6 +13,7 @@ pub use shell::{Shell, Table, open_shell};
 use std::path::Path;
 
 use crewline_api::Timestamp;
+use crewline_core::copy::half_made;
 use crewline_core::{
     CursorBehind, NewAudit, PushSubscriptionRow, StoreError, StoreErrorKind, WebhookRow,
 };
@@ -21,7 +22,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::connection::poll_for_locks;
 use crate::error::{Fault, Place};
 use crate::file::{Found, look};
-use crate::{keep, migration};
+use crate::{keep, meta, migration};
 
 /// Cursors of the store in `path` that have been behind since before a time, the longest first. Nothing is found in a
 /// store of another schema.
@@ -120,5 +121,10 @@ fn open_existing(path: &Path, doing: &str) -> Result<(Place, Connection), StoreE
         Ok(sql)
     };
     let sql = open().map_err(|fault: Fault| place.error(doing, fault))?;
+    // What cannot be read is told by whoever reads on.
+    if let Ok(Some(_)) = meta::copy_of(&sql) {
+        let detail = half_made(&path.display().to_string());
+        return Err(StoreError::new(StoreErrorKind::Unavailable, detail));
+    }
     Ok((place, sql))
 }
