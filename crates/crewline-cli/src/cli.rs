@@ -8,6 +8,7 @@ use crate::command::audit::AuditArgs;
 use crate::command::health::HealthArgs;
 use crate::command::listen::ListenArgs;
 use crate::command::message_story::StoryArgs;
+use crate::command::migrate::MigrateArgs;
 use crate::command::peek::ImportCommand;
 use crate::command::remind::RemindArgs;
 use crate::command::send::SendArgs;
@@ -141,6 +142,8 @@ pub(crate) enum Command {
     /// Back up, check, or look into the store
     #[command(subcommand)]
     Db(db::DbCommand),
+    /// Move the whole store into another one, from SQLite to PostgreSQL or back
+    Migrate(MigrateArgs),
     /// Move in from another system
     #[command(subcommand)]
     Import(ImportCommand),

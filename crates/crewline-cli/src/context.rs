@@ -76,7 +76,8 @@ impl Context {
         }
     }
 
-    fn sqlite_options(&self, path: &Path) -> Options {
+    /// How to open a file of SQLite.
+    pub(crate) fn sqlite_options(&self, path: &Path) -> Options {
         let sqlite = &self.config.sqlite;
         let mut options = Options::new(path);
         options.checkpoint_pages = sqlite.checkpoint_pages as _;

@@ -64,6 +64,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Listen(args) => command::listen::run(args, context),
         Command::Remind(args) => command::remind::run(args, context),
         Command::Db(command) => command::db::run(command, context),
+        Command::Migrate(args) => command::migrate::run(args, context),
         Command::Import(command) => command::peek::run(command, context),
         Command::Doctor(args) => command::doctor::run(args, context),
         Command::Health(args) => command::health::run(args, context),

@@ -12,6 +12,8 @@ mod import;
 pub(crate) mod listen;
 pub(crate) mod man;
 pub(crate) mod message_story;
+pub(crate) mod migrate;
+mod mover;
 pub(crate) mod organisation;
 mod password;
 pub(crate) mod peek;

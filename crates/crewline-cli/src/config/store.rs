@@ -17,16 +17,22 @@ pub(crate) enum Store {
 impl Store {
     /// Reads the section.
     pub(crate) fn read(layers: &Layers) -> Result<Self, Failure> {
-        let url = layers.text("store.url")?;
-        match url.strip_prefix("sqlite://") {
-            Some(path) if !path.is_empty() => Ok(Self::File(path.into())),
-            _ if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-                Ok(Self::Postgres(url.to_owned()))
-            }
-            _ => Err(layers.wrong(
+        Self::of(layers.text("store.url")?).ok_or_else(|| {
+            layers.wrong(
                 "store.url",
                 "sqlite:// and a path, such as sqlite://crewline.db, or postgres://USER@HOST/DATABASE",
-            )),
+            )
+        })
+    }
+
+    /// The store of an address, if it is one.
+    pub(crate) fn of(url: &str) -> Option<Self> {
+        match url.strip_prefix("sqlite://") {
+            Some(path) if !path.is_empty() => Some(Self::File(path.into())),
+            _ if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                Some(Self::Postgres(url.to_owned()))
+            }
+            _ => None,
         }
     }
 }

@@ -19,6 +19,7 @@ mod import;
 mod keep;
 mod limits;
 mod listen;
+mod migrate;
 mod on_postgres;
 mod organisation;
 mod peek;
