@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The parts of a run, in the order in which they are measured.
-pub(crate) const PARTS: [&str; 11] = [
-    "engine", "postgres", "http", "trip", "waiting", "webhook", "fan-out", "idle", "growth",
-    "python", "app",
+pub(crate) const PARTS: [&str; 12] = [
+    "engine", "postgres", "migrate", "http", "trip", "waiting", "webhook", "fan-out", "idle",
+    "growth", "python", "app",
 ];
 
 /// What a run was asked for.

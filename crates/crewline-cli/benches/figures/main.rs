@@ -8,6 +8,7 @@
 //! - **engine**: messages through the engine in this process, beside the **floor**: a bare loop on the same tables.
 //! - **postgres**: the same with a database, with one node and two, beside a bare loop with one statement for each table and batch;
 //!   and round trips through one server, and from one to another.
+//! - **migrate**: a store of 100,000 messages from SQLite to PostgreSQL.
 //! - **http**: the server as its own process, 64 connections kept alive, one request each at a time.
 //! - **trip**: from a send to its receipt over sockets and HTTP, beside a bare relay on SQLite.
 //! - **waiting**: 1,000 messages for one who connects.
@@ -37,6 +38,7 @@ mod http;
 mod idle;
 mod live;
 mod machine;
+mod migrate;
 mod postgres;
 mod python;
 mod server;
@@ -87,6 +89,10 @@ fn main() {
     }
     if arguments.wants("postgres") {
         postgres::run(folder().path(), time, only, &mut table);
+    }
+    if arguments.wants("migrate") {
+        let messages = arguments.many(100_000, 2_000);
+        migrate::run(folder().path(), messages, &mut table);
     }
     if arguments.wants("http") {
         http::measure(folder().path(), time, &mut table);
