@@ -137,6 +137,13 @@ pub trait Writer: Send {
     /// Ends the batch without a change.
     fn abort(&mut self);
 
+    /// Why nothing may be promised any more, where that is so and was not told by an error of this writer: the store has found
+    /// out, also by a reading, that its logs do not go on as they were. The engine asks after each thing it does, and when it
+    /// is idle.
+    fn lost(&self) -> Option<StoreError> {
+        None
+    }
+
     /// Writes a little, durably, to find out whether writing works (again). Not inside of a batch, and with nothing left to
     /// flush; the same holds for [`prune`](Writer::prune) and [`directory`](Writer::directory).
     fn probe(&mut self) -> Result<(), StoreError>;

@@ -43,6 +43,8 @@ pub struct Options {
 pub(crate) struct Health {
     trouble: Mutex<Option<ApiError>>,
     lost: AtomicBool,
+    /// What was said of it.
+    loss: Mutex<Option<String>>,
     was_lost: Notify,
 }
 
@@ -64,7 +66,11 @@ impl Health {
     }
 
     /// Says that the store is lost; returns whether that is news.
-    pub(crate) fn lose(&self) -> bool {
+    pub(crate) fn lose(&self, why: &StoreError) -> bool {
+        self.loss
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_with(|| why.to_string());
         let news = !self.lost.swap(true, Ordering::AcqRel);
         self.was_lost.notify_waiters();
         news
@@ -458,12 +464,19 @@ impl Engine {
         trouble.clone().map_or(Ok(()), Err)
     }
 
-    /// Returns when it is not known any more whether what was written is durable (a failed fsync): the process must end.
+    /// Returns when it is not known any more whether what was written is durable (a failed fsync), or the logs of the store do not
+    /// go on as they were (a standby without what was answered has taken over): the process must end.
     pub async fn lost(&self) {
         let lost = self.inner.health.was_lost.notified();
         if !self.inner.health.is_lost() {
             lost.await;
         }
+    }
+
+    /// What was said of it, where that is so.
+    pub fn loss(&self) -> Option<String> {
+        let loss = self.inner.health.loss.lock();
+        loss.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Rows that wait for the writer.

@@ -266,8 +266,8 @@ impl Flusher {
     /// Before anyone is answered: nothing may be taken, and nothing written, after this.
     pub(crate) fn lose(&self, failure: &StoreError) {
         self.queue.stop();
-        if self.health.lose() {
-            error!(error = %failure, "what was written may not be durable; the server stops");
+        if self.health.lose(failure) {
+            error!(error = %failure, "what was written may not be there; the server stops");
         }
         // Under the lock, so that a reading is not between looking and waiting.
         let _state = self.lock();

@@ -76,6 +76,17 @@ impl WriterLoop {
 
     /// Does one thing; `false` where it was the last.
     fn step(&mut self, work: Work) -> bool {
+        let goes_on = self.do_one(work);
+        // A reading may have found out, too.
+        if !self.health.is_lost()
+            && let Some(failure) = self.writer.lost()
+        {
+            self.flusher.lose(&failure);
+        }
+        goes_on
+    }
+
+    fn do_one(&mut self, work: Work) -> bool {
         {
             match work {
                 Work::Batch(batch) => {

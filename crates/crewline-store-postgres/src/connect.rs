@@ -1,19 +1,24 @@
-//! Making connections: where to, how, and on which runtime.
+//! Making connections: where to, how, and on which runtime. Of several hosts the one that takes writes is used, and one that
+//! is behind what was seen never: see [`lineage`](crate::lineage).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use crewline_api::BoxStream;
 use crewline_core::{StoreError, StoreErrorKind};
-use futures_util::stream::poll_fn;
+use futures_util::StreamExt as _;
+use futures_util::stream::{FuturesUnordered, poll_fn};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Runtime;
-use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::address::{configure, host, is_here, only, shown};
 use crate::error::{Fault, Place};
+use crate::lineage::{self, Identity, Lineage};
 use crate::options::Options;
 use crate::sql::Sql;
 use crate::tls;
@@ -25,7 +30,8 @@ const BEGIN: &str = "SET search_path = crewline; SET client_min_messages = warni
      SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; ";
 /// Who writes is answered when it is durable, whatever the database is set to beside that.
 /// And others wait for nobody's turn for longer than a few seconds: a server that is paused in the middle of a batch loses it.
-const WRITES: &str = "SET idle_in_transaction_session_timeout = '3s'; SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off; \
+/// No statement is ended because of its time: a commit that waits for a standby would be called done, without it.
+const WRITES: &str = "SET idle_in_transaction_session_timeout = '3s'; SET statement_timeout = 0; SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off; \
      SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 /// Who reads sees one state of the store.
 const READS: &str =
@@ -94,10 +100,17 @@ where
     Box::pin(poll_fn(move |context| connection.poll_message(context)))
 }
 
+/// Once one host takes writes, the others are waited for no longer than this: one of them may be on a later timeline.
+const OTHERS: Duration = Duration::from_millis(500);
+
 /// See the module.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    config: Config,
+    /// How each host is connected to, and how it is shown.
+    hosts: Arc<[(Config, String)]>,
+    /// Which of them was used last.
+    at: Arc<AtomicUsize>,
+    lineage: Arc<Lineage>,
     tls: Option<MakeRustlsConnect>,
     patience: Duration,
     place: Place,
@@ -107,20 +120,33 @@ pub(crate) struct Connector {
 impl Connector {
     /// Reads the address. Nothing is connected yet.
     pub(crate) fn new(options: &Options) -> Result<Self, StoreError> {
+        let this = Self::quietly(options)?;
+        if this
+            .hosts
+            .iter()
+            .any(|(config, _)| this.is_readable(config))
+        {
+            tracing::warn!(
+                store = this.place.shown(),
+                "what is stored travels unencrypted; ?sslmode=require behind the address asks for TLS"
+            );
+        }
+        Ok(this)
+    }
+
+    /// The same, without a warning in the log.
+    pub(crate) fn quietly(options: &Options) -> Result<Self, StoreError> {
         let config = configure(options)?;
         let place = Place::new(&shown(&config));
         let tls = match config.get_ssl_mode() {
             SslMode::Require => Some(tls::connector(options.ca_file.as_deref())?),
             _ => None,
         };
-        if tls.is_none() && !config.get_hosts().iter().all(is_here) {
-            tracing::warn!(
-                store = place.shown(),
-                "what is stored travels unencrypted; ?sslmode=require behind the address asks for TLS"
-            );
-        }
+        let hosts = (0..config.get_hosts().len()).map(|at| (only(&config, at), host(&config, at)));
         Ok(Self {
-            config,
+            hosts: hosts.collect(),
+            at: Arc::new(AtomicUsize::new(usize::MAX)),
+            lineage: Arc::default(),
             tls,
             patience: options.connect,
             place,
@@ -128,35 +154,56 @@ impl Connector {
         })
     }
 
+    /// Whether what goes to this host leaves the machine and can be read on the way.
+    pub(crate) fn is_readable(&self, config: &Config) -> bool {
+        self.tls.is_none() && !config.get_hosts().iter().all(is_here)
+    }
+
+    /// How to connect to each host, and how it is shown.
+    pub(crate) fn hosts(&self) -> &[(Config, String)] {
+        &self.hosts
+    }
+
+    /// How long one host has to answer.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// Which database it is.
     pub(crate) fn place(&self) -> &Place {
         &self.place
     }
 
+    /// What is known of the database.
+    pub(crate) fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    /// Looks whether logs go on at the other end of a connection.
+    pub(crate) fn judge(&self, sql: &Sql) -> Result<(), Fault> {
+        self.lineage.judge(sql, &self.place, sql.identity())
+    }
+
     /// Makes a connection.
     pub(crate) fn connect(&self, purpose: Purpose) -> Result<Sql, StoreError> {
         let doing = "connecting to the database";
-        let runtime = self
-            .driver
-            .0
-            .as_ref()
-            .ok_or_else(|| self.away(doing, &"the store is closed"))?;
-        let (sender, done) = mpsc::sync_channel(1);
-        let (this, patience) = (self.clone(), self.patience);
-        runtime.spawn(async move {
-            // Several hosts are tried one after the other, each with the patience of its own.
-            let hosts = this.config.get_hosts().len().max(1) as u32;
-            let made = tokio::time::timeout(patience * (hosts + 1), this.make(purpose)).await;
-            // Who does not wait any more needs no connection.
-            let _ = sender.send(made);
-        });
-        let made = done
-            .recv()
-            .map_err(|_| self.away(doing, &"the store is closed"))?;
-        let client = made
-            .map_err(|_| self.away(doing, &"it does not answer"))?
-            .map_err(|error| self.refused(doing, error))?;
-        Ok(Sql::new(client, Arc::clone(&self.driver)))
+        if let Some(error) = self.lineage.replaced() {
+            return Err(error);
+        }
+        let this = self.clone();
+        let limit = self.patience * 3;
+        let made = self.run(async move { tokio::time::timeout(limit, this.find(purpose)).await });
+        let made = made.map_err(|what| self.away(doing, &what))?;
+        let made = made.map_err(|_| self.away(doing, &"it does not answer"))?;
+        let (client, identity) = made.map_err(|what| self.away(doing, &what))?;
+        let sql = Sql::new(client, identity, Arc::clone(&self.driver));
+        if self.lineage.is_news(sql.identity()) {
+            self.judge(&sql).map_err(|fault| match fault {
+                Fault::Known(error) => error,
+                fault => self.away("looking whether the database is still the same", &fault),
+            })?;
+        }
+        Ok(sql)
     }
 
     /// The runtime of the store.
@@ -164,122 +211,131 @@ impl Connector {
         Arc::clone(&self.driver)
     }
 
-    /// Makes a connection whose messages are for who asks; they must be taken from the beginning.
+    /// Makes a connection whose messages are for who asks; they must be taken from the beginning. It is to the host that takes
+    /// writes: only there others are heard.
     pub(crate) async fn listen(&self) -> Result<Listening, StoreError> {
         let doing = "connecting to the database";
+        let found = self.find(Purpose::Read).await;
+        drop(found.map_err(|what| self.away(doing, &what))?);
+        let at = self.at.load(Ordering::Relaxed);
         let making = async {
+            let config = &self.hosts[at].0;
             Ok::<_, tokio_postgres::Error>(if let Some(tls) = &self.tls {
-                let (client, connection) = self.config.connect(tls.clone()).await?;
+                let (client, connection) = config.connect(tls.clone()).await?;
                 let messages = messages(connection);
                 Listening { client, messages }
             } else {
-                let (client, connection) = self.config.connect(NoTls).await?;
+                let (client, connection) = config.connect(NoTls).await?;
                 let messages = messages(connection);
                 Listening { client, messages }
             })
         };
-        let hosts = self.config.get_hosts().len().max(1) as u32;
-        tokio::time::timeout(self.patience * (hosts + 1), making)
+        tokio::time::timeout(self.patience, making)
             .await
             .map_err(|_| self.away(doing, &"it does not answer"))?
-            .map_err(|error| self.refused(doing, error))
+            .map_err(|error| self.away(doing, &Fault::from(error)))
     }
 
-    async fn make(&self, purpose: Purpose) -> Result<Client, tokio_postgres::Error> {
+    /// Does something on the runtime of the connections, and waits for it. Who does not wait any more needs no connection.
+    pub(crate) fn run<T: Send + 'static>(
+        &self,
+        act: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, &'static str> {
+        let closed = "the store is closed";
+        let runtime = self.driver.0.as_ref().ok_or(closed)?;
+        let (sender, done) = mpsc::sync_channel(1);
+        runtime.spawn(async move {
+            let _ = sender.send(act.await);
+        });
+        done.recv().map_err(|_| closed)
+    }
+
+    /// Asks the host that was used last; where it cannot be used, all of them at the same time.
+    async fn find(&self, purpose: Purpose) -> Result<(Client, Identity), String> {
+        let last = self.at.load(Ordering::Relaxed);
+        if last < self.hosts.len() {
+            let made = self.make(last, purpose).await.and_then(|made| {
+                self.lineage.admit(&made.1)?;
+                Ok(made)
+            });
+            if made.is_ok() || self.hosts.len() == 1 {
+                return made;
+            }
+        }
+        let making =
+            (0..self.hosts.len()).map(|at| async move { (at, self.make(at, purpose).await) });
+        let mut making: FuturesUnordered<_> = making.collect();
+        let (mut best, mut faults) = (None::<(usize, (Client, Identity))>, Vec::new());
+        loop {
+            let wait = if best.is_some() {
+                OTHERS
+            } else {
+                self.patience * 2
+            };
+            let Ok(Some((at, made))) = tokio::time::timeout(wait, making.next()).await else {
+                break;
+            };
+            match made {
+                Ok(made) => match &best {
+                    Some((_, (_, known))) if known.timeline >= made.1.timeline => {}
+                    _ => best = Some((at, made)),
+                },
+                Err(fault) if self.hosts.len() == 1 => faults.push(fault),
+                Err(fault) => faults.push(format!("{}: {fault}", self.hosts[at].1)),
+            }
+        }
+        let Some((at, made)) = best else {
+            return Err(if faults.is_empty() {
+                "it does not answer".to_owned()
+            } else {
+                faults.join("; ")
+            });
+        };
+        self.lineage
+            .admit(&made.1)
+            .map_err(|fault| format!("{}: {fault}", self.hosts[at].1))?;
+        self.at.store(at, Ordering::Relaxed);
+        Ok(made)
+    }
+
+    /// A connection to one host.
+    async fn make(&self, at: usize, purpose: Purpose) -> Result<(Client, Identity), String> {
+        let made = tokio::time::timeout(self.patience, async {
+            let client = self.open(&self.hosts[at].0).await?;
+            let purpose = match purpose {
+                Purpose::Write => WRITES,
+                Purpose::Read => READS,
+            };
+            let asked = format!("{BEGIN}{purpose}; {}", lineage::WHO);
+            let shown = client.simple_query(&asked).await?;
+            Ok((client, shown))
+        });
+        let made = made.await.map_err(|_| "it does not answer".to_owned())?;
+        let (client, shown) =
+            made.map_err(|error: tokio_postgres::Error| Fault::from(error).to_string())?;
+        let who = shown.iter().rev().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        let identity = who.unwrap_or_default().parse()?;
+        Ok((client, identity))
+    }
+
+    /// A connection as the configuration says, and nothing said on it yet.
+    pub(crate) async fn open(&self, config: &Config) -> Result<Client, tokio_postgres::Error> {
         let client = if let Some(tls) = &self.tls {
-            let (client, connection) = self.config.connect(tls.clone()).await?;
+            let (client, connection) = config.connect(tls.clone()).await?;
             tokio::spawn(connection);
             client
         } else {
-            let (client, connection) = self.config.connect(NoTls).await?;
+            let (client, connection) = config.connect(NoTls).await?;
             tokio::spawn(connection);
             client
         };
-        let purpose = match purpose {
-            Purpose::Write => WRITES,
-            Purpose::Read => READS,
-        };
-        client.batch_execute(&format!("{BEGIN}{purpose}")).await?;
         Ok(client)
     }
 
-    /// Whatever is wrong with a connection, it may be right the next time.
-    fn refused(&self, doing: &str, error: tokio_postgres::Error) -> StoreError {
-        self.away(doing, &Fault::from(error))
-    }
-
-    fn away(&self, doing: &str, what: &dyn std::fmt::Display) -> StoreError {
+    pub(crate) fn away(&self, doing: &str, what: &dyn std::fmt::Display) -> StoreError {
         self.place.explain(StoreErrorKind::Unavailable, doing, what)
-    }
-}
-
-/// What the address says, and what it leaves out.
-fn configure(options: &Options) -> Result<Config, StoreError> {
-    // What the library says of an address may hold a part of it.
-    let mut config: Config = options.url.parse().map_err(|_| {
-        let detail = "the address of the store cannot be understood: postgres://USER@HOST/DATABASE, sslmode is disable or \
-                      require, and in names and passwords %40 stands for @, %2F for /";
-        StoreError::new(StoreErrorKind::Unavailable, detail)
-    })?;
-    if config.get_password().is_none()
-        && let Some(password) = &options.password
-    {
-        config.password(password);
-    }
-    config.connect_timeout(options.connect);
-    // What is sent and never taken ends the connection, and so does silence where an answer is waited for.
-    config.tcp_user_timeout(Duration::from_secs(15));
-    config.keepalives_idle(Duration::from_secs(5));
-    config.keepalives_interval(Duration::from_secs(3));
-    config.keepalives_retries(3);
-    config.application_name("crewline");
-    // Of several hosts, the one that takes writes; it is looked for again with each new connection.
-    config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-    Ok(config)
-}
-
-fn is_here(host: &Host) -> bool {
-    match host {
-        Host::Tcp(name) => {
-            let address = name.parse::<std::net::IpAddr>();
-            name == "localhost" || address.is_ok_and(|address| address.is_loopback())
-        }
-        Host::Unix(_) => true,
-    }
-}
-
-/// The address as it may be shown.
-fn shown(config: &Config) -> String {
-    let host = |(at, host): (usize, &Host)| {
-        let ports = config.get_ports();
-        let port = ports.get(at).or_else(|| ports.first()).unwrap_or(&5432);
-        match host {
-            Host::Tcp(name) => format!("{name}:{port}"),
-            Host::Unix(path) => path.display().to_string(),
-        }
-    };
-    let hosts: Vec<String> = config.get_hosts().iter().enumerate().map(host).collect();
-    format!(
-        "postgres://{}/{}",
-        hosts.join(","),
-        config
-            .get_dbname()
-            .or(config.get_user())
-            .unwrap_or_default()
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_shown_without_its_password() {
-        let config = |url: &str| configure(&Options::new(url)).unwrap();
-        let one = config("postgres://crew:se%40cret@one,two:5433/chat?sslmode=require");
-        assert_eq!(shown(&one), "postgres://one:5432,two:5433/chat");
-        assert_eq!(one.get_ssl_mode(), SslMode::Require);
-        let error = configure(&Options::new("postgres://crew:se@cret@host/db?port=x")).unwrap_err();
-        assert!(!error.detail.contains("cret"), "{}", error.detail);
     }
 }

@@ -1,30 +1,21 @@
 //! The connection that writes: transactions with the turn, and finding out what became of one whose answer was lost.
 
+mod fate;
+
 use std::time::{Duration, Instant};
 
 use crewline_core::{DirectoryError, Fence, StoreError, StoreErrorKind};
 
 use crate::connect::{Connector, Purpose};
 use crate::error::{Fault, Place, Refusal};
-use crate::node;
+use crate::lineage::{Lineage, SYNCHRONOUS};
 use crate::options::NodeClock;
 use crate::sql::{Call, Sql};
-use crate::turn::{SERVE, TURN};
+use crate::turn::{END, TURN, remove_old, sign_on};
+use crate::{meta, node};
 
 /// After a connection could not be made, nobody tries again for so long.
 const REST: Duration = Duration::from_millis(500);
-
-/// What the database calls the other end of a connection, so that no other one is ever meant.
-const WHO: &str =
-    "SELECT pid || ' ' || backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()";
-/// Ends the other end of an earlier connection, where it has not noticed yet, and waits for that.
-const END: &str = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE pid || ' ' || backend_start = $1";
-
-/// Says that somebody serves, and what the database calls this connection's other end.
-fn sign_on(sql: &Sql) -> Result<Option<String>, Fault> {
-    sql.simple(&format!("SELECT pg_advisory_lock_shared({SERVE})"))?;
-    sql.value(WHO, &[])
-}
 
 const NOTE: &str = "UPDATE writer SET transaction = $2, at = now() WHERE no = $1";
 
@@ -54,6 +45,8 @@ pub(crate) struct WriteConnection {
     node_clock: NodeClock,
     /// Where it is not known what became of a commit.
     lost: Option<StoreError>,
+    /// What the open transaction notes of whether standbys confirm.
+    notes: Option<bool>,
 }
 
 impl WriteConnection {
@@ -73,23 +66,40 @@ impl WriteConnection {
             fence: None,
             node_clock,
             lost: None,
+            notes: None,
         }
     }
 
     /// Makes this one that serves; others may serve the same store.
     pub(crate) fn serve(&mut self) -> Result<(), StoreError> {
         let doing = "opening the store";
-        let row = self.sql(doing)?.value(
-            "INSERT INTO writer (transaction) VALUES ('') RETURNING no",
-            &[],
-        );
-        self.row = row.map_err(|fault| self.place().error(doing, fault))?;
-        let who = sign_on(self.sql(doing)?);
-        self.who = who.map_err(|fault| self.place().error(doing, fault))?;
-        let old = "DELETE FROM writer WHERE at < now() - interval '1 day'";
-        let removed = self.sql(doing)?.execute(old, &[]);
-        removed.map_err(|fault| self.place().error(doing, fault))?;
+        self.sql(doing)?;
+        let Some(sql) = &self.sql else {
+            return Err(self.place().error(doing, Fault::damaged("no connection")));
+        };
+        let serving = || {
+            self.connector.judge(sql)?;
+            let row: Option<i64> = sql.value(
+                "INSERT INTO writer (transaction) VALUES ('') RETURNING no",
+                &[],
+            )?;
+            self.lineage().serve(row.unwrap_or_default());
+            let who = sign_on(sql, row)?;
+            remove_old(sql)?;
+            Ok((row, who))
+        };
+        let served: Result<_, Fault> = serving();
+        (self.row, self.who) = served.map_err(|fault| self.place().error(doing, fault))?;
         Ok(())
+    }
+
+    fn lineage(&self) -> &Lineage {
+        self.connector.lineage()
+    }
+
+    /// Why this process must end, where it must: nobody knows what became of a commit, or the logs do not go on.
+    pub(crate) fn lost(&self) -> Option<StoreError> {
+        self.lost.clone().or_else(|| self.lineage().replaced())
     }
 
     pub(crate) fn place(&self) -> &Place {
@@ -103,8 +113,8 @@ impl WriteConnection {
 
     /// The connection; a new one where there is none.
     pub(crate) fn sql(&mut self, doing: &str) -> Result<&Sql, StoreError> {
-        if let Some(error) = &self.lost {
-            return Err(error.clone());
+        if let Some(error) = self.lost() {
+            return Err(error);
         }
         if self.sql.as_ref().is_none_or(Sql::is_closed) {
             self.sql = None;
@@ -151,7 +161,7 @@ impl WriteConnection {
         if let Some(who) = &self.who {
             sql.value::<i64>(END, &[who])?;
         }
-        self.who = sign_on(sql)?;
+        self.who = sign_on(sql, self.row)?;
         Ok(())
     }
 
@@ -199,15 +209,18 @@ impl WriteConnection {
 
     /// Begins a transaction that writes, with the turn.
     pub(crate) fn begin(&mut self, doing: &str) -> Result<(), StoreError> {
-        let sql = format!("BEGIN; SELECT pg_advisory_xact_lock({TURN})");
+        let sql = format!(
+            "BEGIN; SELECT pg_advisory_xact_lock({TURN}); SELECT CASE WHEN {SYNCHRONOUS} THEN 's' ELSE 'a' END"
+        );
         self.begin_with(&sql, doing).map(drop)
     }
 
     /// The same of a batch; returns the number of the turn.
     pub(crate) fn begin_batch(&mut self, doing: &str) -> Result<i64, StoreError> {
-        let sql = format!("BEGIN; SELECT pg_advisory_xact_lock({TURN}); SELECT nextval('turn')");
-        let turn = self.begin_with(&sql, doing)?;
-        let turn = turn.and_then(|text| text.parse().ok());
+        let sql = format!(
+            "BEGIN; SELECT pg_advisory_xact_lock({TURN}); SELECT CASE WHEN {SYNCHRONOUS} THEN 's' ELSE 'a' END || nextval('turn')"
+        );
+        let turn = self.begin_with(&sql, doing)?.parse().ok();
         turn.ok_or_else(|| {
             self.rollback();
             let fault = Fault::damaged("the sequence of turns gives no number");
@@ -215,7 +228,24 @@ impl WriteConnection {
         })
     }
 
-    fn begin_with(&mut self, sql: &str, doing: &str) -> Result<Option<String>, StoreError> {
+    /// Begins a transaction; returns what the statements show behind the letter that says whether standbys confirm. Where that
+    /// has changed, it is noted in this transaction: so the note is never older than what was answered.
+    fn begin_with(&mut self, sql: &str, doing: &str) -> Result<String, StoreError> {
+        let shown = self.begin_or_again(sql, doing)?.unwrap_or_default();
+        let (synchronous, rest) = (shown.starts_with('s'), shown.get(1..));
+        if self.row.is_some() && self.lineage().is_to_note(synchronous) {
+            let noted = match (self.lineage().note(synchronous), self.open_sql(doing)) {
+                (Some(note), Ok(sql)) => meta::note_timeline(sql, note),
+                (None, _) => Ok(()),
+                (_, Err(error)) => Err(error.into()),
+            };
+            noted.map_err(|fault| self.give_up(doing, fault))?;
+            self.notes = Some(synchronous);
+        }
+        Ok(rest.unwrap_or_default().to_owned())
+    }
+
+    fn begin_or_again(&mut self, sql: &str, doing: &str) -> Result<Option<String>, StoreError> {
         self.rollback();
         self.changes_participants = false;
         // One that had ended while nobody asked for anything is no reason to fail: a new one is made, once.
@@ -274,11 +304,21 @@ impl WriteConnection {
         let note = self
             .row
             .map(|row| Call::new(NOTE).with(row).with(name.to_vec()));
-        let done = self.open_sql(doing)?.commit_with(note.as_ref());
-        let Err(fault) = done else { return Ok(()) };
+        let sql = self.open_sql(doing)?;
+        self.lineage().doubt(&name);
+        let done = sql.commit_with(note.as_ref());
+        let Err(fault) = done else {
+            self.lineage().confirm(&name);
+            if let Some(synchronous) = self.notes.take() {
+                self.lineage().noted(synchronous);
+            }
+            return Ok(());
+        };
+        self.notes = None;
         let error = self.place().error(doing, fault);
         let closed = error.kind == StoreErrorKind::Unavailable;
         if !closed {
+            self.lineage().undo();
             self.rollback();
             return Err(error);
         }
@@ -290,48 +330,10 @@ impl WriteConnection {
         }
     }
 
-    /// Looks whether a transaction was written whose end was not confirmed. With the turn in hand the other connection's
-    /// transaction is over, one way or the other.
-    fn find_out(
-        &mut self,
-        row: i64,
-        name: &[u8],
-        doing: &str,
-        error: &StoreError,
-    ) -> Result<(), StoreError> {
-        tracing::warn!(%error, "a commit was not confirmed; asking the database what became of it");
-        let since = Instant::now();
-        while since.elapsed() < self.settle {
-            match self.was_written(row, name, doing) {
-                Ok(true) => return Ok(()),
-                Ok(false) => {
-                    let what = "the connection was lost before the commit";
-                    return Err(self.place().explain(StoreErrorKind::Conflict, doing, &what));
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "the database cannot be asked yet");
-                    std::thread::sleep(Duration::from_millis(50));
-                }
-            }
-        }
-        let lost = self.place().lost(doing, error);
-        self.lost = Some(lost.clone());
-        Err(lost)
-    }
-
-    fn was_written(&mut self, row: i64, name: &[u8], doing: &str) -> Result<bool, StoreError> {
-        self.begin(doing)?;
-        let found = self
-            .open_sql(doing)?
-            .value::<Vec<u8>>("SELECT transaction FROM writer WHERE no = $1", &[&row]);
-        self.rollback();
-        let found = found.map_err(|fault| self.place().error(doing, fault))?;
-        Ok(found.is_some_and(|found| found == name))
-    }
-
     /// Ends the transaction, if there is one, without a change.
     pub(crate) fn rollback(&mut self) {
         self.changes_participants = false;
+        self.notes = None;
         if let Some(sql) = &self.sql {
             sql.rollback();
         }

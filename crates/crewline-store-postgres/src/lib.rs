@@ -10,6 +10,7 @@
 //! Ways of failing: every error names the database (never its password) and says what to do. A database that is away leaves
 //! nothing half done: the writer connects again by itself, and what became of a commit whose answer was lost is looked up.
 
+mod address;
 pub mod admin;
 mod beside;
 mod bus;
@@ -19,6 +20,7 @@ pub mod copy;
 mod directory;
 mod error;
 mod keep;
+mod lineage;
 mod load;
 mod meta;
 mod migration;
@@ -31,6 +33,7 @@ mod row;
 mod save;
 mod search;
 mod sql;
+mod survey;
 mod tls;
 mod turn;
 mod writer;
@@ -40,3 +43,4 @@ pub use bus::NotifyBus;
 pub use migration::NEWEST as NEWEST_SCHEMA;
 pub use open::{open, open_beside};
 pub use options::{NodeClock, Options};
+pub use survey::{DatabaseReport, HostReport, HostState, Survey, survey};

@@ -1,18 +1,23 @@
 //! Facts about the store as a whole: its epoch, and the versions that others watch.
 
 use crate::error::Fault;
+use crate::lineage::Noted;
 use crate::sql::Sql;
 
 type Result<T> = std::result::Result<T, Fault>;
 
-/// Fills the table of a new store. Its epoch is 80 random bits in Crockford's base 32.
+/// Puts an epoch in the place of the one that there may be: 80 random bits in Crockford's base 32.
+const DRAW: &str = "INSERT INTO meta (key, value)
+     SELECT 'epoch', string_agg(substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + (get_byte(random, at) & 31), 1), '')
+     FROM (SELECT uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) AS random) r,
+          unnest(ARRAY[0,1,2,3,4,5,9,10,11,12,13,14,15,16,17,18]) at
+     ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+
+/// Fills the table of a new store.
 pub(crate) fn start(sql: &Sql) -> Result<()> {
+    sql.simple(DRAW)?;
     sql.simple(
-        "INSERT INTO meta (key, value)
-         SELECT 'epoch', string_agg(substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + (get_byte(random, at) & 31), 1), '')
-         FROM (SELECT uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) AS random) r,
-              unnest(ARRAY[0,1,2,3,4,5,9,10,11,12,13,14,15,16,17,18]) at;
-         INSERT INTO meta (key, value) VALUES ('directory_version', '0'), ('probe', '0'),
+        "INSERT INTO meta (key, value) VALUES ('directory_version', '0'), ('probe', '0'),
              ('created_at', floor(extract(epoch FROM now()) * 1000)::int8::text)",
     )?;
     Ok(())
@@ -55,6 +60,22 @@ pub(crate) const COPY_OF: &str = "copy_of";
 /// Of what this is a half-made copy, if it is one.
 pub(crate) fn copy_of(sql: &Sql) -> Result<Option<String>> {
     value(sql, COPY_OF)
+}
+
+/// Names the logs anew; returns the epoch.
+pub(crate) fn draw_epoch(sql: &Sql) -> Result<String> {
+    sql.simple(DRAW)?;
+    epoch(sql)
+}
+
+/// From which database the store was served last. What cannot be read is as if it was not noted.
+pub(crate) fn timeline(sql: &Sql) -> Result<Option<Noted>> {
+    Ok(value(sql, "timeline")?.and_then(|text| text.parse().ok()))
+}
+
+/// Notes from which database it is served.
+pub(crate) fn note_timeline(sql: &Sql, noted: Noted) -> Result<()> {
+    put_value(sql, "timeline", Some(&noted.to_string()))
 }
 
 /// The epoch.

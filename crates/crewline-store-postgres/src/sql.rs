@@ -18,6 +18,7 @@ use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
 use crate::connect::Driver;
 use crate::error::Fault;
+use crate::lineage::Identity;
 
 type Result<T> = std::result::Result<T, Fault>;
 
@@ -56,6 +57,7 @@ impl Call {
 /// See the module.
 pub(crate) struct Sql {
     client: Client,
+    identity: Identity,
     statements: RefCell<HashMap<&'static str, Statement>>,
     /// What begins the transaction, before the first statement in it.
     begins: Cell<Option<&'static str>>,
@@ -66,14 +68,20 @@ pub(crate) struct Sql {
 }
 
 impl Sql {
-    pub(crate) fn new(client: Client, driver: Arc<Driver>) -> Self {
+    pub(crate) fn new(client: Client, identity: Identity, driver: Arc<Driver>) -> Self {
         Self {
             client,
+            identity,
             statements: RefCell::default(),
             begins: Cell::new(None),
             open: Cell::new(false),
             _driver: driver,
         }
+    }
+
+    /// Which database is at the other end.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// Whether the connection has ended.

@@ -99,6 +99,10 @@ impl Writer for PostgresWriter {
         self.main.rollback();
     }
 
+    fn lost(&self) -> Option<StoreError> {
+        self.main.lost()
+    }
+
     fn probe(&mut self) -> Result<(), StoreError> {
         self.alone("trying to write", meta::probe)
     }

@@ -54,6 +54,13 @@ fn give_away(path: &Path) {
     }
 }
 
+fn new_folder() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("crewline-postgres-")
+        .tempdir()
+        .expect("there is a folder for files that pass")
+}
+
 fn succeed(command: &mut Command) -> Output {
     let output = command
         .current_dir("/")
@@ -83,10 +90,7 @@ impl Postgres {
             );
             return None;
         };
-        let folder = tempfile::Builder::new()
-            .prefix("crewline-postgres-")
-            .tempdir()
-            .expect("there is a folder for files that pass");
+        let folder = new_folder();
         let password = folder.path().join("password");
         std::fs::write(&password, SECRET).expect("a file can be written");
         give_away(folder.path());
@@ -113,6 +117,11 @@ impl Postgres {
         );
         std::fs::write(data.join("postgresql.auto.conf"), settings).expect("a file can be written");
         give_away(&data);
+        Some(Self::at(folder, bin))
+    }
+
+    /// A server that runs on what is in the folder.
+    fn at(folder: TempDir, bin: PathBuf) -> Self {
         let mut server = Self {
             folder,
             bin,
@@ -120,7 +129,59 @@ impl Postgres {
             databases: AtomicU32::new(0),
         };
         server.find_port();
-        Some(server)
+        server
+    }
+
+    /// A standby that follows this one, under this name, and answers readings.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub fn standby(&self, name: &str) -> Self {
+        let folder = new_folder();
+        give_away(folder.path());
+        let mut copy = unprivileged(&self.bin.join("pg_basebackup"));
+        copy.args([
+            "--checkpoint=fast",
+            "--no-sync",
+            "--write-recovery-conf",
+            "--wal-method=stream",
+        ]);
+        copy.arg("-D").arg(folder.path().join("data"));
+        copy.arg("-d")
+            .arg(format!("{}?application_name={name}", self.url("postgres")));
+        succeed(&mut copy);
+        Self::at(folder, self.bin.clone())
+    }
+
+    /// Makes a standby the primary, on a new timeline.
+    ///
+    /// # Panics
+    /// Where it does not become one.
+    pub fn promote(&self) {
+        let output = self
+            .pg_ctl("promote")
+            .output()
+            .expect("the program is there");
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    /// Sets something while it runs.
+    ///
+    /// # Panics
+    /// Where it cannot be set.
+    pub fn set(&self, name: &str, value: &str) {
+        self.sql("postgres", &format!("ALTER SYSTEM SET {name} = '{value}'"));
+        self.sql("postgres", "SELECT pg_reload_conf()");
+    }
+
+    /// The address of several hosts, in this order; the database is the one of the first address.
+    pub fn urls(url: &str, others: &[&Self]) -> String {
+        let hosts = others
+            .iter()
+            .map(|other| format!(",127.0.0.1:{}", other.port));
+        let hosts: String = hosts.collect();
+        let (head, database) = url.rsplit_once('/').expect("an address has a database");
+        format!("{head}{hosts}/{database}")
     }
 
     /// Takes a free port, and another one where somebody was quicker.
@@ -209,6 +270,29 @@ impl Postgres {
     /// The port.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// A dump of a database, as statements.
+    ///
+    /// # Panics
+    /// Where it cannot be made.
+    pub fn dump(&self, url: &str) -> String {
+        let mut dump = Command::new(self.bin.join("pg_dump"));
+        let output = succeed(dump.arg(url));
+        String::from_utf8(output.stdout).expect("a dump is text")
+    }
+
+    /// Fills an empty database from a dump.
+    ///
+    /// # Panics
+    /// Where it cannot be filled.
+    pub fn load(&self, url: &str, dump: &str) {
+        let file = self.folder.path().join("dump.sql");
+        std::fs::write(&file, dump).expect("a file can be written");
+        let mut psql = Command::new(self.bin.join("psql"));
+        psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f"])
+            .arg(&file);
+        succeed(psql.arg(url));
     }
 
     /// Runs statements in a database, by its name or its address; returns what they show, a row a line.

@@ -125,7 +125,8 @@ async fn serve(args: &ServeArgs, context: &mut Context) -> Result<(), Failure> {
         None => tokio::spawn(crewline_http::serve(listener, app, until)),
         Some(tls) => tokio::spawn(crewline_http::serve_tls(listener, tls, app, until)),
     };
-    let outcome = serve_until(serving, posting, &engine, stop).await;
+    let on_file = context.store_file().is_some();
+    let outcome = serve_until(serving, posting, &engine, stop, on_file).await;
     upkeep.abort();
     signals.abort();
     reloads.abort();
@@ -201,6 +202,7 @@ async fn serve_until(
     posting: JoinHandle<()>,
     engine: &Engine,
     stop: CancellationToken,
+    on_file: bool,
 ) -> Result<(), Failure> {
     tokio::select! {
         // Where nobody is connected serving has ended as soon as it was told to: then this is no fault, and is told as stopping.
@@ -211,11 +213,9 @@ async fn serve_until(
             return finish(ended, posting, engine).await;
         }
         () = engine.lost() => {
-            tracing::error!("the store is lost: a flush to the disk failed, and nobody can say what is on it");
             stop.cancel();
             let _ = tokio::time::timeout(LOST_GRACE, serving).await;
-            return Err(Failure::new("a flush to the disk failed: what was not confirmed may be lost, and nothing more can be promised")
-                .remedy("look at the disk (dmesg, smartctl), then crewline db check, then start again"));
+            return Err(lost(engine, on_file));
         }
     }
     tracing::info!("stopping: no more work is taken, what was accepted is finished");
@@ -230,6 +230,20 @@ async fn serve_until(
             STOP_MAX.as_secs_f64()
         )))
     })
+}
+
+/// Why the server has ended, and what to do. A server at a database is started again by whoever watches over it: everything
+/// that it holds in memory is numbered by what is not there any more.
+fn lost(engine: &Engine, on_file: bool) -> Failure {
+    if !on_file {
+        let why = engine
+            .loss()
+            .unwrap_or_else(|| "the store is lost".to_owned());
+        return Failure::new(why)
+            .remedy("start it again, as systemd and Docker do by themselves; crewline doctor says how the database is");
+    }
+    Failure::new("a flush to the disk failed: what was not confirmed may be lost, and nothing more can be promised")
+        .remedy("look at the disk (dmesg, smartctl), then crewline db check, then start again")
 }
 
 /// The edge has ended: the engine finishes what it has accepted, and closes the store.

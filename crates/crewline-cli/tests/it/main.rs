@@ -11,6 +11,7 @@ mod db;
 mod demo;
 mod deploy;
 mod doctor;
+mod failover;
 mod group;
 mod health;
 mod help;

@@ -35,6 +35,7 @@ pub const OWN_FACTS: &[&str] = &[
     "probe",
     "search_indexed_to",
     "texts_removed",
+    "timeline",
 ];
 
 /// Tables that are a store's own: who serves it now, its schema, and what is made anew of the messages.

@@ -6,5 +6,6 @@ mod beside;
 mod check;
 mod conformance;
 mod copy;
+mod failover;
 mod proxy;
 mod support;
