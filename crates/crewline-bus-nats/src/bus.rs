@@ -27,6 +27,8 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 const PING_EVERY: Duration = Duration::from_secs(10);
 /// How long a text waits for room; NATS is away then, and has not been noticed to be.
 const PUBLISH_MAX: Duration = Duration::from_millis(500);
+/// How long a text may be on its way that is to show that there is one.
+const TRY_MAX: Duration = Duration::from_secs(3);
 /// The longest time between two tries to come back.
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
@@ -41,6 +43,16 @@ pub enum NatsError {
     Connect {
         /// Where.
         hosts: String,
+        /// What was said.
+        why: String,
+    },
+    /// It lets this one in, and carries nothing.
+    #[error("NATS at {hosts} does not carry the subject {subject}: {why}")]
+    Refused {
+        /// Where.
+        hosts: String,
+        /// The subject.
+        subject: String,
         /// What was said.
         why: String,
     },
@@ -144,11 +156,50 @@ impl NatsBus {
 pub async fn probe(options: &Options) -> Result<String, NatsError> {
     let connect = connect_options(options, &watch::Sender::new(0))?;
     let client = connected(connect, options).await?;
+    Ok(who(&client))
+}
+
+fn who(client: &Client) -> String {
     let info = client.server_info();
-    Ok(format!(
-        "NATS {} at {}:{}",
-        info.version, info.host, info.port
-    ))
+    format!("NATS {} at {}:{}", info.version, info.host, info.port)
+}
+
+/// Looks as [`probe`] does, and whether what is said on the subject is heard there; says who it is, and how long that took.
+/// Nodes do not understand the text, and go on.
+///
+/// # Errors
+/// Why not.
+pub async fn try_out(options: &Options) -> Result<(String, Duration), NatsError> {
+    let speaks = connected(connect_options(options, &watch::Sender::new(0))?, options).await?;
+    let hears = connected(connect_options(options, &watch::Sender::new(0))?, options).await?;
+    let fault = |why: String| NatsError::Refused {
+        hosts: options.hosts(),
+        subject: options.subject.clone(),
+        why,
+    };
+    let trying = async {
+        let subscribed = hears.subscribe(options.subject.clone()).await;
+        let mut heard = subscribed.map_err(|failure| fault(failure.to_string()))?;
+        hears
+            .flush()
+            .await
+            .map_err(|failure| fault(failure.to_string()))?;
+        // No hint begins so.
+        let text = format!("crewline doctor {}", speaks.new_inbox());
+        let begun = std::time::Instant::now();
+        let published = speaks
+            .publish(options.subject.clone(), text.clone().into())
+            .await;
+        published.map_err(|failure| fault(failure.to_string()))?;
+        while let Some(message) = heard.next().await {
+            if message.payload == text.as_bytes() {
+                return Ok((who(&speaks), begun.elapsed()));
+            }
+        }
+        Err(fault("the connection was closed".to_owned()))
+    };
+    let tried = timeout(TRY_MAX, trying).await;
+    tried.unwrap_or_else(|_| Err(fault("what was said was not heard".to_owned())))
 }
 
 async fn connected(connect: ConnectOptions, options: &Options) -> Result<Client, NatsError> {

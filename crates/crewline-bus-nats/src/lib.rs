@@ -8,5 +8,5 @@ mod bus;
 mod options;
 mod tls;
 
-pub use bus::{NatsBus, NatsError, probe};
+pub use bus::{NatsBus, NatsError, probe, try_out};
 pub use options::{BadAddress, Login, Options, Tls};

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::authority::{Authority, FLAGS};
 use crate::support::{World, names};
 
-fn finding(checks: &Value, check: &str) -> Value {
+pub(crate) fn finding(checks: &Value, check: &str) -> Value {
     let found = checks["checks"]
         .as_array()
         .unwrap()

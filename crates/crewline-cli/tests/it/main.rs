@@ -11,6 +11,7 @@ mod db;
 mod demo;
 mod deploy;
 mod doctor;
+mod doctor_postgres;
 mod failover;
 mod group;
 mod health;

@@ -1,8 +1,10 @@
 //! `crewline doctor`: looks at what a server needs, and says what to do. It changes nothing: its only traces are a few
-//! blocks written to the store's folder and removed again.
+//! blocks written to the store's folder and removed again, and a word over NATS that no server understands.
 
+mod bus;
 mod clock;
 mod cursors;
+mod database;
 mod disk;
 mod files;
 mod finding;
@@ -23,9 +25,9 @@ use crate::failure::Failure;
 
 const HELP: &str = "\
 Each line is ok, warn or fail, with what to do where there is something to do. Exits 1 where a line says fail.
-No other host is asked.";
+No other host is asked but those of the database and of NATS, where the configuration names some.";
 
-/// Check store, disk, clock, port, certificate and configuration, and say what to do
+/// Check store, database, bus, disk, clock, port, certificate and configuration, and say what to do
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct DoctorArgs {
@@ -38,9 +40,12 @@ pub(crate) struct DoctorArgs {
 pub(crate) fn run(args: &DoctorArgs, context: &mut Context) -> Result<(), Failure> {
     let mut findings = configuration(context);
     findings.extend(store::look(context));
-    findings.extend(cursors::look(context));
-    findings.extend(webhooks::look(context));
-    findings.extend(push::look(context));
+    // A database that is away is waited for once.
+    if !database::is_away(&findings) {
+        findings.extend(cursors::look(context));
+        findings.extend(webhooks::look(context));
+        findings.extend(push::look(context));
+    }
     findings.extend(context.store_file().map(disk::look).unwrap_or_default());
     findings.extend(files::look(context));
     findings.extend(limits::look());
@@ -49,6 +54,7 @@ pub(crate) fn run(args: &DoctorArgs, context: &mut Context) -> Result<(), Failur
     let (identity, found) = tls::look(http);
     findings.extend(found);
     block_on(async {
+        findings.extend(bus::look(context).await);
         findings.extend(clock::look().await);
         findings.extend(port::look(http, identity.as_ref()).await);
         Ok(())

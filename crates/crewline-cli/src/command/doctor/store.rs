@@ -14,7 +14,7 @@ const WAL_WARN: u64 = 512 * 1024 * 1024;
 /// Looks at the store.
 pub(crate) fn look(context: &Context) -> Vec<Finding> {
     let Some(path) = context.store_file() else {
-        return vec![database(context)];
+        return super::database::look(context);
     };
     let sqlite = Finding::ok(
         "SQLite",
@@ -47,22 +47,6 @@ pub(crate) fn look(context: &Context) -> Vec<Finding> {
         findings.push(Finding::warn("restore", what, remedy));
     }
     findings
-}
-
-/// Looks whether the database answers, and what it holds.
-fn database(context: &Context) -> Finding {
-    let store = context.open_beside();
-    let info = store.and_then(|store| Ok(store.reader().info()?));
-    match info {
-        Ok(info) => {
-            let what = format!("{}, {} MiB", info.name, info.bytes / (1024 * 1024));
-            Finding::ok("store", what)
-        }
-        Err(failure) => {
-            let remedy = "look at the database, its address and the password (PGPASSWORD); nothing says that the data is damaged";
-            Finding::fail("store", failure.to_string(), remedy)
-        }
-    }
 }
 
 /// What stands in a database. One that cannot be read is told elsewhere.
