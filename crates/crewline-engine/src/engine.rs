@@ -1,6 +1,5 @@
 //! The engine as edges see it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -10,10 +9,11 @@ use crewline_core::{
     Answer, Command, Fence, Opened, Origin, ParticipantNo, Reader, Retention, Settings, State,
     StoreError, StoreErrorKind,
 };
-use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tracing::error;
 
 use crate::flush::Flusher;
+use crate::health::Health;
 use crate::hub::{Hub, Subscription};
 use crate::lease::Leases;
 use crate::nodes::{Among, Others};
@@ -38,49 +38,6 @@ pub struct Options {
     pub audit_keep: Option<Duration>,
 }
 
-/// Whether the store takes writes.
-#[derive(Default)]
-pub(crate) struct Health {
-    trouble: Mutex<Option<ApiError>>,
-    lost: AtomicBool,
-    /// What was said of it.
-    loss: Mutex<Option<String>>,
-    was_lost: Notify,
-}
-
-impl Health {
-    /// Notes the trouble, or that there is none; returns whether that is news.
-    pub(crate) fn set(&self, trouble: Option<ApiError>) -> bool {
-        let mut kept = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = *kept != trouble;
-        *kept = trouble;
-        news
-    }
-
-    pub(crate) fn is_ready(&self) -> bool {
-        self.trouble
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_none()
-            && !self.is_lost()
-    }
-
-    /// Says that the store is lost; returns whether that is news.
-    pub(crate) fn lose(&self, why: &StoreError) -> bool {
-        self.loss
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert_with(|| why.to_string());
-        let news = !self.lost.swap(true, Ordering::AcqRel);
-        self.was_lost.notify_waiters();
-        news
-    }
-
-    pub(crate) fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Acquire)
-    }
-}
-
 pub(crate) struct Inner {
     pub(crate) queue: Arc<Queue>,
     pub(crate) reader: Arc<dyn Reader>,
@@ -94,7 +51,7 @@ pub(crate) struct Inner {
     /// Where there are no threads, because it is simulated: whether it goes on.
     pub(crate) gate: Option<Gate>,
     flusher: Arc<Flusher>,
-    health: Arc<Health>,
+    pub(crate) health: Arc<Health>,
     reads: Arc<Semaphore>,
     epoch: String,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -287,6 +244,7 @@ impl Engine {
         &self,
         command: Command,
     ) -> Result<impl Future<Output = Result<Answer, ApiError>> + Send + 'static, ApiError> {
+        self.inner.health.not_stalled()?;
         let (sender, answer) = oneshot::channel();
         let span = tracing::Span::current();
         self.inner.queue.push(Pending {
@@ -449,19 +407,7 @@ impl Engine {
     /// # Errors
     /// What a command would be answered now.
     pub fn ready(&self) -> Result<(), ApiError> {
-        if self.inner.health.is_lost() {
-            return Err(ApiError::new(
-                ErrorCode::StorageUnavailable,
-                "The store is lost; the server stops.",
-            ));
-        }
-        let trouble = self
-            .inner
-            .health
-            .trouble
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        trouble.clone().map_or(Ok(()), Err)
+        self.inner.health.ready()
     }
 
     /// Returns when it is not known any more whether what was written is durable (a failed fsync), or the logs of the store do not

@@ -20,7 +20,7 @@ use crewline_core::{Answer, Changes, Flush, StoreError, StoreErrorKind};
 use metrics::histogram;
 use tracing::error;
 
-use crate::engine::Health;
+use crate::health::Health;
 use crate::hub::Hub;
 use crate::nodes::Among;
 use crate::queue::{Pending, Queue};

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use crewline_core::{Fence, LeaseAsk};
+use crewline_core::{Fence, LeaseAsk, StoreErrorKind};
 use metrics::counter;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -17,6 +17,7 @@ use tracing::{debug, info, warn};
 
 use crate::Engine;
 use crate::engine::Inner;
+use crate::health::unavailable;
 
 /// For how long a lease holds that nobody else can take.
 const FOR_GOOD: Duration = Duration::from_hours(10 * 365 * 24);
@@ -251,6 +252,11 @@ async fn take(leases: &Leases, weak: &Weak<Inner>, names: Vec<&'static str>) -> 
         // What is held ends by itself.
         Ok(Err(error)) => {
             warn!(%error, "leases could not be taken; it is tried again");
+            if error.kind == StoreErrorKind::Unavailable {
+                // Nobody may have sent anything here, and whoever looks for a node shall find another one. The writer
+                // notices when the store is back.
+                engine.inner.health.set(Some(unavailable()));
+            }
             false
         }
         Err(_) => false,

@@ -9,6 +9,7 @@ mod consumer;
 mod directory;
 mod engine;
 mod flush;
+mod health;
 mod hub;
 mod index;
 mod keep;

@@ -16,8 +16,9 @@ use metrics::{counter, gauge, histogram};
 use tracing::{debug, error, info, warn};
 
 use crate::Clock;
-use crate::engine::{Health, stopped};
+use crate::engine::stopped;
 use crate::flush::{Flusher, Written};
+use crate::health::{Health, unavailable};
 use crate::hub::Hub;
 use crate::queue::{Pending, Queue, Work};
 use crate::tell::Telling;
@@ -58,7 +59,7 @@ impl WriterLoop {
     pub(crate) async fn run_in_turn(mut self) {
         loop {
             let work = self.queue.take_in_turn().await;
-            if !self.step(work) {
+            if !self.do_next(work) {
                 return;
             }
             tokio::task::yield_now().await;
@@ -68,10 +69,18 @@ impl WriterLoop {
     fn work(&mut self) {
         loop {
             let work = self.queue.take(IDLE);
-            if !self.step(work) {
+            if !self.do_next(work) {
                 return;
             }
         }
+    }
+
+    /// Does one thing, and lets others see for how long it is at it.
+    fn do_next(&mut self, work: Work) -> bool {
+        self.health.works(true);
+        let goes_on = self.step(work);
+        self.health.works(false);
+        goes_on
     }
 
     /// Does one thing; `false` where it was the last.
@@ -242,10 +251,7 @@ impl WriterLoop {
                 ErrorCode::StorageFull,
                 "The disk of the server is full, and nothing was stored. It goes on by itself once there is room.",
             ),
-            _ => ApiError::new(
-                ErrorCode::StorageUnavailable,
-                "The store does not take writes; nothing was stored. Try again later.",
-            ),
+            _ => unavailable(),
         };
         if failure.kind == StoreErrorKind::Lost {
             self.flusher.lose(failure);

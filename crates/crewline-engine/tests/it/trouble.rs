@@ -139,3 +139,28 @@ async fn after_a_failed_fsync_nothing_is_called_durable_any_more() {
         ErrorCode::Stopping
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_store_says_nothing_the_engine_is_not_ready_and_takes_nothing_more() {
+    let (engine, faults) = faulty();
+    send(&engine, "scada", "alice", "before").await.unwrap();
+    faults.close_gate();
+    let held = {
+        let engine = engine.clone();
+        tokio::spawn(async move { send(&engine, "scada", "alice", "during").await })
+    };
+    while engine.ready().is_ok() {
+        tokio::task::yield_now().await;
+    }
+    // Whoever comes now is told at once, and may go to another node.
+    let error = send(&engine, "scada", "alice", "refused").await;
+    assert_eq!(error.unwrap_err().code, ErrorCode::StorageUnavailable);
+    faults.open_gate();
+    // What was under way is answered when it is known what became of it.
+    assert_eq!(held.await.unwrap().unwrap().position, 2);
+    while engine.ready().is_err() {
+        tokio::task::yield_now().await;
+    }
+    let after = send(&engine, "scada", "alice", "after").await;
+    assert_eq!(after.unwrap().position, 3);
+}
