@@ -12,6 +12,7 @@ mod limits;
 mod links;
 mod markdown;
 mod metrics;
+mod next;
 mod pages;
 mod schema;
 mod snapshot;
@@ -30,7 +31,8 @@ fn main() -> ExitCode {
     let outcome = match task.as_str() {
         "tidy" => tidy(&root),
         "docs" => pages::write(&root),
-        _ => Err("cargo xtask tidy   checks the rules of the house\ncargo xtask docs   writes the pages of the book that are made from the code".to_owned()),
+        "next" => next::build(&root),
+        _ => Err("cargo xtask tidy   checks the rules of the house\ncargo xtask docs   writes the pages of the book that are made from the code\ncargo xtask next   builds the program as the version after this one, for the test of the rolling upgrade".to_owned()),
     };
     match outcome {
         Ok(said) => {
