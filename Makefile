@@ -19,7 +19,7 @@ FUZZ_TARGETS := body frame query credentials names configuration
 WEB_FROM := $(shell find web/src web/public web/index.html web/*.ts web/*.js -type f 2>/dev/null)
 WEB_PACKAGES := web/node_modules/.package-lock.json
 
-.PHONY: help run build web draw test kill model fuzz bench lint fmt docs book clean tools postgres nats haproxy
+.PHONY: help run build web draw test kill faults upgrade model fuzz bench lint fmt docs book clean tools postgres nats haproxy
 
 help: ## List the commands
 	@echo 'Crewline: make COMMAND'
@@ -103,14 +103,14 @@ web: tools web/dist/index.html ## Check and test the app for people
 
 # PHASES names a file to which the seconds of each phase are appended; .ci/run reads it.
 test: tools postgres nats haproxy ## Run every test and the rules of the house
-	@set -e; phase() { local name=$$1; shift; local from=$$SECONDS; echo "== $$name"; local rc=0; "$$@" || rc=$$?; \
+	@set -e; next() { CREWLINE_NEXT="$$($(CARGO) xtask next)" && export CREWLINE_NEXT; }; phase() { local name=$$1; shift; local from=$$SECONDS; echo "== $$name"; local rc=0; "$$@" || rc=$$?; \
 	  if [ -n "$${PHASES:-}" ]; then echo "$$name $$((SECONDS - from)) $$rc" >> "$$PHASES"; fi; return $$rc; }; \
 	if $(CARGO) nextest --version >/dev/null 2>&1; then \
-	  phase 'build' $(CARGO) nextest run --workspace --no-run; \
+	  phase 'build' $(CARGO) nextest run --workspace --no-run; phase 'next-version' next; \
 	  phase 'tests' $(CARGO) nextest run --workspace; \
 	else \
 	  echo 'cargo-nextest is not installed: the tests run under cargo test, which takes a little longer'; \
-	  phase 'build' $(CARGO) test --workspace --all-targets --no-run; \
+	  phase 'build' $(CARGO) test --workspace --all-targets --no-run; phase 'next-version' next; \
 	  phase 'tests' $(CARGO) test --workspace --lib --bins --tests --examples --no-fail-fast; \
 	fi; \
 	phase 'web' $(MAKE) --no-print-directory web; \
@@ -127,6 +127,12 @@ draw: tools web/dist/index.html ## Draw the screens of the app again, into docs/
 
 kill: tools ## Kill the server under load, ROUNDS times (100), and look for what is lost
 	CREWLINE_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --workspace --test system -- --nocapture kill
+
+faults: tools postgres nats ## Break what three nodes stand on, one thing after the other, ROUNDS times (100), and look for what is lost
+	CREWLINE_FAULT_ROUNDS=$(ROUNDS) $(CARGO) test --workspace --test it -- --nocapture three_nodes
+
+upgrade: tools postgres nats ## Build the next version too, and let three nodes become it under load
+	next="$$($(CARGO) xtask next)"; CREWLINE_NEXT="$$next" $(CARGO) test --workspace --test it -- --nocapture nodes::upgrade
 
 # A seed that fails is printed with the shortest list of steps that still fails: it goes into regressions.rs and stays.
 model: tools ## Play operations with faults on every target, SEEDS seeds (500) from FIRST (1000) on

@@ -13,6 +13,7 @@ pub mod nats;
 mod ops;
 pub mod postgres;
 mod random;
+pub mod wire;
 
 pub use bus::LocalBus;
 pub use desk::{Desk, external, person, said, up_to};

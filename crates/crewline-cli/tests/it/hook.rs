@@ -14,6 +14,8 @@ pub(crate) struct Post {
     pub(crate) timestamp: String,
     pub(crate) signature: String,
     pub(crate) body: String,
+    /// What was found out about the one who connected.
+    pub(crate) poster: Option<u32>,
 }
 
 impl Post {
@@ -46,6 +48,11 @@ pub(crate) struct Hook {
 
 impl Hook {
     pub(crate) fn start() -> Self {
+        Self::start_with(|_| None)
+    }
+
+    /// One that finds out who posts: it asks by the port from which somebody connects.
+    pub(crate) fn start_with(who: impl Fn(u16) -> Option<u32> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::<Shared>::default();
@@ -54,8 +61,9 @@ impl Hook {
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 kept.open.lock().unwrap().push(stream.try_clone().unwrap());
+                let poster = stream.peer_addr().ok().and_then(|peer| who(peer.port()));
                 let kept = Arc::clone(&kept);
-                std::thread::spawn(move || serve(stream, &kept));
+                std::thread::spawn(move || serve(stream, poster, &kept));
             }
         });
         Self { address, shared }
@@ -88,13 +96,14 @@ impl Hook {
     }
 }
 
-fn serve(stream: TcpStream, shared: &Shared) {
+fn serve(stream: TcpStream, poster: Option<u32>, shared: &Shared) {
     let mut writer = stream.try_clone().unwrap();
     let mut reader = BufReader::new(stream);
-    while let Some(post) = read(&mut reader) {
+    while let Some(mut post) = read(&mut reader) {
         if shared.down.load(Ordering::SeqCst) {
             break;
         }
+        post.poster = poster;
         // It has taken it, and may be killed before it has said so.
         shared.posts.lock().unwrap().push(post);
         let status = shared.status.load(Ordering::SeqCst);
@@ -138,5 +147,6 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Post> {
         timestamp,
         signature,
         body,
+        poster: None,
     })
 }

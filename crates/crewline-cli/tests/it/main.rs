@@ -22,6 +22,7 @@ mod keep;
 mod limits;
 mod listen;
 mod migrate;
+mod nodes;
 mod on_postgres;
 mod organisation;
 mod peek;

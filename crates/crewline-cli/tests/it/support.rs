@@ -86,7 +86,12 @@ impl World {
 
     /// The binary, in this folder, with an environment that says nothing.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_crewline"));
+        self.command_of(Path::new(env!("CARGO_BIN_EXE_crewline")), args)
+    }
+
+    /// The same of another build of it.
+    pub(crate) fn command_of(&self, program: &Path, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("CREWLINE_") {
                 command.env_remove(name);
@@ -142,9 +147,14 @@ impl World {
     }
 
     pub(crate) fn serve_with(&self, args: &[&str]) -> Server {
+        self.serve_by(Path::new(env!("CARGO_BIN_EXE_crewline")), args)
+    }
+
+    /// A server of another build.
+    pub(crate) fn serve_by(&self, program: &Path, args: &[&str]) -> Server {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
         all.extend(args);
-        let mut process = Process::start(self.command(&all));
+        let mut process = Process::start(self.command_of(program, &all));
         let line = process.line();
         let url = line
             .strip_prefix("listening on ")
