@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The parts of a run, in the order in which they are measured.
-pub(crate) const PARTS: [&str; 12] = [
+pub(crate) const PARTS: [&str; 13] = [
     "engine", "postgres", "migrate", "http", "trip", "waiting", "webhook", "fan-out", "idle",
-    "growth", "python", "app",
+    "nodes", "growth", "python", "app",
 ];
 
 /// What a run was asked for.

@@ -15,6 +15,7 @@
 //! - **webhook**: posts to one local receiver: how many a second, and how soon.
 //! - **fan-out**: one call to 500 connected people.
 //! - **idle**: 5,000 sessions on which nothing happens.
+//! - **nodes**: a node dies, and its 1,000 sessions resume at another one.
 //! - **growth**: long chats beside short ones, users with many chats beside those with few.
 //! - **python**: sending and hearing from Python, with the engine in its process and with a server, beside the engine.
 //! - **app**: the app for people in a real browser: loading, long chats, many chats, a bad link.
@@ -39,6 +40,7 @@ mod idle;
 mod live;
 mod machine;
 mod migrate;
+mod nodes;
 mod postgres;
 mod python;
 mod server;
@@ -117,6 +119,9 @@ fn main() {
             time,
             &mut table,
         );
+    }
+    if arguments.wants("nodes") {
+        nodes::run(folder().path(), arguments.many(1_000, 50), &mut table);
     }
     if arguments.wants("growth") {
         growth::run(folder().path(), arguments.quick, &mut table);
