@@ -10,7 +10,7 @@ use crate::connection::WriteConnection;
 use crate::error::Fault;
 use crate::meta;
 use crate::sql::Sql;
-use crate::turn::MIGRATE;
+use crate::turn::{MIGRATE, TURN};
 
 /// What each migration does; the first has the number 1.
 const MIGRATIONS: [&str; 11] = [
@@ -30,10 +30,14 @@ const MIGRATIONS: [&str; 11] = [
 /// The number of the newest migration: the schema that this version writes.
 pub const NEWEST: i32 = MIGRATIONS.len() as i32;
 
+/// How often a migration is begun again that met somebody who reads.
+const CONFLICTS_MAX: u32 = 20;
+
 const DOING: &str = "bringing the store to this version's schema";
 
 /// Brings a store to the newest schema. A store that has it is only looked at.
 pub(crate) fn migrate(main: &mut WriteConnection, make: bool) -> Result<(), StoreError> {
+    let mut conflicts = 0;
     loop {
         let had = version(main.sql(DOING)?).map_err(|fault| main.place().error(DOING, fault))?;
         refuse_newer(main, had)?;
@@ -57,6 +61,12 @@ pub(crate) fn migrate(main: &mut WriteConnection, make: bool) -> Result<(), Stor
                 );
             }
             Ok(false) => {}
+            // Those who read meanwhile may hold one table and wait for another.
+            Err(fault) if fault.kind() == StoreErrorKind::Conflict && conflicts < CONFLICTS_MAX => {
+                tracing::debug!(%fault, "the schema was in use; it is tried again");
+                conflicts += 1;
+                main.rollback();
+            }
             Err(fault) => {
                 let error = main.place().error(DOING, fault);
                 main.rollback();
@@ -81,7 +91,10 @@ fn refuse_newer(main: &WriteConnection, had: i32) -> Result<(), StoreError> {
 
 /// Applies the migration that follows `from`. Does nothing where somebody else was quicker.
 fn apply(sql: &Sql, from: i32, migration: &str) -> Result<bool, Fault> {
-    sql.begin(&format!("BEGIN; SELECT pg_advisory_xact_lock({MIGRATE})"))?;
+    // With the turn in hand no server of the version before is in the middle of writing to the tables that change.
+    sql.begin(&format!(
+        "BEGIN; SELECT pg_advisory_xact_lock({MIGRATE}); SELECT pg_advisory_xact_lock({TURN})"
+    ))?;
     if version(sql)? != from {
         sql.rollback();
         return Ok(false);
