@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use crewline_api::{ApiError, Timestamp};
 use crewline_core::node::AUDIT;
-use crewline_core::{Directory, DirectoryError, Writer};
+use crewline_core::{Directory, DirectoryError, Nodes, Writer};
 use tokio::sync::{oneshot, watch};
 use tracing::error;
 
 use crate::Engine;
 use crate::engine::stopped;
+use crate::queue::{Act, Work};
 
 /// How often what is old is looked for in the audit.
 const FORGET_EVERY: Duration = Duration::from_mins(10);
@@ -59,13 +60,30 @@ impl Engine {
         T: Send + 'static,
         F: FnOnce(&mut dyn Writer) -> T + Send + 'static,
     {
+        self.between_batches(Work::Act, act).await
+    }
+
+    /// The same with what this node says of itself.
+    pub(crate) async fn note<T, F>(&self, note: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Nodes) -> T + Send + 'static,
+    {
+        self.between_batches(Work::Note, |writer| note(writer.nodes()))
+            .await
+    }
+
+    async fn between_batches<T, F>(&self, work: fn(Act) -> Work, act: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Writer) -> T + Send + 'static,
+    {
         let (sender, answer) = oneshot::channel();
-        self.inner
-            .queue
-            .push_act(Box::new(move |writer: &mut dyn Writer| {
-                // Who does not wait any more does not want to know.
-                let _ = sender.send(act(writer));
-            }))?;
+        let act: Act = Box::new(move |writer: &mut dyn Writer| {
+            // Who does not wait any more does not want to know.
+            let _ = sender.send(act(writer));
+        });
+        self.inner.queue.push_act(work(act))?;
         answer.await.map_err(|_| stopped())
     }
 

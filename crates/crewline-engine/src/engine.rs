@@ -27,6 +27,9 @@ use crate::{Clock, Follower, Page};
 /// Readings of the store at once. More wait: a store has only a few readers.
 const READS_MAX: usize = 8;
 
+/// How often it is looked whether commands wait behind a writer that waits for the store.
+const LOOK_FOR_STALL: Duration = Duration::from_secs(1);
+
 /// How an engine works.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
@@ -185,6 +188,7 @@ impl Engine {
         let engine = Self::of(Arc::new(inner));
         engine.write_with(writer)?;
         engine.watch_directory();
+        engine.refuse_behind_a_stall();
         engine.join();
         engine.keep_leases();
         engine.keep_present();
@@ -196,6 +200,27 @@ impl Engine {
             engine.forget_audit(keep);
         }
         Ok(engine)
+    }
+
+    /// Refuses what waits behind a writer that waits for the store, so that it can go to another node: none of it was begun.
+    fn refuse_behind_a_stall(&self) {
+        if self.inner.gate.is_some() {
+            return;
+        }
+        let (health, queue) = (
+            Arc::clone(&self.inner.health),
+            Arc::clone(&self.inner.queue),
+        );
+        self.upkeep(async move {
+            let mut every = tokio::time::interval(LOOK_FOR_STALL);
+            every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                every.tick().await;
+                if let Err(why) = health.not_stalled() {
+                    queue.refuse(&why);
+                }
+            }
+        });
     }
 
     /// Starts the writer: a thread, and one that waits for the disk; in a simulation a task.

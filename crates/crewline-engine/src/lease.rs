@@ -218,7 +218,7 @@ impl Engine {
         if held.is_empty() || self.inner.leases.life.is_none() {
             return;
         }
-        let ended = self.act(move |writer| writer.nodes().end_leases(&held));
+        let ended = self.note(move |nodes| nodes.end_leases(&held));
         match ended.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => warn!(%error, "leases could not be given up; they end by themselves"),
@@ -235,14 +235,14 @@ async fn take(leases: &Leases, weak: &Weak<Inner>, names: Vec<&'static str>) -> 
     let (owner, life, now) = (leases.node, leases.life, engine.now());
     let until = Instant::now() + life.unwrap_or(FOR_GOOD);
     let asked = names.clone();
-    let taken = engine.act(move |writer| {
+    let taken = engine.note(move |nodes| {
         let ask = LeaseAsk {
             names: &asked,
             owner,
             now,
             life,
         };
-        writer.nodes().take_leases(&ask)
+        nodes.take_leases(&ask)
     });
     match taken.await {
         Ok(Ok(tokens)) => {

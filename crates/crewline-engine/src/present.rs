@@ -104,8 +104,8 @@ impl Engine {
             return;
         }
         let (node, now) = (self.inner.leases.node, self.now());
-        let left = self.act(move |writer| {
-            writer.nodes().note_present(&PresentAt {
+        let left = self.note(move |nodes| {
+            nodes.note_present(&PresentAt {
                 node,
                 now,
                 life: Duration::ZERO,
@@ -143,8 +143,8 @@ async fn tell(presence: Arc<Presence>, weak: Weak<Inner>, life: Duration) {
             return;
         };
         let (node, now) = (engine.inner.leases.node, engine.now());
-        let noted = engine.act(move |writer| {
-            writer.nodes().note_present(&PresentAt {
+        let noted = engine.note(move |nodes| {
+            nodes.note_present(&PresentAt {
                 node,
                 now,
                 life,

@@ -42,6 +42,8 @@ pub(crate) enum Work {
     Batch(Vec<Pending>),
     /// One act on the directory.
     Act(Act),
+    /// One note of this node: a lease, who is here. Nothing that batches are decided on changes by it.
+    Note(Act),
     /// One step of the retention.
     Keep(Keep),
     /// One step of the index.
@@ -55,7 +57,8 @@ pub(crate) enum Work {
 #[derive(Default)]
 struct Waiting {
     commands: VecDeque<Pending>,
-    acts: VecDeque<Act>,
+    /// Acts and notes.
+    acts: VecDeque<Work>,
     keep: Option<Keep>,
     index: Option<Keep>,
     /// Whether the last thing taken was a step of the retention or of the index: while commands wait, it never goes twice in a row.
@@ -115,8 +118,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Adds an act on the directory, or says why there is no room.
-    pub(crate) fn push_act(&self, act: Act) -> Result<(), ApiError> {
+    /// Adds an act on the directory, or a note, or says why there is no room.
+    pub(crate) fn push_act(&self, act: Work) -> Result<(), ApiError> {
         let mut waiting = self.lock();
         if waiting.stopping {
             return Err(ApiError::new(
@@ -211,6 +214,22 @@ impl Queue {
         self.pushed.notify_one();
     }
 
+    /// Answers every command that waits with a refusal: none of them was begun.
+    pub(crate) fn refuse(&self, why: &ApiError) {
+        loop {
+            let mut waiting = self.lock();
+            if waiting.commands.is_empty() {
+                return;
+            }
+            let batch = take_batch(&mut waiting);
+            drop(waiting);
+            for pending in batch {
+                // Who does not wait any more does not want to know.
+                let _ = pending.answer.send(Err(why.clone()));
+            }
+        }
+    }
+
     /// Whether no command waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.lock().commands.is_empty()
@@ -225,7 +244,7 @@ impl Queue {
 /// What is to be done next; `None` where nothing waits.
 fn take_now(waiting: &mut Waiting) -> Option<Work> {
     if let Some(act) = waiting.acts.pop_front() {
-        return Some(Work::Act(act));
+        return Some(act);
     }
     if waiting.stopping {
         // What is old, and what is to be found, can wait for the next start.
@@ -296,6 +315,7 @@ mod tests {
         match queue.take(Duration::ZERO) {
             Work::Batch(_) => "batch",
             Work::Act(_) => "act",
+            Work::Note(_) => "note",
             Work::Keep(_) => "keep",
             Work::Index(_) => "index",
             Work::Idle => "idle",

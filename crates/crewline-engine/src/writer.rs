@@ -103,7 +103,11 @@ impl WriterLoop {
                     self.carry_out(batch);
                 }
                 // Whoever waits for an act that is dropped is told that the server stops.
-                Work::Act(_) if self.health.is_lost() => {}
+                Work::Act(_) | Work::Note(_) if self.health.is_lost() => {}
+                Work::Note(note) => {
+                    self.flusher.wait_until_idle();
+                    note(self.writer.as_mut());
+                }
                 Work::Act(act) => {
                     // What it answers may rest on the batch before.
                     self.flusher.wait_until_idle();

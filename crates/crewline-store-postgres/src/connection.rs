@@ -191,7 +191,8 @@ impl WriteConnection {
         }
     }
 
-    /// Writes a note of this node, as one transaction.
+    /// Writes what may be written again, as one transaction: a note of this node, a step of the index. Where the answer is lost, it is
+    /// an error, and nobody asks what became of it: that would keep all others waiting.
     pub(crate) fn note<T>(
         &mut self,
         doing: &str,
@@ -200,7 +201,11 @@ impl WriteConnection {
         self.begin(doing)?;
         match note(self.open_sql(doing)?) {
             Ok(value) => {
-                self.commit(doing)?;
+                let ended = self.open_sql(doing)?.commit_with(None);
+                ended.map_err(|fault| self.give_up(doing, fault))?;
+                if let Some(synchronous) = self.notes.take() {
+                    self.lineage().noted(synchronous);
+                }
                 Ok(value)
             }
             Err(fault) => Err(self.give_up(doing, fault)),

@@ -51,18 +51,13 @@ impl PostgresWriter {
         done.map_err(|fault| self.fail(doing, fault))
     }
 
-    /// Does something in a transaction of its own.
+    /// Does what may be done again, in a transaction of its own.
     fn alone<T>(
         &mut self,
         doing: &str,
         act: impl FnOnce(&Sql) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        self.main.begin(doing)?;
-        let done = self.inside(doing, act)?;
-        self.main
-            .commit(doing)
-            .map_err(|error| self.fail(doing, error))?;
-        Ok(done)
+        self.main.note(doing, act).inspect_err(|_| self.seen = None)
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Faults {
     /// While closed, no batch begins.
     gate: Mutex<bool>,
     opened: Condvar,
+    /// How many batches have waited there.
+    pub(crate) waited: Mutex<usize>,
     /// How many batches were written.
     pub(crate) committed: Mutex<usize>,
     /// How many batches were saved: decided, and not written yet.
@@ -113,6 +115,9 @@ struct FaultyWriter {
 impl Writer for FaultyWriter {
     fn begin(&mut self) -> Result<bool, StoreError> {
         let mut closed = self.faults.gate.lock().unwrap();
+        if *closed {
+            *self.faults.waited.lock().unwrap() += 1;
+        }
         while *closed {
             closed = self.faults.opened.wait(closed).unwrap();
         }

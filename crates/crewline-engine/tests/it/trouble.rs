@@ -149,12 +149,23 @@ async fn while_the_store_says_nothing_the_engine_is_not_ready_and_takes_nothing_
         let engine = engine.clone();
         tokio::spawn(async move { send(&engine, "scada", "alice", "during").await })
     };
+    while *faults.waited.lock().unwrap() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let waiting = {
+        let engine = engine.clone();
+        tokio::spawn(async move { send(&engine, "scada", "alice", "behind").await })
+    };
     while engine.ready().is_ok() {
         tokio::task::yield_now().await;
     }
-    // Whoever comes now is told at once, and may go to another node.
-    let error = send(&engine, "scada", "alice", "refused").await;
-    assert_eq!(error.unwrap_err().code, ErrorCode::StorageUnavailable);
+    // Whoever comes now is told at once, and so is who waited: they may go to another node.
+    for refused in [
+        send(&engine, "scada", "alice", "refused").await,
+        waiting.await.unwrap(),
+    ] {
+        assert_eq!(refused.unwrap_err().code, ErrorCode::StorageUnavailable);
+    }
     faults.open_gate();
     // What was under way is answered when it is known what became of it.
     assert_eq!(held.await.unwrap().unwrap().position, 2);
