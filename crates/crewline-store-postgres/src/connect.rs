@@ -23,9 +23,13 @@ use crate::options::Options;
 use crate::sql::Sql;
 use crate::tls;
 
-/// What every connection is told at its beginning. A connection that died unnoticed ends within half a minute on both sides,
+/// What every connection is told at its beginning. Every statement finds its rows by a key, and knows so without the numbers
+/// that are asked for: it is planned once, and not for each batch (which cost a fifth of the database's time), and never by reading a
+/// whole table that was small when it was planned.
+/// A connection that died unnoticed ends within half a minute on both sides,
 /// and one that was forgotten inside of a transaction within ten seconds: others wait for it no longer.
 const BEGIN: &str = "SET search_path = crewline; SET client_min_messages = warning; SET jit = off; \
+     SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
      SET statement_timeout = '60s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'; \
      SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; ";
 /// Who writes is answered when it is durable, whatever the database is set to beside that.

@@ -25,6 +25,9 @@ pub(super) fn bare_loop(url: &str, in_flight: usize, time: Duration) -> Turn {
     runtime.block_on(async {
         let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
         tokio::spawn(connection);
+        // As the store does.
+        let once = "SET plan_cache_mode = force_generic_plan";
+        client.batch_execute(once).await.unwrap();
         make(&client).await;
         let (message, log, chat) = (
             client.prepare(MESSAGE).await.unwrap(),
