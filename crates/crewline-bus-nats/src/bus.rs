@@ -9,7 +9,7 @@ use crewline_core::{Bus, Heard};
 use futures_util::{StreamExt as _, stream};
 use metrics::{counter, gauge};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, interval, timeout};
 use tracing::{error, info, warn};
 
 use crate::options::{Login, Options};
@@ -29,6 +29,8 @@ const PING_EVERY: Duration = Duration::from_secs(10);
 const PUBLISH_MAX: Duration = Duration::from_millis(500);
 /// How long a text may be on its way that is to show that there is one.
 const TRY_MAX: Duration = Duration::from_secs(3);
+/// How often something is said that is to be heard.
+const SAY_EVERY: Duration = Duration::from_millis(50);
 /// The longest time between two tries to come back.
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
@@ -180,23 +182,29 @@ pub async fn try_out(options: &Options) -> Result<(String, Duration), NatsError>
     let trying = async {
         let subscribed = hears.subscribe(options.subject.clone()).await;
         let mut heard = subscribed.map_err(|failure| fault(failure.to_string()))?;
-        hears
-            .flush()
-            .await
-            .map_err(|failure| fault(failure.to_string()))?;
         // No hint begins so.
-        let text = format!("crewline doctor {}", speaks.new_inbox());
-        let begun = std::time::Instant::now();
-        let published = speaks
-            .publish(options.subject.clone(), text.clone().into())
-            .await;
-        published.map_err(|failure| fault(failure.to_string()))?;
-        while let Some(message) = heard.next().await {
-            if message.payload == text.as_bytes() {
-                return Ok((who(&speaks), begun.elapsed()));
+        let text = format!("crewline doctor {} ", speaks.new_inbox());
+        // Nobody says when the other connection's subscription has come to the server: so it is said again until it is heard.
+        let mut again = interval(SAY_EVERY);
+        let mut said: Vec<Instant> = Vec::new();
+        loop {
+            tokio::select! {
+                _ = again.tick() => {
+                    let numbered = format!("{text}{}", said.len());
+                    said.push(Instant::now());
+                    let published = speaks.publish(options.subject.clone(), numbered.into()).await;
+                    published.map_err(|failure| fault(failure.to_string()))?;
+                }
+                message = heard.next() => {
+                    let message = message.ok_or_else(|| fault("the connection was closed".to_owned()))?;
+                    let number = message.payload.strip_prefix(text.as_bytes());
+                    let number = number.and_then(|number| std::str::from_utf8(number).ok()?.parse::<usize>().ok());
+                    if let Some(begun) = number.and_then(|number| said.get(number)) {
+                        return Ok((who(&speaks), begun.elapsed()));
+                    }
+                }
             }
         }
-        Err(fault("the connection was closed".to_owned()))
     };
     let tried = timeout(TRY_MAX, trying).await;
     tried.unwrap_or_else(|_| Err(fault("what was said was not heard".to_owned())))

@@ -10,9 +10,10 @@
 //! second message for one key, a message nobody sent. What does not: which interrupted acts had been stored.
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crewline_testkit::Random;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::act::{self, Act, Client};
 use crate::ledger::Ledger;
@@ -66,16 +67,21 @@ async fn load(
 ) -> (usize, Vec<Act>) {
     let under_way = Arc::new(AtomicUsize::new(0));
     let answered = Arc::new(Semaphore::new(0));
+    let (is_killed, killed) = watch::channel(false);
     let clients: Vec<_> = (0..CLIENTS)
         .map(|_| {
             let (client, ledger) = (server.client(), Arc::clone(ledger));
             let (under_way, answered) = (Arc::clone(&under_way), Arc::clone(&answered));
             let mut random = Random::new(random.bits());
+            let killed = killed.clone();
             tokio::spawn(async move {
                 loop {
                     let act = ledger.lock().unwrap().draw(&mut random);
                     under_way.fetch_add(1, Ordering::SeqCst);
-                    let answer = client.perform(&act).await;
+                    let answer = tokio::select! {
+                        answer = client.perform(&act) => answer,
+                        () = long_after(killed.clone()) => None,
+                    };
                     match answer {
                         Some(answer) => ledger.lock().unwrap().learn(&act, &answer),
                         // It stays under way: nobody knows what became of it.
@@ -91,11 +97,18 @@ async fn load(
     let _ = answered.acquire_many(until).await.unwrap();
     let in_flight = under_way.load(Ordering::SeqCst);
     server.kill().await;
+    is_killed.send_replace(true);
     let mut interrupted = Vec::new();
     for client in clients {
         interrupted.push(client.await.unwrap());
     }
     (in_flight, interrupted)
+}
+
+/// When nobody answers any more. A client notices that by its connection, but once one waited for ever, without a connection.
+async fn long_after(mut killed: watch::Receiver<bool>) {
+    let _ = killed.wait_for(|killed| *killed).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
 }
 
 /// Says every interrupted act again (returns how many, and how many of them had been stored), and everything that was sent with a key before: the same key, the same message.
