@@ -7,11 +7,11 @@
 
 use std::ops::Range;
 
-use crewline_api::{ChatId, SearchHit, SearchPart, Timestamp};
+use crewline_api::{ChatId, ParticipantId, SearchHit, SearchPart, Timestamp};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::ParticipantNo;
+use crate::{ChatRow, MessageRow, ParticipantNo};
 
 /// About how many characters of a text are shown.
 const SHOWN_CHARS: usize = 160;
@@ -247,6 +247,46 @@ pub struct Search {
     pub before: Option<Timestamp>,
     /// Numbered below this: where the page before ended.
     pub below: Option<i64>,
+}
+
+impl Search {
+    /// Whether a message is asked for, as far as its row says.
+    pub fn asks_for(&self, message: &MessageRow) -> bool {
+        self.from.is_none_or(|from| from == message.sender)
+            && self.after.is_none_or(|after| message.sent_at >= after)
+            && self.before.is_none_or(|before| message.sent_at < before)
+    }
+
+    /// Where the words stand in a text of this chat; `None` where it is not asked for.
+    pub fn places(&self, chat: &ChatRow, text: &str) -> Option<Vec<Range<usize>>> {
+        if self.chat.is_some_and(|wanted| wanted != chat.id()) {
+            return None;
+        }
+        match &self.words {
+            Some(words) => words.places(text),
+            None => Some(Vec::new()),
+        }
+    }
+}
+
+/// A message that was found, as it is shown. `from` is its sender, with the name that it had then.
+pub fn hit(
+    message: &MessageRow,
+    chat: &ChatRow,
+    from: (ParticipantId, String),
+    text: &str,
+    places: &[Range<usize>],
+) -> SearchHit {
+    SearchHit {
+        message_id: message.id(),
+        chat_id: chat.id(),
+        position: message.position,
+        from_user_id: from.0,
+        from_user_name: from.1,
+        priority: message.priority,
+        sent_at: message.sent_at,
+        snippet: snippet(text, places),
+    }
 }
 
 /// What was found.

@@ -3,7 +3,7 @@
 use crewline_api::{MessageStory, RecipientStory, SearchHit, StoryMark, StoryReceipt};
 
 use super::Data;
-use crate::search::{Search, SearchFound, snippet};
+use crate::search::{Search, SearchFound, hit};
 use crate::state::{ChatRow, Mark};
 use crate::{MessageNo, ParticipantNo};
 
@@ -113,27 +113,13 @@ impl Data {
         let message = row.message;
         let chat: &ChatRow = self.chats.get(&message.chat)?;
         let viewer = viewers.iter().copied().find(|viewer| chat.has(*viewer))?;
-        let asked = search.from.is_none_or(|from| from == message.sender)
-            && search.chat.is_none_or(|wanted| wanted == chat.id())
-            && search.after.is_none_or(|after| message.sent_at >= after)
-            && search.before.is_none_or(|before| message.sent_at < before);
-        if !asked {
+        if !search.asks_for(&message) {
             return None;
         }
-        let places = match &search.words {
-            Some(words) => words.places(&row.text)?,
-            None => Vec::new(),
-        };
-        let hit = SearchHit {
-            message_id: message.id(),
-            chat_id: chat.id(),
-            position: message.position,
-            from_user_id: chat.member_id(message.sender)?.clone(),
-            from_user_name: row.sender_name.to_string(),
-            priority: message.priority,
-            sent_at: message.sent_at,
-            snippet: snippet(&row.text, &places),
-        };
+        let places = search.places(chat, &row.text)?;
+        let from = chat.member_id(message.sender)?.clone();
+        let from = (from, row.sender_name.to_string());
+        let hit = hit(&message, chat, from, &row.text, &places);
         Some((hit, viewer))
     }
 }

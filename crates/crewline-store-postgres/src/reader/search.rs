@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crewline_api::SearchHit;
-use crewline_core::search::{Search, SearchFound, snippet};
+use crewline_core::search::{Search, SearchFound, hit};
 use crewline_core::{ChatNo, ChatRow, MessageRow, ParticipantNo};
 use tokio_postgres::Row;
 
@@ -155,7 +155,7 @@ impl Finder<'_> {
         row: &Row,
         chats: &BTreeMap<ChatNo, ChatRow>,
     ) -> Result<Option<(SearchHit, ParticipantNo)>> {
-        if !self.is_asked_for(message) {
+        if !self.search.asks_for(message) {
             return Ok(None);
         }
         let chat = chats
@@ -165,16 +165,9 @@ impl Finder<'_> {
         let Some(viewer) = self.viewers.iter().copied().find(|no| chat.has(*no)) else {
             return Ok(None);
         };
-        if self.search.chat.is_some_and(|wanted| wanted != chat.id()) {
-            return Ok(None);
-        }
         let text = row::text(row, MESSAGE_WIDTH + 1)?;
-        let places = match &self.search.words {
-            None => Vec::new(),
-            Some(words) => match words.places(&text) {
-                Some(places) => places,
-                None => return Ok(None),
-            },
+        let Some(places) = self.search.places(chat, &text) else {
+            return Ok(None);
         };
         let from = chat.member_id(message.sender).cloned().ok_or_else(|| {
             Fault::damaged(format!(
@@ -182,29 +175,9 @@ impl Finder<'_> {
                 message.no.0
             ))
         })?;
-        let hit = SearchHit {
-            message_id: message.id(),
-            chat_id: chat.id(),
-            position: message.position,
-            from_user_id: from,
-            from_user_name: get(row, MESSAGE_WIDTH)?,
-            priority: message.priority,
-            sent_at: message.sent_at,
-            snippet: snippet(&text, &places),
-        };
+        let from = (from, get(row, MESSAGE_WIDTH)?);
+        let hit = hit(message, chat, from, &text, &places);
         Ok(Some((hit, viewer)))
-    }
-
-    fn is_asked_for(&self, message: &MessageRow) -> bool {
-        self.search.from.is_none_or(|from| from == message.sender)
-            && self
-                .search
-                .after
-                .is_none_or(|after| message.sent_at >= after)
-            && self
-                .search
-                .before
-                .is_none_or(|before| message.sent_at < before)
     }
 
     fn end(mut self) -> SearchFound {

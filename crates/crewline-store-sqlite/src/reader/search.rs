@@ -11,8 +11,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crewline_api::SearchHit;
-use crewline_core::search::{Search, SearchFound, SearchWords, snippet};
-use crewline_core::{ChatNo, MessageRow, ParticipantNo};
+use crewline_core::search::{Search, SearchFound, SearchWords, hit};
+use crewline_core::{ChatNo, ParticipantNo};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::as_integer;
@@ -201,23 +201,16 @@ impl Finder<'_> {
     /// The message as it is shown, and who may see it.
     fn judge(&mut self, row: &Row<'_>) -> Result<Option<(SearchHit, Option<ParticipantNo>)>> {
         let message = row::message(row)?;
-        if !self.is_asked_for(&message) {
+        if !self.search.asks_for(&message) {
             return Ok(None);
         }
         let Some(viewer) = self.viewer(message.chat)? else {
             return Ok(None);
         };
         let chat = self.chats.of_row(self.sql, message.chat)?;
-        if self.search.chat.is_some_and(|wanted| wanted != chat.id()) {
-            return Ok(None);
-        }
         let text = row::text(row, MESSAGE_WIDTH + 1)?;
-        let places = match &self.search.words {
-            None => Vec::new(),
-            Some(words) => match words.places(&text) {
-                Some(places) => places,
-                None => return Ok(None),
-            },
+        let Some(places) = self.search.places(&chat, &text) else {
+            return Ok(None);
         };
         let from = chat.member_id(message.sender).cloned().ok_or_else(|| {
             Fault::damaged(format!(
@@ -225,29 +218,9 @@ impl Finder<'_> {
                 message.no.0
             ))
         })?;
-        let hit = SearchHit {
-            message_id: message.id(),
-            chat_id: chat.id(),
-            position: message.position,
-            from_user_id: from,
-            from_user_name: row.get(MESSAGE_WIDTH)?,
-            priority: message.priority,
-            sent_at: message.sent_at,
-            snippet: snippet(&text, &places),
-        };
+        let from = (from, row.get(MESSAGE_WIDTH)?);
+        let hit = hit(&message, &chat, from, &text, &places);
         Ok(Some((hit, Some(viewer))))
-    }
-
-    fn is_asked_for(&self, message: &MessageRow) -> bool {
-        self.search.from.is_none_or(|from| from == message.sender)
-            && self
-                .search
-                .after
-                .is_none_or(|after| message.sent_at >= after)
-            && self
-                .search
-                .before
-                .is_none_or(|before| message.sent_at < before)
     }
 
     /// Who of the viewers is in a chat; the user itself before those whom it watches.
