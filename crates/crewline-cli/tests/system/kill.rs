@@ -15,11 +15,13 @@ use std::time::Duration;
 use crewline_testkit::Random;
 use tokio::sync::{Semaphore, watch};
 
-use crate::act::{self, Act, Client};
+use crate::act::{self, Act, Answer, Client};
 use crate::ledger::Ledger;
 use crate::server::{self, Server};
 
 const CLIENTS: usize = 128;
+/// How long after the kill every client knows of it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name)
@@ -78,10 +80,7 @@ async fn load(
                 loop {
                     let act = ledger.lock().unwrap().draw(&mut random);
                     under_way.fetch_add(1, Ordering::SeqCst);
-                    let answer = tokio::select! {
-                        answer = client.perform(&act) => answer,
-                        () = long_after(killed.clone()) => None,
-                    };
+                    let answer = answer(&client, &act, killed.clone()).await;
                     match answer {
                         Some(answer) => ledger.lock().unwrap().learn(&act, &answer),
                         // It stays under way: nobody knows what became of it.
@@ -105,10 +104,17 @@ async fn load(
     (in_flight, interrupted)
 }
 
-/// When nobody answers any more. A client notices that by its connection, but once one waited for ever, without a connection.
-async fn long_after(mut killed: watch::Receiver<bool>) {
-    let _ = killed.wait_for(|killed| *killed).await;
-    tokio::time::sleep(Duration::from_secs(10)).await;
+/// What an act is answered, if it is. A client learns from its connection that the server is gone; one that does not is at fault
+/// itself, and is told of with what it did, instead of keeping the test waiting.
+async fn answer(client: &Client, act: &Act, mut killed: watch::Receiver<bool>) -> Option<Answer> {
+    let performing = client.perform(act);
+    tokio::pin!(performing);
+    tokio::select! {
+        answer = &mut performing => return answer,
+        _ = killed.wait_for(|killed| *killed) => {}
+    }
+    let answer = tokio::time::timeout(PATIENCE, performing).await;
+    answer.unwrap_or_else(|_| panic!("{PATIENCE:?} after the kill a client still waits: {act:?}"))
 }
 
 /// Says every interrupted act again (returns how many, and how many of them had been stored), and everything that was sent with a key before: the same key, the same message.
