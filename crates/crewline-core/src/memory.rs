@@ -288,7 +288,7 @@ impl Writer for MemoryWriter {
         Ok(())
     }
 
-    fn write(&mut self, _batch: BatchId) -> Result<Option<Flush>, StoreError> {
+    fn write(&mut self, _batch: BatchId, _more: bool) -> Result<Option<Flush>, StoreError> {
         if let Some(changes) = self.saved.take() {
             let mut data = self.store.change();
             let before = self.seen.replace(data.writes);

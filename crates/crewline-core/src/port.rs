@@ -120,18 +120,21 @@ pub trait Writer: Send {
         Ok(())
     }
 
-    /// Puts all changes of the batch into the transaction. Nobody sees them yet.
+    /// Puts all changes of the batch into the transaction, or keeps them for its end. Nobody sees them yet.
     fn save(&mut self, changes: &Changes) -> Result<(), StoreError>;
 
     /// Ends the transaction. When it returns `Ok`, readers see the changes; they are durable when what it returns has
     /// run, and at once where that is `None`. The next batch may begin before: it is built on this one, and may be called
     /// durable only after it.
-    fn write(&mut self, batch: BatchId) -> Result<Option<Flush>, StoreError>;
+    ///
+    /// `more` says that a batch follows at once: a store that is asked over a network begins it in the same trip. Whatever is
+    /// done instead of it is done as if that had not been said.
+    fn write(&mut self, batch: BatchId, more: bool) -> Result<Option<Flush>, StoreError>;
 
     /// Saves and writes the changes of a batch, and waits until they are durable.
     fn commit(&mut self, changes: &Changes, batch: BatchId) -> Result<(), StoreError> {
         self.save(changes)?;
-        self.write(batch)?.map_or(Ok(()), |flush| flush())
+        self.write(batch, false)?.map_or(Ok(()), |flush| flush())
     }
 
     /// Ends the batch without a change.

@@ -13,11 +13,13 @@ use tracing::{debug, warn};
 
 use crate::Engine;
 use crate::engine::Inner;
-use crate::keep::{PAUSE, ROWS_FIRST, next_rows};
+use crate::keep::{ROWS_FIRST, next_rows};
 use crate::queue::Queue;
 
 /// How long after everything was put in it is looked again.
 const EVERY: Duration = Duration::from_millis(500);
+/// Of the writer's time, one part in so many and one is for this: what came last is found without the index, too.
+const PAUSE: u32 = 9;
 /// After the store failed, the next try.
 const TRY_AGAIN: Duration = Duration::from_secs(10);
 

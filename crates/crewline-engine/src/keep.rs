@@ -29,7 +29,7 @@ const ROWS_MAX: usize = 4_000;
 /// A step that takes longer makes the next one smaller; one of half that time makes it larger.
 const STEP_MAX: Duration = Duration::from_millis(4);
 /// Of the writer's time, one part in so many and one is for this.
-pub(crate) const PAUSE: u32 = 4;
+const PAUSE: u32 = 4;
 /// How often the same cursor is reported.
 const REPORT_EVERY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Most cursors that are named in the log in one pass; all are counted.

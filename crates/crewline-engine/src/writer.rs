@@ -313,9 +313,10 @@ impl WriterLoop {
         let waited = Instant::now();
         let batch = u128::from(self.clock.random()) << 64 | u128::from(self.clock.random());
         self.flusher.writes(self.batch);
+        let more = !self.queue.is_empty();
         let flush = self
             .writer
-            .write(BatchId(batch))
+            .write(BatchId(batch), more)
             .inspect_err(|_| self.flusher.gave_up(self.batch))?;
         for (step, time) in [
             ("save", saved - begun),

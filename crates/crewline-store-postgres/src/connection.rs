@@ -10,6 +10,7 @@ use crate::connect::{Connector, Purpose};
 use crate::error::{Fault, Place, Refusal};
 use crate::lineage::{Lineage, SYNCHRONOUS};
 use crate::options::NodeClock;
+use crate::save::Writes;
 use crate::sql::{Call, Sql};
 use crate::turn::{END, TURN, remove_old, sign_on};
 use crate::{meta, node};
@@ -47,6 +48,8 @@ pub(crate) struct WriteConnection {
     lost: Option<StoreError>,
     /// What the open transaction notes of whether standbys confirm.
     notes: Option<bool>,
+    /// The number of a turn that was taken for a batch, and used for something else.
+    skipped: Option<i64>,
 }
 
 impl WriteConnection {
@@ -67,6 +70,7 @@ impl WriteConnection {
             node_clock,
             lost: None,
             notes: None,
+            skipped: None,
         }
     }
 
@@ -201,7 +205,7 @@ impl WriteConnection {
         self.begin(doing)?;
         match note(self.open_sql(doing)?) {
             Ok(value) => {
-                let ended = self.open_sql(doing)?.commit_with(None);
+                let ended = self.open_sql(doing)?.commit();
                 ended.map_err(|fault| self.give_up(doing, fault))?;
                 if let Some(synchronous) = self.notes.take() {
                     self.lineage().noted(synchronous);
@@ -215,17 +219,22 @@ impl WriteConnection {
     /// Begins a transaction that writes, with the turn.
     pub(crate) fn begin(&mut self, doing: &str) -> Result<(), StoreError> {
         let sql = format!(
-            "BEGIN; SELECT pg_advisory_xact_lock({TURN}); SELECT CASE WHEN {SYNCHRONOUS} THEN 's' ELSE 'a' END"
+            "BEGIN; SELECT pg_advisory_xact_lock({TURN}), CASE WHEN {SYNCHRONOUS} THEN 's' ELSE 'a' END"
         );
-        self.begin_with(&sql, doing).map(drop)
+        // Where a batch was begun already, and something goes before it.
+        let shown = self.begin_with(&sql, doing)?;
+        self.skipped = shown.parse().ok().or(self.skipped);
+        Ok(())
+    }
+
+    /// The number of a turn that was taken for a batch, and used for something else since this was last asked.
+    pub(crate) fn take_skipped(&mut self) -> Option<i64> {
+        self.skipped.take()
     }
 
     /// The same of a batch; returns the number of the turn.
     pub(crate) fn begin_batch(&mut self, doing: &str) -> Result<i64, StoreError> {
-        let sql = format!(
-            "BEGIN; SELECT pg_advisory_xact_lock({TURN}); SELECT CASE WHEN {SYNCHRONOUS} THEN 's' ELSE 'a' END || nextval('turn')"
-        );
-        let turn = self.begin_with(&sql, doing)?.parse().ok();
+        let turn = self.begin_with(&begin_batch(), doing)?.parse().ok();
         turn.ok_or_else(|| {
             self.rollback();
             let fault = Fault::damaged("the sequence of turns gives no number");
@@ -251,7 +260,9 @@ impl WriteConnection {
     }
 
     fn begin_or_again(&mut self, sql: &str, doing: &str) -> Result<Option<String>, StoreError> {
-        self.rollback();
+        if !self.sql.as_ref().is_some_and(Sql::is_ahead) {
+            self.rollback();
+        }
         self.changes_participants = false;
         // One that had ended while nobody asked for anything is no reason to fail: a new one is made, once.
         let kept = self.sql.as_ref().is_some_and(|sql| !sql.is_closed());
@@ -300,24 +311,35 @@ impl WriteConnection {
         }
         self.count += 1;
         let name = u128::from(self.count);
-        self.commit_as(name, doing)
+        self.commit_as(name, Writes::default(), false, doing)
     }
 
-    /// Ends the transaction of this name.
-    pub(crate) fn commit_as(&mut self, name: u128, doing: &str) -> Result<(), StoreError> {
+    /// Ends the transaction of this name, in one trip with what it writes. With `more` that trip begins the next batch, too:
+    /// whoever else waits for the turn has it before.
+    pub(crate) fn commit_as(
+        &mut self,
+        name: u128,
+        writes: Writes,
+        more: bool,
+        doing: &str,
+    ) -> Result<(), StoreError> {
         let name = name.to_be_bytes();
-        let note = self
-            .row
-            .map(|row| Call::new(NOTE).with(row).with(name.to_vec()));
+        let note = |row| Call::new(NOTE).with(row).with(name.to_vec());
+        let (calls, checks) = writes.with(self.row.map(note));
+        let next = more.then(begin_batch);
         let sql = self.open_sql(doing)?;
         self.lineage().doubt(&name);
-        let done = sql.commit_with(note.as_ref());
-        let Err(fault) = done else {
-            self.lineage().confirm(&name);
-            if let Some(synchronous) = self.notes.take() {
-                self.lineage().noted(synchronous);
+        let done = sql.commit_with(&calls, next.as_deref());
+        let fault = match done {
+            Ok(changed) if self.row.is_none() || changed.last() == Some(&1) => {
+                self.lineage().confirm(&name);
+                if let Some(synchronous) = self.notes.take() {
+                    self.lineage().noted(synchronous);
+                }
+                return Ok(());
             }
-            return Ok(());
+            Ok(_) => Fault::damaged("a writer's own row is missing"),
+            Err(unwritten) => checks.explain(unwritten),
         };
         self.notes = None;
         let error = self.place().error(doing, fault);
@@ -410,4 +432,11 @@ impl WriteConnection {
             Refusal::Fault(fault) => self.place().error(doing, fault).into(),
         }
     }
+}
+
+/// What begins a batch: with the turn, and then its number. (Columns are computed in their order.)
+fn begin_batch() -> String {
+    format!(
+        "BEGIN; SELECT pg_advisory_xact_lock({TURN}), CASE WHEN {SYNCHRONOUS} THEN 's' ELSE 'a' END || nextval('turn')"
+    )
 }

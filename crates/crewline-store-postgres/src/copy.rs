@@ -147,7 +147,7 @@ impl Whole {
         let write = || -> Result<T, Fault> {
             self.sql.begin("BEGIN")?;
             let value = write(&self.sql)?;
-            self.sql.commit_with(None)?;
+            self.sql.commit()?;
             Ok(value)
         };
         write().map_err(|fault| {

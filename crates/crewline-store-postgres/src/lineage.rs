@@ -235,7 +235,7 @@ impl Lineage {
         let judged = self.judge_in_turn(sql, place, found);
         match &judged {
             Ok((epoch, synchronous)) => {
-                sql.commit_with(None)?;
+                sql.commit()?;
                 let mut known = self.lock();
                 known.judged = Some(found.clone());
                 known.synchronous = *synchronous;

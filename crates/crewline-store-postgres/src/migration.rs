@@ -104,7 +104,7 @@ fn apply(sql: &Sql, from: i32, migration: &str) -> Result<bool, Fault> {
         meta::start(sql)?;
     }
     sql.simple(&format!("UPDATE schema_version SET version = {}", from + 1))?;
-    sql.commit_with(None)?;
+    sql.commit()?;
     Ok(true)
 }
 

@@ -5,43 +5,63 @@ use crewline_core::{Changes, Mark, fold};
 
 use crate::error::Fault;
 use crate::row::{as_integer, implied_bits, standing_code, state_code};
-use crate::sql::{Call, Sql};
+use crate::sql::{Call, Unwritten};
 
-type Result<T> = std::result::Result<T, Fault>;
-
-/// How many rows a statement must change, and what it is a fault of the store to change fewer.
-struct Expected {
-    rows: usize,
-    /// Whether somebody else has taken a number, or rows are missing that were loaded.
-    taken: bool,
-    what: &'static str,
+/// What it means where rows of a statement were not there as they must be: the statement then fails of itself, by
+/// dividing by zero, so that nobody has to look at its answer before the end of the transaction is sent.
+#[derive(Debug, Clone, Copy)]
+enum Must {
+    /// Somebody else has taken a number.
+    BeFree(&'static str),
+    /// The store is not what was loaded from it.
+    BeThere(&'static str),
 }
 
+/// The statements of a batch.
 #[derive(Default)]
-struct Writes {
+pub(crate) struct Writes {
     calls: Vec<Call>,
-    expected: Vec<Option<Expected>>,
+    must: Vec<Option<Must>>,
 }
 
 impl Writes {
     fn add(&mut self, call: Call) {
         self.calls.push(call);
-        self.expected.push(None);
+        self.must.push(None);
     }
 
-    /// Rows that must be there: where one was not, the store is not what was loaded from it.
-    fn add_to(&mut self, rows: usize, what: &'static str, call: Call) {
+    fn add_checked(&mut self, must: Must, call: Call) {
         self.calls.push(call);
-        self.expected.push(Some(Expected {
-            rows,
-            taken: false,
-            what,
-        }));
+        self.must.push(Some(must));
+    }
+
+    /// The statements, in their order; and one more.
+    pub(crate) fn with(self, last: Option<Call>) -> (Vec<Call>, Checks) {
+        let mut calls = self.calls;
+        calls.extend(last);
+        (calls, Checks(self.must))
     }
 }
 
-/// Writes all rows, in the transaction that is open.
-pub(crate) fn save(sql: &Sql, changes: &Changes) -> Result<()> {
+/// What the failures of statements mean.
+pub(crate) struct Checks(Vec<Option<Must>>);
+
+impl Checks {
+    pub(crate) fn explain(&self, unwritten: Unwritten) -> Fault {
+        let Unwritten { fault, at } = unwritten;
+        let must = at.and_then(|at| self.0.get(at).copied().flatten());
+        match must {
+            Some(must) if fault.is_division_by_zero() => match must {
+                Must::BeFree(what) => Fault::Taken(what.to_owned()),
+                Must::BeThere(what) => Fault::Damaged(what.to_owned()),
+            },
+            _ => fault,
+        }
+    }
+}
+
+/// What writes all rows.
+pub(crate) fn save(changes: &Changes) -> Writes {
     let mut writes = Writes::default();
     save_participants(&mut writes, changes);
     save_chats(&mut writes, changes);
@@ -52,21 +72,7 @@ pub(crate) fn save(sql: &Sql, changes: &Changes) -> Result<()> {
     save_reminders(&mut writes, changes);
     save_log(&mut writes, changes);
     save_cursors(&mut writes, changes);
-    let counts = sql.execute_all(&writes.calls)?;
-    for (count, expected) in counts.into_iter().zip(writes.expected) {
-        let Some(Expected { rows, taken, what }) = expected else {
-            continue;
-        };
-        if count != rows as u64 {
-            let what = what.to_owned();
-            return Err(if taken {
-                Fault::Taken(what)
-            } else {
-                Fault::Damaged(what)
-            });
-        }
-    }
-    Ok(())
+    writes
 }
 
 /// A column of numbers.
@@ -88,9 +94,11 @@ fn save_participants(writes: &mut Writes, changes: &Changes) {
     let disabled: Vec<bool> = rows().map(|row| row.disabled).collect();
     // The directory's own columns stay as they are.
     let call = Call::new(
-        "INSERT INTO participant AS p (no, id, folded, standing, name, disabled)
-         SELECT * FROM unnest($1::int8[], $2::text[], $3::text[], $4::int2[], $5::text[], $6::bool[])
-         ON CONFLICT (no) DO UPDATE SET standing = excluded.standing, name = excluded.name WHERE p.id = excluded.id",
+        "WITH done AS (INSERT INTO participant AS p (no, id, folded, standing, name, disabled)
+             SELECT * FROM unnest($1::int8[], $2::text[], $3::text[], $4::int2[], $5::text[], $6::bool[])
+             ON CONFLICT (no) DO UPDATE SET standing = excluded.standing, name = excluded.name WHERE p.id = excluded.id
+             RETURNING 1)
+         SELECT 1 / (count(*) = cardinality($1))::int FROM done",
     )
     .with(column(changes.participants.keys(), |no| no.0))
     .with(ids)
@@ -98,12 +106,7 @@ fn save_participants(writes: &mut Writes, changes: &Changes) {
     .with(standings)
     .with(names)
     .with(disabled);
-    writes.calls.push(call);
-    writes.expected.push(Some(Expected {
-        rows: changes.participants.len(),
-        taken: true,
-        what: "the number of a participant",
-    }));
+    writes.add_checked(Must::BeFree("the number of a participant"), call);
 }
 
 /// New chats, with how far they have come by the end of the batch.
@@ -242,15 +245,17 @@ fn save_chat_heads(writes: &mut Writes, changes: &Changes) {
         .map(|(_, head)| head.last_message.map(|no| no.0))
         .collect();
     let call = Call::new(
-        "UPDATE chat c SET last_position = u.last_position, last_activity = u.last_activity, last_message = u.last_message
-         FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[]) u (no, last_position, last_activity, last_message)
-         WHERE c.no = u.no",
+        "WITH done AS (UPDATE chat c
+             SET last_position = u.last_position, last_activity = u.last_activity, last_message = u.last_message
+             FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[]) u (no, last_position, last_activity, last_message)
+             WHERE c.no = u.no RETURNING 1)
+         SELECT 1 / (count(*) = cardinality($1))::int FROM done",
     )
     .with(column(&rows, |(no, _)| no.0))
     .with(column(&rows, |(_, head)| as_integer(head.last_position)))
     .with(column(&rows, |(_, head)| head.last_activity.as_millis()))
     .with(messages);
-    writes.add_to(rows.len(), "a chat is missing", call);
+    writes.add_checked(Must::BeThere("a chat is missing"), call);
 }
 
 fn save_members(writes: &mut Writes, changes: &Changes) {
@@ -259,15 +264,16 @@ fn save_members(writes: &mut Writes, changes: &Changes) {
         return;
     }
     let call = Call::new(
-        "UPDATE member m SET done = u.done, read_position = u.read_position
-         FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[]) u (chat, participant, done, read_position)
-         WHERE m.chat = u.chat AND m.participant = u.participant",
+        "WITH done AS (UPDATE member m SET done = u.done, read_position = u.read_position
+             FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[]) u (chat, participant, done, read_position)
+             WHERE m.chat = u.chat AND m.participant = u.participant RETURNING 1)
+         SELECT 1 / (count(*) = cardinality($1))::int FROM done",
     )
     .with(column(rows.keys(), |key| key.0.0))
     .with(column(rows.keys(), |key| key.1.0))
     .with(column(rows.values(), |row| as_integer(row.done)))
     .with(column(rows.values(), |row| as_integer(row.read_position)));
-    writes.add_to(rows.len(), "somebody is not in a chat", call);
+    writes.add_checked(Must::BeThere("somebody is not in a chat"), call);
 }
 
 fn save_receipts(writes: &mut Writes, changes: &Changes) {
@@ -389,12 +395,13 @@ fn save_log(writes: &mut Writes, changes: &Changes) {
         return;
     }
     let call = Call::new(
-        "UPDATE participant p SET confirmed = u.confirmed FROM unnest($1::int8[], $2::int8[]) u (no, confirmed)
-         WHERE p.no = u.no",
+        "WITH done AS (UPDATE participant p SET confirmed = u.confirmed
+             FROM unnest($1::int8[], $2::int8[]) u (no, confirmed) WHERE p.no = u.no RETURNING 1)
+         SELECT 1 / (count(*) = cardinality($1))::int FROM done",
     )
     .with(column(rows.keys(), |no| no.0))
     .with(column(rows.values(), |head| as_integer(head.confirmed)));
-    writes.add_to(rows.len(), "a participant is missing", call);
+    writes.add_checked(Must::BeThere("a participant is missing"), call);
 }
 
 fn save_cursors(writes: &mut Writes, changes: &Changes) {

@@ -5,10 +5,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::pin;
+use std::future::{Future, poll_fn, ready};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use futures_util::future::{join, join_all};
 use pollster::block_on;
@@ -21,6 +21,8 @@ use crate::error::Fault;
 use crate::lineage::Identity;
 
 type Result<T> = std::result::Result<T, Fault>;
+/// What the connection says.
+type Answer<T> = std::result::Result<T, tokio_postgres::Error>;
 
 /// A value of a statement.
 pub(crate) type Value = Box<dyn ToSql + Sync + Send>;
@@ -54,15 +56,35 @@ impl Call {
     }
 }
 
+/// What is still to be shown by what began a transaction.
+type Ahead = Pin<Box<dyn Future<Output = Result<Option<String>>> + Send>>;
+
+/// Why a transaction was not written, and which of the statements that ended it said so, if one of them did.
+pub(crate) struct Unwritten {
+    pub(crate) fault: Fault,
+    pub(crate) at: Option<usize>,
+}
+
+impl<T: Into<Fault>> From<T> for Unwritten {
+    fn from(fault: T) -> Self {
+        Self {
+            fault: fault.into(),
+            at: None,
+        }
+    }
+}
+
 /// See the module.
 pub(crate) struct Sql {
-    client: Client,
+    client: Arc<Client>,
     identity: Identity,
     statements: RefCell<HashMap<&'static str, Statement>>,
     /// What begins the transaction, before the first statement in it.
     begins: Cell<Option<&'static str>>,
     /// Whether a transaction is open.
     open: Cell<bool>,
+    /// Where it was begun with the end of the one before, and nobody has asked yet what came of that.
+    ahead: RefCell<Option<Ahead>>,
     /// Keeps the runtime of the connection.
     _driver: Arc<Driver>,
 }
@@ -70,11 +92,12 @@ pub(crate) struct Sql {
 impl Sql {
     pub(crate) fn new(client: Client, identity: Identity, driver: Arc<Driver>) -> Self {
         Self {
-            client,
+            client: Arc::new(client),
             identity,
             statements: RefCell::default(),
             begins: Cell::new(None),
             open: Cell::new(false),
+            ahead: RefCell::new(None),
             _driver: driver,
         }
     }
@@ -99,53 +122,89 @@ impl Sql {
         self.begins.set(Some("BEGIN"));
     }
 
-    /// Begins a transaction with more statements behind it; returns what the last of them shows, if anything.
+    /// Whether a transaction was begun with the end of the one before, and is not in use yet.
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.ahead.borrow().is_some()
+    }
+
+    /// Begins a transaction with more statements behind it; returns what the last of them shows, if anything. Where one was
+    /// begun with the end of the one before, it is that one.
     pub(crate) fn begin(&self, sql: &str) -> Result<Option<String>> {
         self.open.set(true);
-        let shown = self.simple(sql);
+        let ahead = self.ahead.take();
+        let shown = ahead.map_or_else(|| self.simple(sql), block_on);
         if shown.is_err() {
             self.rollback();
         }
         shown
     }
 
-    /// Runs statements as they are; returns the first column of the last row.
+    /// Runs statements as they are; returns the last column of the last row.
     pub(crate) fn simple(&self, sql: &str) -> Result<Option<String>> {
-        let messages = block_on(self.client.simple_query(sql))?;
-        let last = messages.iter().rev().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some(row.get(0).map(str::to_owned)),
-            _ => None,
-        });
-        Ok(last.flatten())
+        show_last(block_on(self.client.simple_query(sql)))
     }
 
-    /// Ends the transaction, with another statement before its end that travels together with it.
-    pub(crate) fn commit_with(&self, last: Option<&Call>) -> Result<()> {
+    /// Ends the transaction.
+    pub(crate) fn commit(&self) -> Result<()> {
+        let done = self.commit_with(&[], None);
+        done.map(drop).map_err(|unwritten| unwritten.fault)
+    }
+
+    /// Ends the transaction, with statements before its end that travel together with it; and behind it, where somebody goes
+    /// on at once, what begins the next one. Returns how many rows the statements changed.
+    pub(crate) fn commit_with(
+        &self,
+        last: &[Call],
+        next: Option<&str>,
+    ) -> std::result::Result<Vec<u64>, Unwritten> {
         self.begins.set(None);
-        let done = match last {
-            None => block_on(self.client.batch_execute("COMMIT")).map_err(Fault::from),
-            Some(call) => {
-                let statement = self.statement(call.sql)?;
-                let values = call.values();
-                let (last, end) = block_on(join(
-                    self.client.execute(&statement, &values),
-                    self.client.batch_execute("COMMIT"),
-                ));
-                // After an error the end has undone everything, and says that it went well.
-                match last {
-                    Ok(1) => end.map_err(Fault::from),
-                    Ok(_) => Err(Fault::damaged("a writer's own row is missing")),
-                    Err(error) => Err(error.into()),
-                }
+        let ended = self.prepare(last).map(|()| self.send_end(last, next));
+        self.open.set(self.is_ahead());
+        let (counts, end) = ended?;
+        // In their order: what comes behind the first error is only its consequence. The end, too: it has undone everything
+        // then, and says that it went well.
+        let mut changed = Vec::with_capacity(counts.len());
+        for (at, count) in counts.into_iter().enumerate() {
+            changed.push(count.map_err(|error| Unwritten {
+                fault: error.into(),
+                at: Some(at),
+            })?);
+        }
+        end?;
+        Ok(changed)
+    }
+
+    fn send_end(&self, last: &[Call], mut next: Option<&str>) -> (Vec<Answer<u64>>, Answer<()>) {
+        let statements = self.statements.borrow();
+        let answers = last.iter().map(|call| {
+            let statement = &statements[call.sql];
+            async move { self.client.execute(statement, &call.values()).await }
+        });
+        let mut all = pin!(join(join_all(answers), self.client.batch_execute("COMMIT")));
+        block_on(poll_fn(|context| {
+            let polled = all.as_mut().poll(context);
+            // All of it is sent with the first look.
+            if let Some(sql) = next.take() {
+                self.begin_ahead(sql);
             }
-        };
-        self.open.set(false);
-        done
+            polled
+        }))
+    }
+
+    fn begin_ahead(&self, sql: &str) {
+        let (client, sql) = (Arc::clone(&self.client), sql.to_owned());
+        let mut ahead: Ahead = Box::pin(async move { show_last(client.simple_query(&sql).await) });
+        let mut context = Context::from_waker(Waker::noop());
+        if let Poll::Ready(shown) = ahead.as_mut().poll(&mut context) {
+            ahead = Box::pin(ready(shown));
+        }
+        self.ahead.replace(Some(ahead));
     }
 
     /// Ends the transaction without a change, if one is open. Nobody waits for the answer.
     pub(crate) fn rollback(&self) {
         self.begins.set(None);
+        self.ahead.take();
         if self.open.replace(false) {
             self.send("ROLLBACK");
         }
@@ -303,6 +362,19 @@ impl Sql {
             .map(|count| count.map_err(Fault::from))
             .collect()
     }
+}
+
+/// The last column of the last row.
+fn show_last(messages: Answer<Vec<SimpleQueryMessage>>) -> Result<Option<String>> {
+    let messages = messages?;
+    let last = messages.iter().rev().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => {
+            let last = row.len().checked_sub(1)?;
+            Some(row.get(last).map(str::to_owned))
+        }
+        _ => None,
+    });
+    Ok(last.flatten())
 }
 
 /// A column.

@@ -9,7 +9,7 @@ use crewline_core::{BatchId, Changes, Directory, Flush, Nodes, Pass, State, Stor
 use crate::connection::WriteConnection;
 use crate::error::Fault;
 use crate::load::load;
-use crate::save::save;
+use crate::save::{Writes, save};
 use crate::sql::Sql;
 use crate::{keep, meta, search};
 
@@ -20,6 +20,8 @@ pub(crate) struct PostgresWriter {
     main: WriteConnection,
     /// The turn of the last batch, and the connection that it was on. `None`: what earlier batches loaded is not to be trusted.
     seen: Option<(i64, u64)>,
+    /// What the open batch has decided: it travels with the end of its transaction.
+    writes: Writes,
     /// Told to the readers: grows when texts are removed.
     forgotten: Arc<AtomicU64>,
 }
@@ -29,6 +31,7 @@ impl PostgresWriter {
         Self {
             main,
             seen: None,
+            writes: Writes::default(),
             forgotten,
         }
     }
@@ -63,8 +66,16 @@ impl PostgresWriter {
 
 impl Writer for PostgresWriter {
     fn begin(&mut self) -> Result<bool, StoreError> {
+        self.writes = Writes::default();
         let begun = self.main.begin_batch("beginning a batch");
         let turn = begun.inspect_err(|_| self.seen = None)?;
+        // One that was taken with the end of a batch, for a transaction that was none.
+        if let Some(skipped) = self.main.take_skipped()
+            && let Some((seen, _)) = &mut self.seen
+            && *seen == skipped - 1
+        {
+            *seen = skipped;
+        }
         // With the turn in hand nobody can change anything between this look and the commit.
         let same = self.seen == Some((turn - 1, self.main.made()));
         self.seen = Some((turn, self.main.made()));
@@ -76,12 +87,14 @@ impl Writer for PostgresWriter {
     }
 
     fn save(&mut self, changes: &Changes) -> Result<(), StoreError> {
-        self.inside(WRITING, |sql| save(sql, changes))
+        self.writes = save(changes);
+        Ok(())
     }
 
-    fn write(&mut self, batch: BatchId) -> Result<Option<Flush>, StoreError> {
+    fn write(&mut self, batch: BatchId, more: bool) -> Result<Option<Flush>, StoreError> {
         let made = self.main.made();
-        let done = self.main.commit_as(batch.0, WRITING);
+        let writes = std::mem::take(&mut self.writes);
+        let done = self.main.commit_as(batch.0, writes, more, WRITING);
         done.map_err(|error| self.fail(WRITING, error))?;
         if self.main.made() != made {
             // It was found on another connection: who knows what was written before that.

@@ -97,7 +97,7 @@ impl Writer for SqliteWriter {
 
     /// The id of the batch is not written: whoever asks for it is in this process, and here a commit has either
     /// returned or the process has ended with it.
-    fn write(&mut self, _batch: BatchId) -> Result<Option<Flush>, StoreError> {
+    fn write(&mut self, _batch: BatchId, _more: bool) -> Result<Option<Flush>, StoreError> {
         let file = self.main.write(WRITING).map_err(|error| self.fail(error))?;
         Ok(file.map(|file| -> Flush { Box::new(move || file.flush(WRITING)) }))
     }

@@ -3,6 +3,7 @@
 //! A case gets a function that makes empty stores. It panics where the store breaks its promise.
 
 mod audit;
+mod batch;
 mod cases;
 mod directory;
 mod group;
@@ -51,7 +52,7 @@ macro_rules! cases {
 cases! {
     $
     cases::what_was_committed_is_read_back_whole;
-    cases::what_was_aborted_left_no_trace;
+    batch::what_was_aborted_left_no_trace;
     cases::a_log_pages_forward_by_kind_and_has_no_gap;
     node::the_ends_of_many_logs_are_read_at_once;
     cases::a_log_of_one_kind_passes_what_it_skipped;
@@ -60,13 +61,14 @@ cases! {
     cases::chats_come_newest_activity_first_and_page;
     cases::a_message_is_seen_by_its_sender_and_its_recipients_only;
     cases::members_are_told_of_a_chat_and_of_a_message;
+    batch::whatever_is_done_instead_of_a_batch_that_was_announced_is_done;
     cases::the_first_fact_of_a_device_counts;
     cases::payloads_come_back_byte_for_byte;
     cases::a_key_is_unique_for_its_sender;
     cases::rows_of_earlier_batches_are_not_loaded_over_newer_ones;
     cases::ids_are_compared_byte_by_byte;
     cases::a_chat_of_a_thousand_long_ids_works;
-    cases::readers_see_whole_batches_while_the_writer_writes;
+    batch::readers_see_whole_batches_while_the_writer_writes;
     audit::an_act_and_its_row_are_written_together_or_not_at_all;
     audit::the_audit_is_asked_for_by_who_about_what_and_when;
     sent::sends_stand_in_the_audit_without_a_row_of_it;

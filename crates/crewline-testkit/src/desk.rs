@@ -25,6 +25,8 @@ pub struct Desk {
     pub settings: Settings,
     /// The time; each batch moves it on by a millisecond.
     pub now: Timestamp,
+    /// Whether the store is told with each batch that another one follows.
+    pub more: bool,
     /// How much the last batch asked the store for: things wanted, and rows of windows, over all rounds.
     pub wanted: usize,
     /// What the last batch changed.
@@ -47,6 +49,7 @@ impl Desk {
             reader: opened.reader,
             settings: Settings::default(),
             now: Timestamp::from_millis(1_800_000_000_000),
+            more: false,
             wanted: 0,
             changes: Changes::default(),
             state: State::default(),
@@ -99,8 +102,9 @@ impl Desk {
             .iter()
             .map(|command| decide(&mut self.state, command, &mut context))
             .collect();
-        self.writer
-            .commit(&self.state.changes, BatchId(self.batches))?;
+        self.writer.save(&self.state.changes)?;
+        let flush = self.writer.write(BatchId(self.batches), self.more)?;
+        flush.map_or(Ok(()), |flush| flush())?;
         self.changes = self.state.end_batch();
         check_locks(&locks, &self.changes, commands);
         Ok(results)

@@ -151,9 +151,9 @@ impl Writer for FaultyWriter {
         self.inner.save(changes)
     }
 
-    fn write(&mut self, batch: BatchId) -> Result<Option<Flush>, StoreError> {
+    fn write(&mut self, batch: BatchId, more: bool) -> Result<Option<Flush>, StoreError> {
         *self.faults.committed.lock().unwrap() += 1;
-        self.inner.write(batch)?;
+        self.inner.write(batch, more)?;
         let faults = Arc::clone(&self.faults);
         Ok(Some(Box::new(move || faults.disk.flush())))
     }

@@ -55,7 +55,7 @@ impl WriteConnection {
         let confirm = || {
             let sql = self.open_sql(doing)?;
             sql.execute("UPDATE writer SET at = now() WHERE no = $1", &[&row])?;
-            sql.commit_with(None)
+            sql.commit()
         };
         let confirmed: Result<(), Fault> = confirm();
         confirmed.map_err(|fault| self.give_up(doing, fault))?;

@@ -66,12 +66,22 @@ fn a_database_that_is_away_is_told_at_once_and_the_store_goes_on_when_it_is_back
 
 #[test]
 fn what_became_of_a_commit_is_found_out_where_its_answer_was_lost() {
+    find_out(false);
+}
+
+#[test]
+fn what_became_of_a_commit_is_found_out_where_the_next_batch_was_begun_with_it() {
+    find_out(true);
+}
+
+fn find_out(more: bool) {
     let Some(server) = Postgres::start() else {
         return;
     };
     let proxy = Proxy::before(server.port());
     let url = proxy.instead_of(&server.database(), server.port());
     let mut desk = desk(&Options::new(url));
+    desk.more = more;
     desk.run(message("before")).unwrap();
     proxy.next(Fate::LoseAnswer);
     // It was written, so that it is answered as such; to repeat it would be a second message.

@@ -71,6 +71,41 @@ fn two_servers_write_in_turns_and_neither_trusts_what_the_other_changed() {
 }
 
 #[test]
+fn who_begins_its_next_batch_with_the_end_of_one_lets_those_who_wait_go_first() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let options = Options::new(server.database());
+    drop(desk(&options));
+    let write = |name: &'static str| {
+        let mut desk = Desk::new(open(&options).unwrap());
+        std::thread::spawn(move || {
+            desk.more = true;
+            for at in 0..50 {
+                desk.send("scada", &["alice"], &format!("{name} {at}"))
+                    .unwrap();
+            }
+            // Announced, and none came: the turn is given back.
+            desk.writer.abort();
+        })
+    };
+    for writer in [write("one"), write("two"), write("three")] {
+        writer.join().unwrap();
+    }
+    let reader = Desk::new(open(&options).unwrap());
+    let story = reader.story("alice");
+    assert_eq!(story.len(), 150);
+    let own = |name: &str| story.iter().filter(|told| told.contains(name)).count();
+    assert_eq!((own("one"), own("two"), own("three")), (50, 50, 50));
+    // None of them wrote all of its own in a row, with the others waiting.
+    let changes = story
+        .windows(2)
+        .filter(|pair| pair[0][..21] != pair[1][..21])
+        .count();
+    assert!(changes > 20, "{changes} changes of turns");
+}
+
+#[test]
 fn a_lease_goes_by_the_clock_of_the_database() {
     let Some(server) = Postgres::start() else {
         return;

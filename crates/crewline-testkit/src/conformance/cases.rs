@@ -1,13 +1,10 @@
 //! Messages, logs, receipts and cursors.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use crewline_api::{
     ErrorCode, EventData, EventKind, EventKinds, NewMessage, NewMessageUser, NewReply, Outcome,
     Priority, ReceiptState, Seq,
 };
-use crewline_core::{Answer, ChatsBefore, Command, DeviceNo, SendCommand, StoreErrorKind};
+use crewline_core::{Answer, ChatsBefore, Command, DeviceNo, SendCommand};
 
 use super::{Make, desk};
 use crate::{Desk, external, person, said, up_to};
@@ -86,28 +83,6 @@ pub(super) fn what_was_committed_is_read_back_whole(make: Make<'_>) {
     assert_eq!(
         desk.story("scada"),
         ["message.received(On my way)", "message.received(Seen)"]
-    );
-}
-
-pub(super) fn what_was_aborted_left_no_trace(make: Make<'_>) {
-    let (mut desk, _guard) = desk(make);
-    people(&mut desk);
-    desk.send("scada", &["alice"], "one").unwrap();
-    let before = (desk.log("alice"), desk.log("scada"));
-    desk.writer.begin().unwrap();
-    desk.writer.abort();
-    assert_eq!(
-        desk.send("scada", &["alice", "nobody"], "two")
-            .unwrap_err()
-            .code,
-        ErrorCode::UnknownRecipient
-    );
-    assert_eq!((desk.log("alice"), desk.log("scada")), before);
-    assert_eq!(desk.no("nobody"), None);
-    desk.send("scada", &["alice"], "three").unwrap();
-    assert_eq!(
-        desk.story("alice"),
-        ["message.received(one)", "message.received(three)"]
     );
 }
 
@@ -505,67 +480,6 @@ pub(super) fn a_chat_of_a_thousand_long_ids_works(make: Make<'_>) {
         desk.story(&ids[999]),
         ["message.received(one)", "message.received(two)"]
     );
-}
-
-pub(super) fn readers_see_whole_batches_while_the_writer_writes(make: Make<'_>) {
-    let (mut desk, _guard) = desk(make);
-    people(&mut desk);
-    let sent = desk.send("scada", &["alice"], "first").unwrap();
-    let (reader, alice, stop) = (
-        Arc::clone(&desk.reader),
-        desk.no("alice").unwrap(),
-        Arc::new(AtomicBool::new(false)),
-    );
-    let threads: Vec<_> = (0..3)
-        .map(|_| {
-            let (reader, stop) = (Arc::clone(&reader), Arc::clone(&stop));
-            std::thread::spawn(move || {
-                let (mut after, mut readings) = (0, 0);
-                while !stop.load(Ordering::Relaxed) || readings < 3 {
-                    let page = reader
-                        .log(alice, after, EventKinds::ALL, 50)
-                        .expect("the store reads");
-                    for event in &page.events {
-                        after += 1;
-                        assert_eq!(event.seq, after, "a reader saw a gap");
-                    }
-                    // Every message of alice's one chat is one event of alice's log, in the same transaction.
-                    let history = reader
-                        .history(&[alice], sent.chat_id, None, 1)
-                        .expect("the store reads")
-                        .expect("alice is in the chat");
-                    assert_eq!(
-                        history.messages[0].position, history.as_of,
-                        "a reader saw half a batch"
-                    );
-                    readings += 1;
-                }
-                readings
-            })
-        })
-        .collect();
-    for at in 0..150 {
-        desk.send("scada", &["alice"], &format!("{at}")).unwrap();
-    }
-    stop.store(true, Ordering::Relaxed);
-    for thread in threads {
-        assert!(thread.join().expect("no reader panicked") >= 3);
-    }
-    // A second writer of the same number is refused by the store itself.
-    let repeated = desk.changes.clone();
-    desk.writer.begin().unwrap();
-    let error = desk
-        .writer
-        .commit(&repeated, crewline_core::BatchId(1))
-        .unwrap_err();
-    assert!(
-        matches!(
-            error.kind,
-            StoreErrorKind::Conflict | StoreErrorKind::Refused
-        ),
-        "{error:?}"
-    );
-    assert_eq!(desk.log("alice").len(), 151);
 }
 
 pub(super) fn members_are_told_of_a_chat_and_of_a_message(make: Make<'_>) {

@@ -152,8 +152,8 @@ impl Writer for Failing {
         self.left -= 1;
         self.inner.save(changes)
     }
-    fn write(&mut self, batch: BatchId) -> Result<Option<Flush>, StoreError> {
-        self.inner.write(batch)
+    fn write(&mut self, batch: BatchId, more: bool) -> Result<Option<Flush>, StoreError> {
+        self.inner.write(batch, more)
     }
     fn abort(&mut self) {
         self.inner.abort();

@@ -63,8 +63,8 @@ impl Writer for Telling {
     }
 
     /// As on a disk that takes a while: so batches wait for each other.
-    fn write(&mut self, batch: BatchId) -> Result<Option<Flush>, StoreError> {
-        let flush = self.inner.write(batch)?;
+    fn write(&mut self, batch: BatchId, more: bool) -> Result<Option<Flush>, StoreError> {
+        let flush = self.inner.write(batch, more)?;
         Ok(Some(Box::new(move || {
             std::thread::yield_now();
             flush.map_or(Ok(()), |flush| flush())
