@@ -170,6 +170,13 @@ impl WriteConnection {
         Ok(())
     }
 
+    /// Waits until the disk has all of the log, whoever wrote it.
+    pub(crate) fn flush_log(&self, doing: &str) -> Result<(), StoreError> {
+        self.log_file
+            .as_ref()
+            .map_or(Ok(()), |log| log.flush(doing))
+    }
+
     /// Is set when an fsync has failed.
     pub(crate) fn lost(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.lost)

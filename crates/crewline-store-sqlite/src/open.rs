@@ -33,6 +33,9 @@ pub fn open(options: &Options) -> Result<Opened, StoreError> {
     let mut main = open_file(&place, options)?;
     if options.synchronous_full {
         main.open_log_file()?;
+        // A server that was killed may have written what the disk never confirmed: it is there to be read, and whoever is
+        // shown it, or is told that it was stored before, relies on it.
+        main.flush_log(OPENING)?;
     }
     let checkpointer = Checkpointer::start(&place, options, &mut main)?;
     let forgotten = Arc::default();
