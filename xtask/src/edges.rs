@@ -13,6 +13,15 @@ const EDGES: &[(&str, &[&str])] = &[
     ("crewline-core", &["crewline-api"]),
     ("crewline-testkit", &["crewline-api", "crewline-core"]),
     ("crewline-engine", &["crewline-api", "crewline-core"]),
+    (
+        "crewline-powercut",
+        &[
+            "crewline-api",
+            "crewline-core",
+            "crewline-engine",
+            "crewline-testkit",
+        ],
+    ),
     ("crewline-store-sqlite", &["crewline-api", "crewline-core"]),
     ("crewline-bus-nats", &["crewline-api", "crewline-core"]),
     (
