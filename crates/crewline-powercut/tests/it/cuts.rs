@@ -16,8 +16,14 @@ const CUTS: usize = 40;
 /// Kills before a cut.
 const KILLS: u64 = 6;
 
+/// A number that `make powercut` gives.
+fn asked(what: &str, otherwise: u64) -> u64 {
+    let asked = std::env::var(format!("CREWLINE_POWERCUT_{what}"));
+    asked.map_or(otherwise, |number| number.parse().unwrap())
+}
+
 /// A life of a store: it is made, works, is backed up, is closed and opened again, and works on.
-async fn life(
+pub(crate) async fn life(
     seed: u64,
     store: impl Fn(&Path) -> crewline_store_sqlite::Options,
 ) -> (Tape, Ledger) {
@@ -45,7 +51,7 @@ async fn life(
 }
 
 /// Nothing has escaped the layer: what it remembers is what is there.
-fn assert_whole(tape: &Tape, folder: &Path) {
+pub(crate) fn assert_whole(tape: &Tape, folder: &Path) {
     let whole = tape.whole(tape.calls.len());
     let there = std::fs::read_dir(folder).unwrap().count();
     assert!(there >= whole.len());
@@ -58,7 +64,7 @@ fn assert_whole(tape: &Tape, folder: &Path) {
 }
 
 /// Draws where to cut: anywhere, and half of the time where something has just been promised or named.
-fn moment(tape: &Tape, random: &mut Random) -> usize {
+pub(crate) fn moment(tape: &Tape, random: &mut Random) -> usize {
     let edges = tape.find(|call| matches!(call, Call::SyncEnded(_) | Call::Names(_)));
     match random.pick_some(&edges) {
         Some(edge) if random.one_in(2) => edge + random.below(3),
@@ -101,15 +107,18 @@ struct Broken {
 impl Broken {
     fn report(self, seed: u64) -> ! {
         let kept = self.kept.keep();
+        // Beside what the disk held: other runs of the seed do the same work, and meet the disk at other moments.
+        std::fs::write(kept.join("broken.txt"), &self.what).unwrap();
         panic!(
-            "seed {seed}, {}\nwhat the disk held is in {}",
+            "seed {seed}, {}\nThe disk as it was, and this text, are in {}. The same work again, with more cuts: \
+             CREWLINE_POWERCUT_CUTS=2000 make powercut FIRST={seed} SEEDS=1",
             self.what,
             kept.display()
         );
     }
 }
 
-fn copy_of(folder: &Path) -> TempDir {
+pub(crate) fn copy_of(folder: &Path) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(folder).unwrap() {
         let from: PathBuf = entry.unwrap().path();
@@ -120,11 +129,16 @@ fn copy_of(folder: &Path) -> TempDir {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_cut_at_any_moment_everything_that_was_promised_is_there() {
-    for seed in 1..=2 {
+    let (first, seeds) = (asked("FIRST", 1), asked("SEEDS", 1));
+    for seed in first..first + seeds {
         let (tape, ledger) = life(seed, options).await;
-        println!("{} calls, {} steps", tape.calls.len(), ledger.steps.len());
+        println!(
+            "seed {seed}: {} calls, {} batches and acts",
+            tape.calls.len(),
+            ledger.steps.len()
+        );
         let mut random = Random::new(seed);
-        for _ in 0..CUTS {
+        for _ in 0..asked("CUTS", CUTS as u64) {
             let cut = moment(&tape, &mut random);
             if let Err(broken) = cut_once(&tape, &ledger, cut, &mut random) {
                 broken.report(seed);
@@ -170,31 +184,33 @@ async fn kill_and_go_on(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_read_after_a_kill_is_there_after_a_cut() {
-    let seed = 5;
-    let (tape, ledger) = life(seed, options).await;
-    let log = tape.named("-wal");
-    // A batch was written, and the disk has not confirmed it.
-    let flushes = tape.find(|call| match call {
-        Call::SyncBegan { file, .. } => file.is_some_and(|file| log.contains(&file)),
-        _ => false,
-    });
-    let mut random = Random::new(seed);
-    for round in 0..KILLS {
-        let kill = if random.one_in(2) {
-            random.pick(&flushes) + random.below(2)
-        } else {
-            random.below(tape.calls.len())
-        };
-        let (tape, ledger, seen) = kill_and_go_on(&tape, &ledger, kill, seed + round).await;
-        let later = (Style::draw(&mut random), Names::draw(&mut random));
-        let cuts = [
-            (seen, (Style::Dropped, Names::Dropped)),
-            (seen + random.below(tape.calls.len() - seen), later),
-        ];
-        for (cut, style) in cuts {
-            if let Err(broken) = cut_as(&tape, &ledger, cut, style, &mut random) {
-                println!("killed before call {kill}");
-                broken.report(seed);
+    let first = asked("FIRST", 1);
+    for seed in first..first + asked("SEEDS", 1) {
+        let (tape, ledger) = life(seed, options).await;
+        let log = tape.named("-wal");
+        // A batch was written, and the disk has not confirmed it.
+        let flushes = tape.find(|call| match call {
+            Call::SyncBegan { file, .. } => file.is_some_and(|file| log.contains(&file)),
+            _ => false,
+        });
+        let mut random = Random::new(seed);
+        for round in 0..KILLS {
+            let kill = if random.one_in(2) {
+                random.pick(&flushes) + random.below(2)
+            } else {
+                random.below(tape.calls.len())
+            };
+            let (tape, ledger, seen) = kill_and_go_on(&tape, &ledger, kill, seed + round).await;
+            let later = (Style::draw(&mut random), Names::draw(&mut random));
+            let cuts = [
+                (seen, (Style::Dropped, Names::Dropped)),
+                (seen + random.below(tape.calls.len() - seen), later),
+            ];
+            for (cut, style) in cuts {
+                if let Err(broken) = cut_as(&tape, &ledger, cut, style, &mut random) {
+                    println!("killed before call {kill}");
+                    broken.report(seed);
+                }
             }
         }
     }

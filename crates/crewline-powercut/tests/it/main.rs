@@ -6,4 +6,5 @@ mod cuts;
 mod layer;
 mod ledger;
 mod promise;
+mod restored;
 mod work;

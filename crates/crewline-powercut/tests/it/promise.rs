@@ -67,14 +67,14 @@ pub(crate) fn steps_in(ledger: &Ledger, kill: usize, folder: &Path) -> Result<us
     Ok(steps)
 }
 
-fn open(folder: &Path) -> Result<Desk, String> {
+pub(crate) fn open(folder: &Path) -> Result<Desk, String> {
     let opened = crewline_store_sqlite::open(&options(folder));
     let mut desk = Desk::new(opened.map_err(|error| format!("it is not opened: {error}"))?);
     desk.now = Timestamp::from_millis(1_900_000_000_000);
     Ok(desk)
 }
 
-fn is_well(path: &Path) -> Result<(), String> {
+pub(crate) fn is_well(path: &Path) -> Result<(), String> {
     let report = admin::check(path).map_err(|error| error.detail)?;
     if report.is_ok() {
         return Ok(());

@@ -212,7 +212,12 @@ impl Work {
     fn settle(&mut self) -> Result<Option<Old>, StoreError> {
         if there_is(self.place.real()) {
             match Old::settle(&self.place) {
-                Ok(old) => return Ok(Some(old)),
+                Ok(old) => {
+                    // That its log and its journal are gone must be durable before another file takes its name: they would be
+                    // taken for that one's.
+                    self.sync()?;
+                    return Ok(Some(old));
+                }
                 Err(error) if error.kind == StoreErrorKind::Corrupt => {}
                 Err(error) => return Err(error),
             }
