@@ -19,7 +19,7 @@ FUZZ_TARGETS := body frame query credentials names configuration
 WEB_FROM := $(shell find web/src web/public web/index.html web/*.ts web/*.js -type f 2>/dev/null)
 WEB_PACKAGES := web/node_modules/.package-lock.json
 
-.PHONY: help run build web draw test kill faults upgrade model fuzz bench lint fmt docs book clean tools postgres nats haproxy
+.PHONY: help run build web draw test kill powercut faults upgrade model fuzz bench lint fmt docs book clean tools postgres nats haproxy
 
 help: ## List the commands
 	@echo 'Crewline: make COMMAND'
@@ -127,6 +127,9 @@ draw: tools web/dist/index.html ## Draw the screens of the app again, into docs/
 
 kill: tools ## Kill the server under load, ROUNDS times (100), and look for what is lost
 	CREWLINE_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --workspace --test system -- --nocapture kill
+
+powercut: tools ## Cut the power under the store, SEEDS runs (500) from FIRST (1000) on, and look for what is lost
+	CREWLINE_POWERCUT_FIRST=$(FIRST) CREWLINE_POWERCUT_SEEDS=$(SEEDS) $(CARGO) test --workspace --test it -- --nocapture cuts::
 
 faults: tools postgres nats ## Break what three nodes stand on, one thing after the other, ROUNDS times (100), and look for what is lost
 	CREWLINE_FAULT_ROUNDS=$(ROUNDS) $(CARGO) test --workspace --test it -- --nocapture three_nodes
