@@ -12,6 +12,7 @@ use crate::migration;
 use crate::options::Options;
 use crate::pool::Pool;
 use crate::reader::PostgresReader;
+use crate::survey::OFF;
 use crate::writer::PostgresWriter;
 
 /// Opens a store to serve it, and makes its tables where there are none. Several servers may.
@@ -23,6 +24,7 @@ pub fn open(options: &Options) -> Result<Opened, StoreError> {
     main.serve()?;
     // Who fills it holds alone what is shared now: a copy that was begun before this has its mark, and none begins after it.
     refuse(&mut main)?;
+    warn_of_what_is_off(&mut main)?;
     let writer = PostgresWriter::new(main, reader.forgotten());
     Ok(Opened {
         writer: Box::new(writer),
@@ -46,6 +48,20 @@ fn connect(options: &Options, make: bool) -> Result<(WriteConnection, PostgresRe
     refuse(&mut main)?;
     let pool = Pool::new(connector, options.readers, options.connect);
     Ok((main, PostgresReader::new(pool, options.node_clock)))
+}
+
+/// Says what the database is told not to do that a server promises.
+fn warn_of_what_is_off(main: &mut WriteConnection) -> Result<(), StoreError> {
+    let doing = "opening the store";
+    let off = main.sql(doing)?.simple(OFF);
+    let off = off.map_err(|fault| main.place().error(doing, fault))?;
+    if let Some(off) = off {
+        tracing::warn!(
+            %off,
+            "the database does not keep what was answered when its machine loses power: set this on; `crewline doctor` says how"
+        );
+    }
+    Ok(())
 }
 
 /// Refuses a half-made copy.

@@ -55,6 +55,8 @@ pub struct DatabaseReport {
     pub is_synchronous: bool,
     /// As it is set.
     pub synchronous_commit: String,
+    /// Settings that are off, and without which a cut of its power costs what was answered.
+    pub off: Vec<String>,
     /// As it is set.
     pub synchronous_standby_names: String,
     /// How many standbys follow.
@@ -144,6 +146,10 @@ const SETTINGS: &str = "SELECT current_setting('server_version'), current_settin
       WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
         AND l.classid::int8 << 32 | l.objid::int8 = $1)";
 
+/// Without the first nothing is durable; without the second a page that was half written cannot be mended.
+pub(crate) const OFF: &str = "SELECT string_agg(name, ' ' ORDER BY name) FROM pg_settings
+     WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off'";
+
 fn look(sql: &Sql, now: &dyn Fn() -> Timestamp) -> Result<DatabaseReport, Fault> {
     let (here, asked) = (now(), Instant::now());
     let database =
@@ -154,6 +160,7 @@ fn look(sql: &Sql, now: &dyn Fn() -> Timestamp) -> Result<DatabaseReport, Fault>
     let database: i64 = database.and_then(|text| text.parse().ok()).unwrap_or(0);
     let is_synchronous = sql.simple(&format!("SELECT {SYNCHRONOUS}"))?.as_deref() == Some("t");
     let schema = migration::version(sql)?;
+    let off = sql.simple(OFF)?.unwrap_or_default();
     let row = sql.first(SETTINGS, &[&SERVE])?;
     let row = row.ok_or_else(|| Fault::damaged("the database says nothing of itself"))?;
     let (nodes, leases) = if schema >= 11 {
@@ -169,6 +176,7 @@ fn look(sql: &Sql, now: &dyn Fn() -> Timestamp) -> Result<DatabaseReport, Fault>
         timeline: sql.identity().timeline,
         is_synchronous,
         synchronous_commit: get(&row, 3)?,
+        off: off.split_whitespace().map(str::to_owned).collect(),
         synchronous_standby_names: get(&row, 4)?,
         standbys: get(&row, 5)?,
         connections_max: get(&row, 6)?,

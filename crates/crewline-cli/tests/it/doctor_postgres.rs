@@ -97,6 +97,36 @@ fn a_database_is_looked_at_with_its_servers_and_what_a_failover_would_cost() {
 }
 
 #[test]
+fn a_database_that_would_not_survive_a_power_cut_is_a_fault() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    let place = Place::new(&postgres);
+    // Those of the tests sync nothing.
+    says(&examine(&place, &[]), "commit", "fail", "fsync = off: when");
+    postgres.set("fsync", "on");
+    postgres.set("full_page_writes", "off");
+    until("the database has taken it over", || {
+        finding(&examine(&place, &[]), "commit")["status"] == "warn"
+    });
+    let checks = examine(&place, &[]);
+    says(&checks, "commit", "warn", "full_page_writes = off: when");
+    postgres.set("full_page_writes", "on");
+    postgres.set("synchronous_commit", "off");
+    until("the database has taken it over", || {
+        finding(&examine(&place, &[]), "commit")["status"] == "ok"
+    });
+    let set = "synchronous_commit = off; servers set it on";
+    until("that too", || {
+        let checks = examine(&place, &[]);
+        let said = finding(&checks, "commit")["what"]
+            .as_str()
+            .map(str::to_owned);
+        said.is_some_and(|said| said.contains(set))
+    });
+}
+
+#[test]
 fn two_primaries_are_a_fault() {
     let Some(postgres) = Postgres::start() else {
         return;

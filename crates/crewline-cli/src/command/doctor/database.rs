@@ -152,13 +152,30 @@ fn serving(found: &DatabaseReport) -> Finding {
 }
 
 fn durability(found: &DatabaseReport) -> Finding {
+    const CHECK: &str = "commit";
+    if !found.off.is_empty() {
+        let what = format!(
+            "{} = off: when the machine of the database loses power, what was answered can be gone, and the database damaged",
+            found.off.join(" = off, ")
+        );
+        let remedy = format!(
+            "ALTER SYSTEM SET {} = on, and SELECT pg_reload_conf()",
+            found.off.join(" = on; ALTER SYSTEM SET ")
+        );
+        // Some file systems never leave a page half written.
+        return if found.off.iter().any(|name| name == "fsync") {
+            Finding::fail(CHECK, what, remedy)
+        } else {
+            Finding::warn(CHECK, what, remedy)
+        };
+    }
     let set = format!("synchronous_commit = {}", found.synchronous_commit);
     match found.synchronous_commit.as_str() {
         "off" => Finding::ok(
-            "commit",
+            CHECK,
             format!("{set}; servers set it on for what they write"),
         ),
-        _ => Finding::ok("commit", set),
+        _ => Finding::ok(CHECK, set),
     }
 }
 
