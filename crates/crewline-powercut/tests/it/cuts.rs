@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crewline_powercut::{Call, Names, Recording, Style, Tape, position};
+use crewline_store_sqlite::admin;
 use crewline_testkit::Random;
 use tempfile::TempDir;
 
@@ -212,6 +213,48 @@ async fn what_was_read_after_a_kill_is_there_after_a_cut() {
                     broken.report(seed);
                 }
             }
+        }
+    }
+}
+
+/// Takes back what the newest migrations made, so that the store is one of an older version.
+const OLDER: &str =
+    "DROP TABLE node_present; DROP TABLE node; DROP TABLE lease; DROP TABLE search_word;
+    PRAGMA user_version = 9;";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_while_an_older_store_gets_the_newest_schema_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, clock) = (Shared::default(), Arc::new(Counting::default()));
+    let options = options(folder.path());
+    let engine = start(&options, &clock, &ledger);
+    begin(&engine, &ledger).await;
+    load(&engine, &ledger, 21, 40).await;
+    engine.stop().await;
+    drop(engine);
+    let mut shell = admin::open_shell(&options.path, true).unwrap();
+    shell.run(OLDER).unwrap();
+    drop(shell);
+    assert_eq!(admin::check(&options.path).unwrap().schema, 9);
+    let before = ledger.lock().clone();
+    let ledger = Shared::of(before.long_ago());
+    let recording = Recording::begin(folder.path(), None);
+    let engine = start(&options, &clock, &ledger);
+    let opened = position();
+    load(&engine, &ledger, 22, 16).await;
+    engine.stop().await;
+    drop(engine);
+    let tape = recording.end();
+    assert_whole(&tape, folder.path());
+    let ledger = ledger.lock().clone();
+    let mut random = Random::new(21);
+    for round in 0..CUTS {
+        let cut = match round % 4 {
+            0 => opened + random.below(tape.calls.len() - opened + 1),
+            _ => random.below(opened + 1),
+        };
+        if let Err(broken) = cut_once(&tape, &ledger, cut, &mut random) {
+            broken.report(21);
         }
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod cuts;
+mod kept;
 mod layer;
 mod ledger;
 mod promise;

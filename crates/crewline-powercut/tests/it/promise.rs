@@ -12,7 +12,7 @@ use crate::ledger::{Ledger, repeat};
 use crate::work::options;
 
 /// What is seen, thing by thing.
-type Seen = Vec<(String, String)>;
+pub(crate) type Seen = Vec<(String, String)>;
 
 /// Commands after the cut.
 const AFTERWARDS: usize = 12;
@@ -129,7 +129,10 @@ fn is_beyond(model: &Desk, disk: &Desk) -> bool {
     events(model) > events(disk)
 }
 
-fn difference(expected: &Seen, found: &Seen) -> Option<String> {
+pub(crate) fn difference(expected: &Seen, found: &Seen) -> Option<String> {
+    if expected.len() != found.len() {
+        return Some("there are other participants".to_owned());
+    }
     let differs = expected
         .iter()
         .zip(found)
@@ -140,7 +143,7 @@ fn difference(expected: &Seen, found: &Seen) -> Option<String> {
 }
 
 /// Everything that anybody sees.
-fn see(desk: &Desk, world: &World) -> Seen {
+pub(crate) fn see(desk: &Desk, world: &World) -> Seen {
     let mut seen = Seen::new();
     let mut note = |what: String, is: String| seen.push((what, is));
     for who in USERS.iter().chain(&EXTERNALS) {
