@@ -4,7 +4,7 @@
 //! them, and before each sync of it: so a change of names that reaches the kernel without the C library is seen too.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -52,6 +52,7 @@ pub fn position() -> usize {
 
 /// Records what is called on the files of a folder, in this whole process. One at a time; who begins another one waits.
 pub struct Recording {
+    folder: PathBuf,
     _one: MutexGuard<'static, ()>,
 }
 
@@ -64,20 +65,31 @@ impl Recording {
     pub fn begin(folder: &Path, after: Option<(&Tape, usize)>) -> Self {
         let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         crate::calls::stand_before_the_library();
-        let state = State::look_at(folder, after).expect("the folder of a test can be read");
-        *lock() = Some(state);
+        // Who is about to change something waits until all was looked at.
+        let mut state = lock();
         ON.store(true, Ordering::SeqCst);
-        Self { _one: one }
+        *state = Some(State::look_at(folder, after).expect("the folder of a test can be read"));
+        Self {
+            folder: folder.to_owned(),
+            _one: one,
+        }
     }
 
     /// Ends, and gives out what was recorded.
     ///
     /// # Panics
-    /// Never: a recording that is there has a state.
+    /// Where something has escaped: what is remembered is not what is in the folder.
     pub fn end(self) -> Tape {
-        ON.store(false, Ordering::SeqCst);
-        let mut state = lock().take().expect("it is being recorded");
+        let mut held = lock();
+        let mut state = held.take().expect("it is being recorded");
         state.note_names();
+        for (name, bytes) in state.tape.whole(state.tape.calls.len()) {
+            // Nobody changes it meanwhile: that would be recorded, and waits.
+            let there = std::fs::read(self.folder.join(&name));
+            let same = there.is_ok_and(|there| there == bytes);
+            assert!(same, "not all was seen that was written into {name}");
+        }
+        drop(held);
         state.tape
     }
 }

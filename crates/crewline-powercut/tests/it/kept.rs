@@ -6,7 +6,6 @@ use crewline_core::{Command, Cut, Pass};
 use crewline_powercut::{Names, Recording, Style, position};
 use crewline_testkit::{Desk, Random, USERS, World, draw};
 
-use crate::cuts::assert_whole;
 use crate::promise::{Seen, difference, is_well, open, see};
 
 /// Cuts.
@@ -90,7 +89,6 @@ fn a_cut_in_the_retention_finds_each_step_done_or_not() {
     let moments = work.moments;
     drop(work.desk);
     let tape = recording.end();
-    assert_whole(&tape, folder.path());
     let mut random = Random::new(32);
     for _ in 0..CUTS {
         let cut = random.below(tape.calls.len() + 1);

@@ -1,5 +1,6 @@
 //! The promises, held against what is on the disk after a cut.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crewline_api::Timestamp;
@@ -33,20 +34,24 @@ pub(crate) fn check(ledger: &Ledger, cut: usize, seed: u64, folder: &Path) -> Re
     if ledger.steps.is_empty() || (promised == 0 && disk.no(USERS[0]).is_none()) {
         return Ok(());
     }
+    is_well(&folder.join("crewline.db"))?;
     if disk.reader.epoch().map_err(|error| error.detail)? != ledger.epoch {
         return Err("the logs have another epoch".to_owned());
     }
+    let logs: BTreeMap<&str, u64> = USERS
+        .iter()
+        .chain(&EXTERNALS)
+        .map(|who| (*who, disk.log(who).last().map_or(0, |event| event.seq)))
+        .collect();
     for told in ledger.told.iter().filter(|told| told.at <= cut) {
-        let head = disk.log(told.whose).last().map_or(0, |event| event.seq);
-        if head < told.head {
-            let (whose, then) = (told.whose, told.head);
+        let (whose, then, head) = (told.whose, told.head, logs[told.whose]);
+        if head < then {
             return Err(format!(
                 "somebody was told that the log of {whose} reaches {then}; it reaches {head}"
             ));
         }
     }
-    let (mut model, _) =
-        same_as_some_moment(ledger, promised, &mut disk, &folder.join("crewline.db"))?;
+    let (mut model, _) = same_as_some_moment(ledger, promised, &mut disk)?;
     asked_again(ledger, cut, &mut disk, &mut model)?;
     goes_on(&mut disk, &mut model, &ledger.world, seed)?;
     drop(disk);
@@ -62,8 +67,8 @@ pub(crate) fn steps_in(ledger: &Ledger, kill: usize, folder: &Path) -> Result<us
     if disk.no(USERS[0]).is_none() {
         return Ok(0);
     }
-    let path = folder.join("crewline.db");
-    let (_, steps) = same_as_some_moment(ledger, ledger.promised(kill), &mut disk, &path)?;
+    is_well(&folder.join("crewline.db"))?;
+    let (_, steps) = same_as_some_moment(ledger, ledger.promised(kill), &mut disk)?;
     Ok(steps)
 }
 
@@ -87,9 +92,7 @@ fn same_as_some_moment(
     ledger: &Ledger,
     promised: usize,
     disk: &mut Desk,
-    path: &Path,
 ) -> Result<(Desk, usize), String> {
-    is_well(path)?;
     while disk.writer.index(1_000).map_err(|error| error.detail)? {}
     let found = see(disk, &ledger.world);
     let model = MemoryStore::new(ledger.epoch.clone());

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crewline_api::Event;
-use crewline_powercut::{Call, Names, Recording, Style, Tape};
+use crewline_powercut::{Call, Names, Recording, Style, Tape, position};
 use crewline_store_sqlite::admin::{self, RestoreOptions};
 use crewline_testkit::{EXTERNALS, Random, USERS};
+use tempfile::TempDir;
 
-use crate::cuts::assert_whole;
+use crate::cuts::killed;
 use crate::ledger::Shared;
 use crate::promise::{is_well, open};
 use crate::work::{Counting, backup, begin, load, options, start};
@@ -32,24 +33,21 @@ fn held(folder: &Path) -> Result<(Logs, String), String> {
     Ok(held)
 }
 
-/// A folder with a store that has worked on since a backup of it was made, and what of it is left open beside: a log, where
-/// the server was killed.
-async fn prepare(folder: &Path) {
+/// A folder with a store that has worked on since a backup of it was made, with its log, as a kill leaves it; and the
+/// backup.
+async fn prepare() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
     let (ledger, clock) = (Shared::default(), Arc::new(Counting::default()));
-    let engine = start(&options(folder), &clock, &ledger);
+    let recording = Recording::begin(folder.path(), None);
+    let engine = start(&options(folder.path()), &clock, &ledger);
     begin(&engine, &ledger).await;
     load(&engine, &ledger, 11, 40).await;
-    backup(folder, "backup.db", &ledger).await;
+    backup(folder.path(), "backup.db", &ledger).await;
     load(&engine, &ledger, 12, 40).await;
-    // As a kill leaves it, with its log.
-    for name in ["crewline.db", "crewline.db-wal"] {
-        std::fs::copy(folder.join(name), folder.join(format!("{name}.left"))).unwrap();
-    }
+    let kill = position();
     engine.stop().await;
     drop(engine);
-    for name in ["crewline.db", "crewline.db-wal"] {
-        std::fs::rename(folder.join(format!("{name}.left")), folder.join(name)).unwrap();
-    }
+    killed(&recording.end(), kill)
 }
 
 fn restore(folder: &Path) {
@@ -78,8 +76,7 @@ fn left(
 /// An old log, or the journal of what made it one file, would be taken for the new store's: a disk may keep names in any order.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_logs_of_the_old_store_are_gone_for_good_before_the_new_one_takes_its_name() {
-    let folder = tempfile::tempdir().unwrap();
-    prepare(folder.path()).await;
+    let folder = prepare().await;
     let recording = Recording::begin(folder.path(), None);
     restore(folder.path());
     let tape = recording.end();
@@ -100,12 +97,10 @@ async fn the_logs_of_the_old_store_are_gone_for_good_before_the_new_one_takes_it
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_in_a_restore_leaves_the_old_store_or_the_new_one() {
-    let folder = tempfile::tempdir().unwrap();
-    prepare(folder.path()).await;
+    let folder = prepare().await;
     let recording = Recording::begin(folder.path(), None);
     restore(folder.path());
     let tape = recording.end();
-    assert_whole(&tape, folder.path());
     let mut random = Random::new(1);
     let whole = (Style::Dropped, Names::Dropped);
     let old = left(&tape, 0, whole, &mut random).unwrap();
