@@ -82,6 +82,8 @@ const EDGES: &[(&str, &[&str])] = &[
         "crewline-python",
         &["crewline", "crewline-api", "crewline-client"],
     ),
+    // It speaks with the servers as strangers do.
+    ("crewline-load", &[]),
     ("xtask", &[]),
 ];
 
