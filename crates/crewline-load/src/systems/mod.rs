@@ -4,6 +4,8 @@ mod crewline;
 mod crewline_wire;
 mod frame;
 mod http;
+mod nats;
+mod nats_wire;
 mod redis;
 mod resp;
 
@@ -25,6 +27,10 @@ pub(crate) enum Name {
     Crewline,
     /// The same, messages sent on the control system's socket
     CrewlineSocket,
+    /// NATS JetStream, messages stored before they are accepted
+    Nats,
+    /// The same, receipts stored too before the sender hears of them
+    NatsStored,
     /// Redis streams, appendfsync always
     Redis,
 }
@@ -35,6 +41,8 @@ macro_rules! with {
         match $name {
             Name::Crewline => $function::<crewline::Crewline<crewline::ByHttp>> $arguments,
             Name::CrewlineSocket => $function::<crewline::Crewline<crewline::BySocket>> $arguments,
+            Name::Nats => $function::<nats::Nats<false>> $arguments,
+            Name::NatsStored => $function::<nats::Nats<true>> $arguments,
             Name::Redis => $function::<redis::Redis> $arguments,
         }
     };
