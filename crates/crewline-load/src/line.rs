@@ -71,6 +71,14 @@ impl Line {
         Ok(())
     }
 
+    /// Says this too, as far as that takes no waiting: for one who goes.
+    pub(crate) fn last_word(&mut self, word: &[u8]) {
+        self.out.extend_from_slice(word);
+        // Who goes does not wait, and is not heard where nobody listens.
+        let _ = self.stream.try_write(&self.out);
+        self.out.clear();
+    }
+
     /// Gives out what came, and forgets as many bytes of it as `take` says; `take` may say something on the way.
     pub(crate) fn take(&mut self, take: impl FnOnce(&[u8], &mut Vec<u8>) -> Done<usize>) -> Done {
         let taken = take(&self.input, &mut self.out)?;

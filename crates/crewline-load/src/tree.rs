@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, clock_gettime};
 
 /// What the system says of a process.
@@ -65,6 +66,16 @@ pub(crate) fn cpu(roots: &[u32]) -> Duration {
 pub(crate) fn memory_kib(roots: &[u32]) -> u64 {
     let members = members(roots, &all());
     members.iter().map(|id| memory_of(*id)).sum()
+}
+
+/// `kill -9` of all of them.
+pub(crate) fn kill(roots: &[u32]) {
+    for id in members(roots, &all()) {
+        if let Some(id) = Pid::from_raw(id as i32) {
+            // One that has ended already is no fault.
+            let _ = kill_process(id, Signal::KILL);
+        }
+    }
 }
 
 fn memory_of(id: u32) -> u64 {

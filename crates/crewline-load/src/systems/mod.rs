@@ -1,13 +1,22 @@
 //! What is measured: one file for each system, with its protocol beside it where that is more than a few lines.
 
+#[cfg(test)]
+mod conformance;
 mod crewline;
 mod crewline_wire;
+mod ejabberd;
 mod frame;
 mod http;
 mod nats;
 mod nats_wire;
+mod mosquitto;
+mod mqtt;
+mod plain_user;
+mod postgres;
 mod redis;
 mod resp;
+mod stanza;
+mod xmpp;
 
 use std::path::Path;
 
@@ -33,6 +42,10 @@ pub(crate) enum Name {
     NatsStored,
     /// Redis streams, appendfsync always
     Redis,
+    /// ejabberd with receipts, stream management and archive, on PostgreSQL
+    Ejabberd,
+    /// Mosquitto, QoS 1 with persistence
+    Mosquitto,
 }
 
 /// Does the same with whichever system has this name.
@@ -44,6 +57,8 @@ macro_rules! with {
             Name::Nats => $function::<nats::Nats<false>> $arguments,
             Name::NatsStored => $function::<nats::Nats<true>> $arguments,
             Name::Redis => $function::<redis::Redis> $arguments,
+            Name::Ejabberd => $function::<ejabberd::Ejabberd> $arguments,
+            Name::Mosquitto => $function::<mosquitto::Mosquitto> $arguments,
         }
     };
 }
