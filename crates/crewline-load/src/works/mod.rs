@@ -37,6 +37,10 @@ pub(crate) enum Work {
     W6,
 }
 
+impl Work {
+    pub(crate) const ALL: [Self; 6] = [Self::W1, Self::W2, Self::W3, Self::W4, Self::W5, Self::W6];
+}
+
 /// How much of each work is done.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Sizes {
