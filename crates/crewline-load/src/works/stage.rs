@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -12,7 +13,7 @@ use crate::fault::{Done, Fault, When as _};
 use crate::figures::Figures;
 use crate::system::System;
 
-/// How long after the end of a turn all is back, or lost.
+/// How long nothing comes before what has not come is lost: a slow system may take as long as it goes on.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// How many connect at a time, where it is not the work itself.
 const AT_ONCE: usize = 50;
@@ -80,11 +81,13 @@ impl<S: System> Stage<S> {
         to: impl Fn(usize) -> To,
     ) -> Done<Outcome> {
         let begun = Instant::now();
+        let heard = Arc::<AtomicUsize>::default();
+        let mut before = 0;
         let mut working = JoinSet::new();
         for (no, mut sender) in self.senders.drain(..).enumerate() {
-            let to = to(no);
+            let (to, heard) = (to(no), Arc::clone(&heard));
             working.spawn(async move {
-                let outcome = sender.run(in_flight, to).await;
+                let outcome = sender.run(in_flight, to, &heard).await;
                 (no, sender, outcome)
             });
         }
@@ -99,10 +102,16 @@ impl<S: System> Stage<S> {
                     back.push((no, sender));
                 }
                 Some(ended) = self.devices.join_next() => return Err(ended?),
-                () = patience => return Err(Fault(format!(
-                    "{} senders still wait {:.0?} after they began: {} messages were received",
-                    working.len(), begun.elapsed(), self.board.len()
-                ))),
+                () = patience => {
+                    let now = heard.load(Ordering::Relaxed);
+                    if now > std::mem::replace(&mut before, now) {
+                        continue;
+                    }
+                    return Err(Fault(format!(
+                        "{} senders still wait {:.0?} after they began, and have heard nothing for {PATIENCE:?}: {} messages were received",
+                        working.len(), begun.elapsed(), self.board.len()
+                    )));
+                }
             }
         }
         back.sort_by_key(|(no, _)| *no);
@@ -112,12 +121,19 @@ impl<S: System> Stage<S> {
 
     /// Waits until what came is enough.
     pub(crate) async fn received(&mut self, enough: impl Fn(&[Came]) -> bool) -> Done {
-        tokio::select! {
-            () = self.board.wait_until(enough) => Ok(()),
-            Some(ended) = self.devices.join_next() => Err(ended?),
-            () = tokio::time::sleep(PATIENCE) => Err(Fault(format!(
-                "{} messages came within {PATIENCE:?}, which is not enough", self.board.len()
-            ))),
+        let mut before = self.board.len();
+        loop {
+            tokio::select! {
+                () = self.board.wait_until(&enough) => return Ok(()),
+                Some(ended) = self.devices.join_next() => return Err(ended?),
+                () = tokio::time::sleep(PATIENCE) => {}
+            }
+            let now = self.board.len();
+            if now == std::mem::replace(&mut before, now) {
+                return Err(Fault(format!(
+                    "{now} messages came, and for {PATIENCE:?} no more, which is not enough"
+                )));
+            }
         }
     }
 

@@ -89,8 +89,13 @@ impl<S: Sender> Trips<S> {
         self.last = last;
     }
 
-    /// Sends, with so many in flight, and returns when everything is back.
-    pub(crate) async fn run(&mut self, in_flight: usize, to: To) -> Done<Outcome> {
+    /// Sends, with so many in flight, and returns when everything is back. What comes is counted where others see it.
+    pub(crate) async fn run(
+        &mut self,
+        in_flight: usize,
+        to: To,
+        heard: &AtomicUsize,
+    ) -> Done<Outcome> {
         let mut outcome = Outcome::default();
         loop {
             while self.under_way.len() < in_flight
@@ -115,6 +120,7 @@ impl<S: Sender> Trips<S> {
                 .hear(&mut |said| hear(trips, said, &mut outcome))
                 .await
                 .map_err(|fault| Fault(format!("sender {}: {fault}", self.no)))?;
+            heard.fetch_add(1, Ordering::Relaxed);
         }
     }
 
