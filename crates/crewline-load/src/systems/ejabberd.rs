@@ -151,7 +151,7 @@ impl System for Ejabberd {
         Ok(Facts {
             name: "ejabberd on PostgreSQL".to_owned(),
             version: format!("{}, PostgreSQL {}", version(&folder)?, postgres::version()?),
-            durability: "two rows of the archive, each with a commit of its own, and a third for who is away; receipts pass and are not kept".to_owned(),
+            durability: "PostgreSQL, a commit each: a row of the sender's archive before it is accepted, one of the receiver's before it is delivered; for who is away both and a third before it is accepted. Receipts pass and are not kept".to_owned(),
         })
     }
 

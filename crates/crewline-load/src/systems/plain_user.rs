@@ -11,13 +11,13 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// A program that runs as nobody, where this one runs as root.
+/// A program that runs as nobody, where this one runs as root. It is asked to end when this one is no more, however that came.
 pub(super) fn command(program: &Path) -> Command {
-    if !is_root() {
-        return Command::new(program);
-    }
     let mut command = Command::new("setpriv");
-    command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]);
+    command.args(["--pdeathsig", "TERM"]);
+    if is_root() {
+        command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]);
+    }
     command.arg(program);
     command
 }
