@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser as _, ValueEnum as _};
+use tokio::signal::unix::{SignalKind, signal};
 
 use arguments::Arguments;
 use fault::{Done, Fault, When as _};
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
             tokio::select! {
                 done = run(&arguments) => done,
                 // What was started ends when it is dropped.
-                _ = tokio::signal::ctrl_c() => Err(Fault::new("interrupted")),
+                ended = asked_to_end() => Err(ended.err().unwrap_or_else(|| Fault::new("interrupted"))),
             }
         })
     });
@@ -47,6 +48,15 @@ fn main() -> ExitCode {
             eprintln!("crewline-load: {fault}");
             ExitCode::from(2)
         }
+    }
+}
+
+/// Waits until somebody wants it to end.
+async fn asked_to_end() -> Done {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+        _ = terminate.recv() => Ok(()),
     }
 }
 

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use super::crewline_wire::{Device, Posting, Speaking, socket};
+use super::crewline_sender::{Posting, Speaking};
+use super::crewline_wire::{Device, socket};
 use super::http;
 use crate::fault::{Done, Fault, When as _};
 use crate::line::Line;

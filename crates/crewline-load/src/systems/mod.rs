@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod conformance;
 mod crewline;
+mod crewline_sender;
 mod crewline_wire;
 mod ejabberd;
 mod frame;
