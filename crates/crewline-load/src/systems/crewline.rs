@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use super::crewline_sender::{Posting, Speaking};
-use super::crewline_wire::{Device, socket};
+use super::crewline_wire::{Device, Who};
 use super::http;
 use crate::fault::{Done, Fault, When as _};
 use crate::line::Line;
@@ -26,8 +26,7 @@ pub(crate) trait Way: Send + Sync + 'static {
     const NAME: &'static str;
     const NOTE: &'static str;
     fn sender(
-        address: SocketAddr,
-        token: &str,
+        who: &Who,
         no: usize,
         in_flight: usize,
     ) -> impl Future<Output = Done<Self::Sender>> + Send;
@@ -44,13 +43,8 @@ impl Way for ByHttp {
     const NOTE: &'static str =
         "HTTP has one call at a time on a connection: each message in flight has one of its own";
 
-    async fn sender(
-        address: SocketAddr,
-        token: &str,
-        no: usize,
-        in_flight: usize,
-    ) -> Done<Posting> {
-        Posting::connect(address, token, no, in_flight).await
+    async fn sender(who: &Who, no: usize, in_flight: usize) -> Done<Posting> {
+        Posting::connect(who, no, in_flight).await
     }
 }
 
@@ -59,13 +53,8 @@ impl Way for BySocket {
     const NAME: &'static str = "Crewline, sent by socket";
     const NOTE: &'static str = "";
 
-    async fn sender(
-        address: SocketAddr,
-        token: &str,
-        no: usize,
-        _in_flight: usize,
-    ) -> Done<Speaking> {
-        Speaking::connect(address, token, no).await
+    async fn sender(who: &Who, no: usize, _in_flight: usize) -> Done<Speaking> {
+        Speaking::connect(who, no).await
     }
 }
 
@@ -75,8 +64,8 @@ pub(crate) struct Crewline<W> {
     address: SocketAddr,
     program: PathBuf,
     folder: PathBuf,
-    users: Vec<String>,
-    senders: Vec<String>,
+    users: Vec<Who>,
+    senders: Vec<Who>,
     way: std::marker::PhantomData<W>,
 }
 
@@ -138,13 +127,12 @@ impl<W: Way> System for Crewline<W> {
     }
 
     async fn sender(&self, no: usize, in_flight: usize) -> Done<W::Sender> {
-        let token = self.senders.get(no).ok_or_else(|| nobody(no))?;
-        W::sender(self.address, token, no, in_flight).await
+        let who = self.senders.get(no).ok_or_else(|| nobody(no))?;
+        W::sender(who, no, in_flight).await
     }
 
     async fn receiver(&self, no: usize) -> Done<Device> {
-        let token = self.users.get(no).ok_or_else(|| nobody(no))?;
-        Ok(Device::new(socket(self.address, token).await?))
+        Device::connect(self.users.get(no).ok_or_else(|| nobody(no))?).await
     }
 }
 
@@ -204,11 +192,7 @@ fn serve(program: &Path, folder: &Path, address: SocketAddr) -> Done<Process> {
 }
 
 /// Makes a token of each body, in their order.
-async fn tokens(
-    address: SocketAddr,
-    administrator: &str,
-    bodies: Vec<String>,
-) -> Done<Vec<String>> {
+async fn tokens(address: SocketAddr, administrator: &str, bodies: Vec<String>) -> Done<Vec<Who>> {
     let bodies = Arc::new(bodies);
     let mut makers = tokio::task::JoinSet::new();
     for first in 0..MAKERS.min(bodies.len()) {
@@ -234,5 +218,10 @@ async fn tokens(
             all[place] = token;
         }
     }
-    Ok(all)
+    let who = |token: String| Who {
+        address,
+        token: token.into(),
+        place: Arc::default(),
+    };
+    Ok(all.into_iter().map(who).collect())
 }

@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
 use super::crewline::{external, user};
-use super::crewline_wire::{events, field, number, socket, strange};
+use super::crewline_wire::{Who, events, field, number, socket, strange};
 use super::frame::{self, Kind};
 use super::http;
 use crate::fault::Done;
@@ -40,9 +41,17 @@ struct Sent {
     known: HashMap<MessageId, (u64, usize)>,
     /// Receipts of what was not heard to be accepted yet.
     early: Vec<MessageId>,
+    place: Arc<AtomicU64>,
 }
 
 impl Sent {
+    fn new(who: &Who) -> Self {
+        Self {
+            place: Arc::clone(&who.place),
+            ..Self::default()
+        }
+    }
+
     fn accepted(&mut self, id: MessageId, no: u64, to: usize, tell: &mut (dyn FnMut(Said) + Send)) {
         tell(Said::Accepted(no));
         self.known.insert(id, (no, to));
@@ -66,11 +75,12 @@ impl Sent {
 
     /// Takes the receipts of a frame.
     fn receipts(&mut self, text: &[u8], tell: &mut (dyn FnMut(Said) + Send)) -> Done {
-        for (_, event) in events(text)? {
+        for (seq, event) in events(text)? {
             if !event.starts_with(DELIVERED) {
                 return Err(strange(text));
             }
             self.confirmed(MessageId::read(event)?, tell);
+            self.place.store(seq, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -100,7 +110,7 @@ fn body(out: &mut Vec<u8>, from: usize, no: u64, to: &[usize], urgency: Urgency)
 /// A sender by HTTP: a connection for each message in flight, and a socket for receipts.
 pub(crate) struct Posting {
     no: usize,
-    token: String,
+    token: Arc<str>,
     socket: Line,
     idle: Vec<Line>,
     busy: Vec<Call>,
@@ -116,24 +126,19 @@ struct Call {
 }
 
 impl Posting {
-    pub(crate) async fn connect(
-        address: SocketAddr,
-        token: &str,
-        no: usize,
-        in_flight: usize,
-    ) -> Done<Self> {
+    pub(crate) async fn connect(who: &Who, no: usize, in_flight: usize) -> Done<Self> {
         let mut idle = Vec::with_capacity(in_flight);
         for _ in 0..in_flight {
-            idle.push(Line::connect(address).await?);
+            idle.push(Line::connect(who.address).await?);
         }
         Ok(Self {
             no,
-            token: token.to_owned(),
-            socket: socket(address, token).await?,
+            token: Arc::clone(&who.token),
+            socket: socket(who).await?,
             idle,
             busy: Vec::new(),
             queue: VecDeque::new(),
-            sent: Sent::default(),
+            sent: Sent::new(who),
         })
     }
 
@@ -212,11 +217,11 @@ pub(crate) struct Speaking {
 }
 
 impl Speaking {
-    pub(crate) async fn connect(address: SocketAddr, token: &str, no: usize) -> Done<Self> {
+    pub(crate) async fn connect(who: &Who, no: usize) -> Done<Self> {
         Ok(Self {
             no,
-            socket: socket(address, token).await?,
-            sent: Sent::default(),
+            socket: socket(who).await?,
+            sent: Sent::new(who),
             to: HashMap::new(),
         })
     }

@@ -5,6 +5,8 @@
 //! an event is one.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use memchr::memmem::find;
 
@@ -20,9 +22,19 @@ const EVENT: &[u8] = b"{\"seq\":";
 const RECEIVED: &[u8] = b",\"type\":\"message.received\"";
 const MESSAGE: &[u8] = b"\"message\":\"";
 
+/// Who connects, and what the device keeps while it is away.
+#[derive(Clone)]
+pub(crate) struct Who {
+    pub(crate) address: SocketAddr,
+    pub(crate) token: Arc<str>,
+    /// The last event that it has stored.
+    pub(crate) place: Arc<AtomicU64>,
+}
+
 /// Opens a socket, and says hello. What follows the welcome is left to be taken.
-pub(crate) async fn socket(address: SocketAddr, token: &str) -> Done<Line> {
-    let mut line = Line::connect(address).await?;
+pub(crate) async fn socket(who: &Who) -> Done<Line> {
+    let token = &who.token;
+    let mut line = Line::connect(who.address).await?;
     let request = format!(
         "GET /api/v1/socket HTTP/1.1\r\nHost: load\r\nAuthorization: Bearer {token}\r\n\
          Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -32,7 +44,9 @@ pub(crate) async fn socket(address: SocketAddr, token: &str) -> Done<Line> {
     http::expect(&mut line, 101)
         .await
         .when("opening a socket")?;
-    frame::write(&mut line.out, Kind::Text, b"{\"hello\":{}}");
+    let after = who.place.load(Ordering::Relaxed);
+    let hello = format!(r#"{{"hello":{{"after":{after}}}}}"#);
+    frame::write(&mut line.out, Kind::Text, hello.as_bytes());
     line.until(|input| match frame::cut(input)? {
         None => Ok(None),
         Some((Kind::Text, text, rest)) if text.starts_with(b"{\"welcome\":") => {
@@ -75,17 +89,21 @@ pub(super) fn events(text: &[u8]) -> Done<impl Iterator<Item = (u64, &[u8])>> {
 /// The device of a user.
 pub(crate) struct Device {
     socket: Line,
+    /// What it keeps, and the last event that came.
+    place: Arc<AtomicU64>,
     last: u64,
     confirmed: u64,
 }
 
 impl Device {
-    pub(crate) fn new(socket: Line) -> Self {
-        Self {
-            socket,
-            last: 0,
-            confirmed: 0,
-        }
+    pub(crate) async fn connect(who: &Who) -> Done<Self> {
+        let last = who.place.load(Ordering::Relaxed);
+        Ok(Self {
+            socket: socket(who).await?,
+            place: Arc::clone(&who.place),
+            last,
+            confirmed: last,
+        })
     }
 }
 
@@ -115,6 +133,7 @@ impl Receiver for Device {
         if self.last > self.confirmed {
             let ack = format!(r#"{{"ack":{}}}"#, self.last);
             frame::write(&mut self.socket.out, Kind::Text, ack.as_bytes());
+            self.place.store(self.last, Ordering::Relaxed);
             self.confirmed = self.last;
         }
         self.socket.flush().await
