@@ -21,8 +21,9 @@ const TABLES: &str = "/usr/share/ejabberd/sql/pg.sql";
 
 /// See the module.
 pub(crate) struct Ejabberd {
-    postgres: Postgres,
+    // It ends before its database does.
     process: Process,
+    postgres: Postgres,
     folder: PathBuf,
     address: SocketAddr,
 }
@@ -91,6 +92,7 @@ sql_port: {postgres}
 sql_database: {DATABASE}
 sql_username: {user}
 sql_password: ""
+cache_size: 50000
 shaper_rules:
   max_user_sessions: 10
   max_user_offline_messages: infinity
