@@ -92,6 +92,7 @@ sql_port: {postgres}
 sql_database: {DATABASE}
 sql_username: {user}
 sql_password: ""
+sql_query_timeout: 300
 cache_size: 50000
 shaper_rules:
   max_user_sessions: 10
