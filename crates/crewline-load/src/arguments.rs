@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     /// Draws the picture (SVG) into this file
     #[arg(long, value_name = "FILE")]
     pub(crate) picture: Option<PathBuf>,
-    /// Writes everything that was found into this file
+    /// Writes everything that was found into this file, after each work
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
 }

@@ -126,7 +126,7 @@ fn prepare(arguments: &Arguments, settings: &Settings) -> Run {
 /// Does each work with each system, so that those that are compared meet the same mood of the machine.
 async fn measure(arguments: &Arguments, settings: &Settings, run: &mut Run) -> Done {
     let begun = Instant::now();
-    for &work in &run.works {
+    for work in run.works.clone() {
         for system in &mut run.systems {
             if let Some(why) = system.name.cannot(work) {
                 system.not.insert(work, why.to_owned());
@@ -166,16 +166,22 @@ async fn measure(arguments: &Arguments, settings: &Settings, run: &mut Run) -> D
                 }
             }
         }
+        // What an hour has found is not lost with what comes after it.
+        write_json(arguments, run)?;
     }
     Ok(())
 }
 
+fn write_json(arguments: &Arguments, run: &Run) -> Done {
+    let Some(file) = &arguments.json else {
+        return Ok(());
+    };
+    let json = serde_json::to_string_pretty(run).map_err(|error| Fault(error.to_string()))?;
+    std::fs::write(file, json).when(file.display())
+}
+
 fn show(arguments: &Arguments, run: &Run) -> Done {
     let markdown = run.markdown();
-    if let Some(file) = &arguments.json {
-        let json = serde_json::to_string_pretty(run).map_err(|error| Fault(error.to_string()))?;
-        std::fs::write(file, json).when(file.display())?;
-    }
     if let Some(file) = &arguments.picture {
         std::fs::write(file, run.picture()).when(file.display())?;
     }
