@@ -113,8 +113,10 @@ async fn answer(client: &Client, act: &Act, mut killed: watch::Receiver<bool>) -
         answer = &mut performing => return answer,
         _ = killed.wait_for(|killed| *killed) => {}
     }
-    let answer = tokio::time::timeout(PATIENCE, performing).await;
-    answer.unwrap_or_else(|_| panic!("{PATIENCE:?} after the kill a client still waits: {act:?}"))
+    let Ok(answer) = tokio::time::timeout(PATIENCE, performing).await else {
+        panic!("{PATIENCE:?} after the kill a client still waits: {act:?}");
+    };
+    answer
 }
 
 /// Says every interrupted act again (returns how many, and how many of them had been stored), and everything that was sent with a key before: the same key, the same message.
