@@ -14,7 +14,7 @@ use crate::command::remind::RemindArgs;
 use crate::command::send::SendArgs;
 use crate::command::{
     completions, config_show, db, doctor, group, man, organisation, push, serve, token, user,
-    webhook,
+    version, webhook,
 };
 use crate::config::LogFormat;
 use crate::style::Color;
@@ -33,21 +33,13 @@ Exit codes:
   2  the command was called in a way that makes no sense
   3  send: accepted, but not everybody reached the state asked for in time";
 
-/// The version, and the commit that it was built from.
-const VERSION: &str = concat!(
-    env!("CARGO_PKG_VERSION"),
-    " (",
-    env!("CREWLINE_COMMIT"),
-    ")"
-);
-
 /// Messages between control rooms and field crews, with proof of what became of each one: stored, delivered, read,
 /// acknowledged.
 #[derive(Debug, Parser)]
 #[command(
     name = "crewline",
     version,
-    long_version = VERSION,
+    long_version = version::long(),
     after_help = EXAMPLES,
     arg_required_else_help = true
 )]
@@ -158,6 +150,8 @@ pub(crate) enum Command {
     Completions(completions::CompletionsArgs),
     /// Write the manual pages into a folder
     Man(man::ManArgs),
+    /// Show version, commit, and the schemas of the stores that this program knows
+    Version(version::VersionArgs),
 }
 
 impl Cli {

@@ -41,10 +41,11 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), Failure> {
-    // These two work wherever they are called, whatever the configuration says.
+    // These work wherever they are called, whatever the configuration says.
     match &cli.command {
         Command::Completions(args) => return command::completions::run(args, cli.global.color),
         Command::Man(args) => return command::man::run(args),
+        Command::Version(args) => return command::version::run(args, cli.global.color),
         _ => {}
     }
     let mut context = Context::load(cli)?;
@@ -69,6 +70,6 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Doctor(args) => command::doctor::run(args, context),
         Command::Health(args) => command::health::run(args, context),
         Command::Config(command) => command::config_show::run(command, context),
-        Command::Completions(_) | Command::Man(_) => Ok(()),
+        Command::Completions(_) | Command::Man(_) | Command::Version(_) => Ok(()),
     }
 }

@@ -29,6 +29,7 @@ mod tls;
 pub(crate) mod token;
 pub(crate) mod user;
 mod user_file;
+pub(crate) mod version;
 mod watch;
 pub(crate) mod webhook;
 

@@ -121,6 +121,28 @@ fn the_version_names_the_commit_that_it_was_built_from() {
     let version = env!("CARGO_PKG_VERSION");
     let world = World::new();
     let long = world.run(&["--version"]).ok().out;
-    assert_eq!(long, format!("crewline {version} ({commit})\n"));
+    let lines: Vec<&str> = long.lines().collect();
+    // Whoever works on it has changed something, and the program says so.
+    let named = lines[0].replace("-dirty)", ")");
+    assert_eq!(named, format!("crewline {version} ({commit})"));
+    let newest = crewline_store_sqlite::NEWEST_SCHEMA;
+    let postgres = crewline_store_postgres::NEWEST_SCHEMA;
+    assert_eq!(
+        lines[2],
+        format!("schemas: SQLite {newest}, PostgreSQL {postgres}")
+    );
     assert_eq!(world.run(&["-V"]).ok().out, format!("crewline {version}\n"));
+    assert_eq!(world.run(&["version"]).ok().out, long);
+    let told = world.run(&["version", "--json"]).ok().json();
+    assert_eq!(told["version"], version);
+    assert!(lines[0].contains(told["commit"].as_str().unwrap()));
+    assert_eq!(
+        told["schemas"],
+        serde_json::json!({"sqlite": newest, "postgres": postgres})
+    );
+    let (time, target) = (&told["committedAt"], told["target"].as_str().unwrap());
+    let time = time
+        .as_str()
+        .map_or_else(|| "an unknown time".to_owned(), str::to_owned);
+    assert_eq!(lines[1], format!("committed at {time}, built for {target}"));
 }
