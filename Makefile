@@ -21,11 +21,13 @@ WEB_PACKAGES := web/node_modules/.package-lock.json
 
 .PHONY: help run build web draw test kill powercut faults upgrade model fuzz bench lint fmt docs book clean tools postgres nats haproxy
 .PHONY: help run build web draw test kill faults upgrade model fuzz bench bench-peers lint fmt docs book clean tools postgres nats haproxy
+.PHONY: help run build web draw test kill faults upgrade keep release release-check model fuzz bench lint fmt docs book clean tools postgres nats haproxy
 
 help: ## List the commands
 	@echo 'Crewline: make COMMAND'
 	@echo
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 # Says what is missing before a long build fails on it. SQLite is C, and comes in source.
 tools:
@@ -137,6 +139,15 @@ faults: tools postgres nats ## Break what three nodes stand on, one thing after 
 
 upgrade: tools postgres nats ## Build the next version too, and let three nodes become it under load
 	next="$$($(CARGO) xtask next)"; CREWLINE_NEXT="$$next" $(CARGO) test --workspace --test it -- --nocapture nodes::upgrade
+
+keep: tools postgres ## Keep stores of this version, as small files, for the tests of the upgrades that come
+	CREWLINE_KEEP=$(CURDIR)/crates/crewline-cli/tests/kept $(CARGO) test --workspace --test it -- kept::what_make_keep_writes
+
+release: tools ## Make everything that is given out for this version: target/release-VERSION; DRAFT=1 to try it
+	$(CARGO) xtask release $(if $(DRAFT),--draft)
+
+release-check: tools ## Build the release twice, in two places, and compare the checksums; takes a quarter of an hour
+	$(CARGO) xtask release-check
 
 # A seed that fails is printed with the shortest list of steps that still fails: it goes into regressions.rs and stays.
 model: tools ## Play operations with faults on every target, SEEDS seeds (500) from FIRST (1000) on

@@ -19,6 +19,7 @@ mod help;
 mod hook;
 mod import;
 mod keep;
+mod kept;
 mod limits;
 mod listen;
 mod migrate;
