@@ -12,6 +12,8 @@ import { defineConfig } from "vitest/config";
 
 const target = ["chrome111", "firefox114", "safari16.4"];
 const dist = join(import.meta.dirname, "dist");
+/** The packages of which something is in a file that was written: of the app, and of the service worker. */
+const packagesIn = new Set<string>();
 
 /** Empties dist/ but for its .gitignore, by which the folder is in the repository. */
 function emptyDist(): Plugin {
@@ -42,6 +44,7 @@ function serviceWorker(): Plugin {
       const shell = ["/", ...files.map((name) => `/${name}`), "/manifest.webmanifest", "/icon.svg"].sort();
       await build({
         configFile: false,
+        plugins: [packages()],
         root: import.meta.dirname,
         logLevel: "warn",
         publicDir: false,
@@ -52,6 +55,24 @@ function serviceWorker(): Plugin {
           rollupOptions: { input: "src/sw.ts", output: { format: "iife", entryFileNames: "sw.js" } },
         },
       });
+    },
+  };
+}
+
+/** Says which packages are in the files of the app: the bill of materials of a release reads it. A point hides it from the server. */
+function packages(): Plugin {
+  return {
+    name: "packages",
+    apply: "build",
+    generateBundle(_, bundle) {
+      for (const file of Object.values(bundle)) {
+        if (file.type !== "chunk") continue;
+        for (const [path, { renderedLength }] of Object.entries(file.modules)) {
+          const name = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
+          if (name !== undefined && renderedLength > 0) packagesIn.add(name);
+        }
+      }
+      writeFileSync(join(dist, ".packages.json"), `${JSON.stringify([...packagesIn].sort())}\n`);
     },
   };
 }
@@ -90,7 +111,7 @@ function compressed(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [svelte(), emptyDist(), firstPaint(), serviceWorker(), compressed()],
+  plugins: [svelte(), emptyDist(), firstPaint(), serviceWorker(), packages(), compressed()],
   build: {
     target,
     emptyOutDir: false,

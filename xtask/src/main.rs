@@ -14,9 +14,12 @@ mod markdown;
 mod metrics;
 mod next;
 mod pages;
+mod release;
 mod schema;
 mod snapshot;
 mod socket_page;
+mod supply;
+mod versions;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -26,13 +29,17 @@ use std::process::ExitCode;
 type Fault = String;
 
 fn main() -> ExitCode {
-    let task = std::env::args().nth(1).unwrap_or_default();
+    let mut arguments = std::env::args().skip(1);
+    let task = arguments.next().unwrap_or_default();
+    let more: Vec<String> = arguments.collect();
     let root = root();
     let outcome = match task.as_str() {
         "tidy" => tidy(&root),
         "docs" => pages::write(&root),
         "next" => next::build(&root),
-        _ => Err("cargo xtask tidy   checks the rules of the house\ncargo xtask docs   writes the pages of the book that are made from the code\ncargo xtask next   builds the program as the version after this one, for the test of the rolling upgrade".to_owned()),
+        "release" => release::run(&root, &more),
+        "release-check" => release::check(&root, &more),
+        _ => Err("cargo xtask tidy   checks the rules of the house\ncargo xtask docs   writes the pages of the book that are made from the code\ncargo xtask next   builds the program as the version after this one, for the test of the rolling upgrade\ncargo xtask release         makes everything that is given out for a version\ncargo xtask release-check   builds it twice, in two places, and compares".to_owned()),
     };
     match outcome {
         Ok(said) => {
@@ -63,6 +70,8 @@ fn tidy(root: &Path) -> Result<String, String> {
     faults.extend(limits::check(root)?);
     faults.extend(links::check(root, &files));
     faults.extend(metrics::check(root, &files)?);
+    faults.extend(versions::check(root, &files)?);
+    faults.extend(supply::check(root, &files)?);
     if faults.is_empty() {
         return Ok(format!(
             "tidy: {} files keep the rules of the house",
