@@ -1,6 +1,7 @@
 //! Rules of the house, as a program: `cargo xtask tidy` checks them, `cargo xtask docs` writes the pages that are made
 //! from the code. `make test` runs the former.
 
+mod claims;
 mod command_page;
 mod configuration;
 mod edges;
@@ -72,6 +73,7 @@ fn tidy(root: &Path) -> Result<String, String> {
     faults.extend(metrics::check(root, &files)?);
     faults.extend(versions::check(root, &files)?);
     faults.extend(supply::check(root, &files)?);
+    faults.extend(claims::check(root, &files)?);
     if faults.is_empty() {
         return Ok(format!(
             "tidy: {} files keep the rules of the house",

@@ -30,6 +30,16 @@ const BANNED_IN_TESTS: &[(&str, &str, &str)] = &[
     ("time::sle", "ep(", "wait for the thing itself"),
 ];
 
+/// Banned in the app: a text becomes text there, and never markup.
+const BANNED_IN_APP: &[(&str, &str, &str)] = &[
+    ("{@ht", "ml", "show it as text"),
+    ("innerHT", "ML", "set textContent"),
+    ("outerHT", "ML", "make elements"),
+    ("insertAdjacentHT", "ML", "make elements"),
+    ("document.wri", "te(", "make elements"),
+    ("srcd", "oc", "make elements"),
+];
+
 /// Folders that are somebody's own: a path that begins so works on one machine only.
 const OWN_FOLDERS: &[&str] = &["work", "farm", "root"];
 
@@ -46,6 +56,11 @@ pub(crate) fn check(files: &[File]) -> Vec<Fault> {
                         banned(BANNED_IN_TESTS, line).map(|fault| format!("{}: {fault}", place())),
                     );
                 }
+            }
+            if file.path.starts_with("web/src/") {
+                faults.extend(
+                    banned(BANNED_IN_APP, line).map(|fault| format!("{}: {fault}", place())),
+                );
             }
             if let Some(path) = own_path(line) {
                 faults.push(format!("{}: {path} is a path of one machine", place()));
@@ -103,5 +118,15 @@ mod tests {
         ] {
             assert_eq!(own_path(fine), None, "{fine}");
         }
+    }
+
+    #[test]
+    fn what_would_make_markup_of_a_text_is_banned_in_the_app() {
+        let line = format!("<p>{{@ht{} message.text}}</p>", "ml");
+        let of = |path: &str| {
+            let (path, text) = (path.to_owned(), line.clone());
+            check(&[File { path, text }]).len()
+        };
+        assert_eq!((of("web/src/screens/Chat.svelte"), of("docs/a.md")), (1, 0));
     }
 }

@@ -63,6 +63,7 @@ impl App {
     /// An edge for an engine. `metrics` renders what `/metrics` shows. Must be called inside of a tokio runtime.
     pub fn new(engine: Engine, settings: Settings, metrics: MetricsRenderer) -> Self {
         crate::request::describe_metrics();
+        crate::password::describe_metrics();
         let credentials = Credentials::new(engine.directory_changes());
         let sign_in = SignIn::new(settings.wrong_passwords_per_minute);
         let seen = Sightings::default();

@@ -5,10 +5,23 @@
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
+use metrics::{counter, describe_counter};
 
 /// A hash of no password: it is verified where there is no user, so that the time does not tell who exists.
 /// (Its output is all zero, which no password is known to give.)
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlzLi4$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Counts hashes.
+const HASHES: &str = "crewline_password_hashes_total";
+
+/// Says what is counted, and begins with 0.
+pub(crate) fn describe_metrics() {
+    describe_counter!(
+        HASHES,
+        "Passwords that were hashed: each sign-in that was not turned away before costs one"
+    );
+    counter!(HASHES).increment(0);
+}
 
 /// Why a password could not be hashed.
 #[derive(Debug)]
@@ -33,6 +46,7 @@ fn hasher() -> Argon2<'static> {
 /// # Errors
 /// When the operating system gives no random numbers.
 pub fn hash(password: &str) -> Result<String, HashError> {
+    count();
     let hash = hasher()
         .hash_password(password.as_bytes())
         .map_err(|error| HashError(error.to_string()))?;
@@ -45,13 +59,21 @@ pub fn verify(password: &str, hash: Option<&str>) -> bool {
     let known = hash.and_then(|hash| PasswordHash::new(hash).ok());
     let Some(known) = known else {
         if let Ok(nobody) = PasswordHash::new(NOBODY) {
-            let _ = hasher().verify_password(password.as_bytes(), &nobody);
+            is_of(password, &nobody);
         }
         return false;
     };
-    hasher()
-        .verify_password(password.as_bytes(), &known)
-        .is_ok()
+    is_of(password, &known)
+}
+
+fn is_of(password: &str, hash: &PasswordHash) -> bool {
+    count();
+    hasher().verify_password(password.as_bytes(), hash).is_ok()
+}
+
+/// Each hash takes a core for a while: how often that is is worth knowing.
+fn count() {
+    counter!(HASHES).increment(1);
 }
 
 #[cfg(test)]

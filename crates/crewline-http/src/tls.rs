@@ -16,6 +16,7 @@ use axum::response::Response;
 use crewline_api::Timestamp;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::server::NoServerSessionStorage;
 use rustls::sign::SingleCertAndKey;
 use tokio::net::TcpStream;
@@ -116,7 +117,7 @@ fn config(identity: &Identity) -> Result<Arc<ServerConfig>, TlsFault> {
             "crewline doctor says more",
         )
     };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(provider());
     let shown = SingleCertAndKey::from(Arc::clone(&identity.key));
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
@@ -131,6 +132,10 @@ fn config(identity: &Identity) -> Result<Arc<ServerConfig>, TlsFault> {
     Ok(Arc::new(config))
 }
 
+fn provider() -> CryptoProvider {
+    rustls::crypto::ring::default_provider()
+}
+
 fn tell_end(identity: &Identity) {
     gauge!(NOT_AFTER).set((identity.not_after.as_millis() / 1000) as f64);
 }
@@ -141,4 +146,20 @@ pub(crate) async fn strict_transport(mut response: Response) -> Response {
         .headers_mut()
         .insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ciphers_with_forward_secrecy_are_spoken() {
+        let suites = provider().cipher_suites;
+        assert!(suites.len() > 3, "{suites:?}");
+        for suite in suites {
+            let name = format!("{:?}", suite.suite());
+            let of_now = name.starts_with("TLS13_") || name.starts_with("TLS_ECDHE_");
+            assert!(of_now && !name.contains("CBC"), "{name}");
+        }
+    }
 }

@@ -34,6 +34,7 @@ mod push_service;
 mod remind;
 mod restore;
 mod restore_socket;
+mod secure;
 mod send;
 mod serve;
 mod support;
