@@ -34,7 +34,7 @@ offline() { echo "pip could not install what the tests need: is PyPI (or a mirro
 if ! "$out/tools/bin/maturin" --version >/dev/null 2>&1; then
   rm -rf "$out/tools"
   "$python" -m venv "$out/tools"
-  pip "$out/tools" install 'maturin>=1.9,<2.0' || offline
+  pip "$out/tools" install --require-hashes -r python/release-tools.txt || offline
 fi
 
 CREWLINE_CARGO=$(command -v "${CARGO:-cargo}")
@@ -45,7 +45,8 @@ rm -rf "$out/wheels"
 
 rm -rf "$out/env"
 "$python" -m venv "$out/env"
-pip "$out/env" install "$out"/wheels/*.whl twisted pytest pytest-xdist mypy || offline
+pip "$out/env" install --require-hashes -r python/test-tools.txt || offline
+pip "$out/env" install --no-deps "$out"/wheels/*.whl
 
 cd python
 TESTED_CREWLINE=${TESTED_CREWLINE:-$PWD/../target/debug/crewline} "$out/env/bin/python" -m pytest -n 4 -p no:cacheprovider "$@"

@@ -39,8 +39,9 @@ fn main() -> ExitCode {
         "docs" => pages::write(&root),
         "next" => next::build(&root),
         "release" => release::run(&root, &more),
+        "bill" => release::bill(&root),
         "release-check" => release::check(&root, &more),
-        _ => Err("cargo xtask tidy   checks the rules of the house\ncargo xtask docs   writes the pages of the book that are made from the code\ncargo xtask next   builds the program as the version after this one, for the test of the rolling upgrade\ncargo xtask release         makes everything that is given out for a version\ncargo xtask release-check   builds it twice, in two places, and compares".to_owned()),
+        _ => Err("cargo xtask tidy   checks the rules of the house\ncargo xtask docs   writes the pages of the book that are made from the code\ncargo xtask next   builds the program as the version after this one, for the test of the rolling upgrade\ncargo xtask release         makes everything that is given out for a version\ncargo xtask bill            writes what the program is made of, and the licences, into target/bill\ncargo xtask release-check   builds it twice, in two places, and compares".to_owned()),
     };
     match outcome {
         Ok(said) => {
@@ -74,6 +75,7 @@ fn tidy(root: &Path) -> Result<String, String> {
     faults.extend(versions::check(root, &files)?);
     faults.extend(supply::check(root, &files)?);
     faults.extend(claims::check(root, &files)?);
+    faults.extend(release::parts_of(root)?);
     if faults.is_empty() {
         return Ok(format!(
             "tidy: {} files keep the rules of the house",

@@ -10,7 +10,7 @@ use crate::files::File;
 use crate::{Fault, read};
 
 const NPM: &str = "web/package-lock.json";
-const TOOLS: &str = "python/release-tools.txt";
+const TOOLS: [&str; 2] = ["python/release-tools.txt", "python/test-tools.txt"];
 /// Which licences are taken.
 const TAKEN: &str = "deny.toml";
 
@@ -21,7 +21,9 @@ pub(crate) fn check(root: &Path, files: &[File]) -> Result<Vec<Fault>, String> {
     let taken = taken(&read(root, TAKEN)?)?;
     let mut faults = without_checksum(&lock);
     faults.extend(not_taken(&lock, &imported(files), &taken));
-    faults.extend(unpinned(&read(root, TOOLS)?));
+    for path in TOOLS {
+        faults.extend(unpinned(path, &read(root, path)?));
+    }
     Ok(faults)
 }
 
@@ -106,7 +108,7 @@ fn without_checksum(lock: &Value) -> Vec<Fault> {
 }
 
 /// Requirements of pip: each with one version and a checksum.
-fn unpinned(tools: &str) -> Vec<Fault> {
+fn unpinned(path: &str, tools: &str) -> Vec<Fault> {
     let whole = tools.replace("\\\n", " ");
     let lines = whole
         .lines()
@@ -115,7 +117,7 @@ fn unpinned(tools: &str) -> Vec<Fault> {
     loose
         .map(|line| {
             format!(
-                "{TOOLS}: {} has not one version and a checksum",
+                "{path}: {} has not one version and a checksum",
                 line.split(' ').next().unwrap_or(line)
             )
         })
@@ -148,7 +150,11 @@ mod tests {
         assert!(may("GPL-3.0-only OR MIT", &taken) && may("(MIT AND ISC)", &taken));
         assert!(!may("MIT AND GPL-3.0-only", &taken));
         assert_eq!(
-            unpinned("# why\na==1 \\\n    --hash=sha256:00\nb>=1\nc==1\n").len(),
+            unpinned(
+                "a.txt",
+                "# why\na==1 \\\n    --hash=sha256:00\nb>=1\nc==1\n"
+            )
+            .len(),
             2
         );
     }

@@ -58,6 +58,18 @@ pub(crate) fn program(
             .arg(folder.join("man"))
             .stdout(std::process::Stdio::null()),
     )?;
+    papers(root, build, parts, &folder)?;
+    pack(&folder, &name, build, &out.join(format!("{name}.tar.gz")))
+}
+
+/// What the program is made of, and under which licences.
+pub(crate) fn papers(
+    root: &Path,
+    build: &Build,
+    parts: &[Part],
+    folder: &Path,
+) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("cannot fill {}: {error}", folder.display());
     let rust = output(Command::new("rustc").arg("--version"))?;
     let rust = rust.split(' ').nth(1).unwrap_or_default();
     let bill = serde_json::to_string_pretty(&sbom::document(build, parts, rust))
@@ -68,13 +80,13 @@ pub(crate) fn program(
         licences::texts(root, parts)?,
     )
     .map_err(failed)?;
-    pack(&folder, &name, build, &out.join(format!("{name}.tar.gz")))
+    Ok(())
 }
 
-/// The sources of the commit: `crewline-VERSION.tar.gz`. They say by themselves which commit they are.
+/// The sources of the commit: `crewline-VERSION-sources.tar.gz` (the sdist of Python has the name without a word). They say by themselves which commit they are.
 pub(crate) fn sources(root: &Path, build: &Build, version: &str, out: &Path) -> Result<(), String> {
     let name = format!("crewline-{version}");
-    let tar = out.join(format!("{name}.tar"));
+    let tar = out.join(format!("{name}-sources.tar"));
     told(
         Command::new("git")
             .args([

@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 pub(crate) use check::check;
 
-use crate::{files, versions};
+use crate::{Fault, files, read, supply, versions};
 
 const HELP: &str = "\
 cargo xtask release [--draft] [--program-only]
@@ -86,6 +86,29 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<String, String> {
     Ok(said)
 }
 
+/// What is wrong with what the program is made of: a licence that is not taken, or has no text. Looked at where the app is built,
+/// which says what of npm is in it.
+pub(crate) fn parts_of(root: &Path) -> Result<Vec<Fault>, String> {
+    if !parts::is_known(root) {
+        return Ok(Vec::new());
+    }
+    let parts = parts::all(root, &host(root)?)?;
+    let taken = supply::taken(&read(root, "deny.toml")?)?;
+    let mut faults = parts::not_taken(&parts, &taken);
+    faults.extend(licences::texts(root, &parts).err());
+    Ok(faults)
+}
+
+/// Writes bill of materials and licences alone, into `target/bill`: to look at.
+pub(crate) fn bill(root: &Path) -> Result<String, String> {
+    let out = root.join("target/bill");
+    let failed = |error: std::io::Error| format!("cannot fill {}: {error}", out.display());
+    std::fs::create_dir_all(&out).map_err(failed)?;
+    let build = build(root)?;
+    archive::papers(root, &build, &parts::all(root, &build.target)?, &out)?;
+    Ok(out.display().to_string())
+}
+
 /// What stands in the way of a release.
 fn not_ready(root: &Path, number: &str) -> Result<Vec<String>, String> {
     let mut faults = versions::check(root, &files::all(root)?)?;
@@ -112,15 +135,11 @@ fn not_ready(root: &Path, number: &str) -> Result<Vec<String>, String> {
 }
 
 fn build(root: &Path) -> Result<Build, String> {
-    let said = output(Command::new("rustc").arg("-vV").current_dir(root))?;
-    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
     let epoch = git(root, &["log", "-1", "--format=%ct"])?;
     Ok(Build {
         number: versions::number(root)?,
         commit: git(root, &["rev-parse", "--short=12", "HEAD"])?,
-        target: host
-            .ok_or("rustc does not say for which machine it builds")?
-            .to_owned(),
+        target: host(root)?,
         epoch: epoch
             .parse()
             .map_err(|_| format!("git says that the commit was made at {epoch}"))?,
@@ -136,6 +155,14 @@ fn build(root: &Path) -> Result<Build, String> {
                 .current_dir(root),
         )?,
     })
+}
+
+/// The kind of machine that is built for: the one that builds.
+fn host(root: &Path) -> Result<String, String> {
+    let said = output(Command::new("rustc").arg("-vV").current_dir(root))?;
+    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = host.ok_or("rustc does not say for which machine it builds")?;
+    Ok(host.to_owned())
 }
 
 /// Writes `SHA256SUMS`, and says what stands in it.

@@ -7,12 +7,14 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::read;
+use crate::{Fault, read, supply};
 
 /// The program that is released.
 pub(crate) const PROGRAM: &str = "crewline-cli";
 /// What the build of the app says is in it; `web/vite.config.ts` writes it.
 const WEB_LIST: &str = "web/dist/.packages.json";
+/// What SQLite says in place of a licence: it is in the public domain.
+const BLESSING: &str = "blessing";
 /// Sources in another language that a crate brings: crate, name, where its version stands (a file of the crate and the text before
 /// it), licence.
 const BROUGHT: &[(&str, &str, &str, &str, &str)] = &[
@@ -21,7 +23,7 @@ const BROUGHT: &[(&str, &str, &str, &str, &str)] = &[
         "sqlite",
         "sqlite3/sqlite3.h",
         "#define SQLITE_VERSION        \"",
-        "blessing",
+        BLESSING,
     ),
     (
         "libmimalloc-sys",
@@ -34,7 +36,7 @@ const BROUGHT: &[(&str, &str, &str, &str, &str)] = &[
         "utoipa-swagger-ui-vendored",
         "swagger-ui-dist",
         "src/lib.rs",
-        "\"/res/v",
+        "../res/v",
         "Apache-2.0",
     ),
 ];
@@ -81,6 +83,26 @@ impl Part {
     }
 }
 
+/// Whether the app is built, so that it is known what is in it.
+pub(crate) fn is_known(root: &Path) -> bool {
+    root.join(WEB_LIST).exists()
+}
+
+/// Parts of others whose licence is not one of those that are taken.
+pub(crate) fn not_taken(parts: &[Part], taken: &BTreeSet<String>) -> Vec<Fault> {
+    let others = parts.iter().filter(|part| part.kind != Kind::Own);
+    let strange =
+        others.filter(|part| part.licence != BLESSING && !supply::may(&part.licence, taken));
+    strange
+        .map(|part| {
+            format!(
+                "{} {} has the licence {}: deny.toml lists what is taken",
+                part.name, part.version, part.licence
+            )
+        })
+        .collect()
+}
+
 /// Everything that is in the program for a kind of machine; the first is the program itself.
 pub(crate) fn all(root: &Path, target: &str) -> Result<Vec<Part>, String> {
     let text = cargo(
@@ -112,8 +134,13 @@ pub(crate) fn all(root: &Path, target: &str) -> Result<Vec<Part>, String> {
             .cloned()
             .ok_or_else(|| format!("cargo metadata does not know {} {}", key.0, key.1))?;
     }
-    let brought = brought(&folders)?;
-    parts.extend(brought);
+    for (by, part) in brought(&folders)? {
+        let at = parts.len();
+        parts.push(part);
+        // What is built into a crate before it is compiled comes with the program.
+        let bringer = parts.iter().position(|part| part.name == by);
+        parts[bringer.unwrap_or_default()].needs.insert(at);
+    }
     let web = web(root)?;
     let (first, program) = (parts.len(), 0);
     parts.extend(web);
@@ -220,7 +247,7 @@ fn folders(root: &Path) -> Result<BTreeMap<(String, String), PathBuf>, String> {
 }
 
 /// What crates bring in other languages. A crate that brings no longer what it did, or says its version in another way, is told.
-fn brought(folders: &BTreeMap<(String, String), PathBuf>) -> Result<Vec<Part>, String> {
+fn brought(folders: &BTreeMap<(String, String), PathBuf>) -> Result<Vec<(String, Part)>, String> {
     let mut found = Vec::new();
     for (by, name, file, before, licence) in BROUGHT {
         let Some((_, folder)) = folders.iter().find(|((name, _), _)| name == by) else {
@@ -242,7 +269,7 @@ fn brought(folders: &BTreeMap<(String, String), PathBuf>) -> Result<Vec<Part>, S
                 path.display()
             ));
         }
-        found.push(Part {
+        let part = Part {
             kind: Kind::Brought,
             name: (*name).to_owned(),
             version: with_points(version.trim_end_matches('.')),
@@ -251,7 +278,8 @@ fn brought(folders: &BTreeMap<(String, String), PathBuf>) -> Result<Vec<Part>, S
             checksum: None,
             folder: folder.clone(),
             needs: BTreeSet::new(),
-        });
+        };
+        found.push(((*by).to_owned(), part));
     }
     Ok(found)
 }

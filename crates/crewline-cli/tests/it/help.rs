@@ -117,6 +117,10 @@ fn the_version_names_the_commit_that_it_was_built_from() {
     let is_checkout = std::path::Path::new(root).join(".git").exists();
     let head = git.ok().filter(|git| git.status.success() && is_checkout);
     let commit = head.map(|head| String::from_utf8(head.stdout).unwrap().trim().to_owned());
+    // In an archive of the sources a file says it; in a checkout that holds what git is to put there.
+    let file = std::fs::read_to_string(std::path::Path::new(root).join(".commit"));
+    let packed = file.ok().filter(|text| !text.starts_with('$'));
+    let commit = commit.or_else(|| packed.map(|text| text[..12].to_owned()));
     let commit = commit.unwrap_or_else(|| "unknown".to_owned());
     let version = env!("CARGO_PKG_VERSION");
     let world = World::new();
