@@ -13,7 +13,7 @@ SEEDS ?= 500
 FIRST ?= 1000
 # How long each target is fuzzed.
 SECONDS_EACH ?= 120
-FUZZ_TARGETS := body frame query credentials names configuration
+FUZZ_TARGETS := body frame query credentials names configuration administration head stored lists others moving
 
 # The files of the app are made again when what they are made of has changed.
 WEB_FROM := $(shell find web/src web/public web/index.html web/*.ts web/*.js -type f 2>/dev/null)

@@ -82,14 +82,14 @@ fn proxied(headers: &[(&[u8], &[u8])]) {
     }
 }
 
-fn line_end(data: &[u8]) -> usize {
+pub(crate) fn line_end(data: &[u8]) -> usize {
     data.iter()
         .position(|byte| *byte == b'\n')
         .unwrap_or(data.len())
 }
 
 /// The lines that are a name and a value, as HTTP would carry them.
-fn headers(data: &[u8]) -> Vec<(&[u8], &[u8])> {
+pub(crate) fn headers(data: &[u8]) -> Vec<(&[u8], &[u8])> {
     let lines = data.split(|byte| *byte == b'\n');
     let pairs = lines.filter_map(|line| {
         let colon = line.iter().position(|byte| *byte == b':')?;

@@ -3,10 +3,17 @@
 //!
 //! Each takes one input, panics where something does not hold, and gives how many readers understood the input.
 
+mod administration;
+mod command;
 mod configuration;
 mod failure;
+mod head;
 mod headers;
+mod lists;
+mod moving;
 mod names;
+mod others;
+mod stored;
 mod wire;
 
 // The command is a program, and has no library: its configuration is compiled in here as it stands.
@@ -46,4 +53,34 @@ pub fn names(data: &[u8]) {
 /// Configuration: a file and an environment.
 pub fn configuration(data: &[u8]) {
     configuration::configuration(data);
+}
+
+/// Bodies of administration, webhooks, push and the desk.
+pub fn administration(data: &[u8]) {
+    administration::administration(data);
+}
+
+/// Places between pages, searches, and the headers of browsers.
+pub fn head(data: &[u8]) {
+    head::head(data);
+}
+
+/// Bytes of a store, and hints of other nodes.
+pub fn stored(data: &[u8]) {
+    stored::stored(data);
+}
+
+/// Files of users and of groups.
+pub fn lists(data: &[u8]) {
+    lists::lists(data);
+}
+
+/// What other programs say: addresses, answers of receivers, frames of servers.
+pub fn others(data: &[u8]) {
+    others::others(data);
+}
+
+/// Rows of the original, moving in.
+pub fn moving(data: &[u8]) {
+    moving::moving(data);
 }

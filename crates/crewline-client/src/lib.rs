@@ -43,6 +43,8 @@ mod event;
 mod group;
 mod http;
 mod key;
+#[doc(hidden)]
+pub mod fuzzing;
 mod organisation;
 mod problem;
 mod reach;

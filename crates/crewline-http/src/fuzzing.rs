@@ -3,6 +3,9 @@
 //!
 //! Each gives what was understood, written again in the form in which it came: read once more it must mean the same.
 
+pub mod administration;
+pub mod head;
+
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::ConnectInfo;

@@ -103,7 +103,7 @@ pub(crate) async fn put_group(
     Ok(status.into_response())
 }
 
-fn read_group(body: &JsonBody) -> Result<NewGroup, ApiError> {
+pub(crate) fn read_group(body: &JsonBody) -> Result<NewGroup, ApiError> {
     let faults = Faults::default();
     let mut fields = body.fields(&faults)?;
     let name = fields.parsed("name", read_name);
@@ -240,7 +240,7 @@ pub(crate) async fn put_duty(
     Ok(json(StatusCode::OK, &duty))
 }
 
-fn read_duty(body: &JsonBody) -> Result<NewDuty, ApiError> {
+pub(crate) fn read_duty(body: &JsonBody) -> Result<NewDuty, ApiError> {
     let faults = Faults::default();
     let mut fields = body.fields(&faults)?;
     let given = fields.has("onDuty");

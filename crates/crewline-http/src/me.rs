@@ -92,7 +92,7 @@ pub(crate) async fn get_chats(
 }
 
 /// The place behind a chat, as `next` says it: `<lastActivity in ms>.<number of the chat>`.
-fn read_before(text: &str) -> Result<ChatsBefore, (FieldCode, String)> {
+pub(crate) fn read_before(text: &str) -> Result<ChatsBefore, (FieldCode, String)> {
     let place = text.split_once('.').and_then(|(time, chat)| {
         Some(ChatsBefore {
             last_activity: Timestamp::from_millis(time.parse().ok()?),

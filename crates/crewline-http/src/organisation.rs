@@ -1,6 +1,6 @@
 //! `/api/v1/organisation`: stock phrases, whom an SOS goes to, and the number to call.
 
-mod read;
+pub(crate) mod read;
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -215,7 +215,7 @@ pub(crate) async fn post_proof(
     }
 }
 
-fn read_test(body: &JsonBody) -> Result<String, ApiError> {
+pub(crate) fn read_test(body: &JsonBody) -> Result<String, ApiError> {
     let faults = Faults::default();
     let mut fields = body.fields(&faults)?;
     let test = fields.text("test").map(std::borrow::Cow::into_owned);
@@ -255,7 +255,7 @@ fn origin_of(parts: &Parts, edge: &Edge) -> Result<String, ApiError> {
         .unwrap_or_default())
 }
 
-fn read_subscription(
+pub(crate) fn read_subscription(
     body: &JsonBody,
     push: &Arc<dyn Pushes>,
 ) -> Result<(WebhookUrl, PushSecrets), ApiError> {

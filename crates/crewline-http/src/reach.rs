@@ -69,7 +69,7 @@ pub(crate) async fn post_reach(
     Ok(json(StatusCode::OK, &reach))
 }
 
-fn read_ask(body: &JsonBody) -> Result<AskReach, ApiError> {
+pub(crate) fn read_ask(body: &JsonBody) -> Result<AskReach, ApiError> {
     let faults = Faults::default();
     let mut fields: Fields<'_, '_> = body.fields(&faults)?;
     let users = fields.optional_list("toUsers").unwrap_or_default();

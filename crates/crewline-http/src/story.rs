@@ -27,7 +27,7 @@ refusals!(StoryRefusals: READ, [NotFound]);
 
 /// How a story is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
+pub(crate) enum Format {
     Json,
     Csv,
     Html,
@@ -82,7 +82,7 @@ pub(crate) async fn get_story(
     }
 }
 
-fn read_format(text: &str) -> Result<Format, (FieldCode, String)> {
+pub(crate) fn read_format(text: &str) -> Result<Format, (FieldCode, String)> {
     match text {
         "json" => Ok(Format::Json),
         "csv" => Ok(Format::Csv),

@@ -81,7 +81,7 @@ fn not_built() -> Response {
 }
 
 /// The file as this browser may have it: compressed or not, or unchanged since it last asked.
-fn file(name: &str, asked: &HeaderMap) -> Option<Response> {
+pub(crate) fn file(name: &str, asked: &HeaderMap) -> Option<Response> {
     let plain = bytes(name)?;
     let zipped = accepts_gzip(asked)
         .then(|| bytes(&format!("{name}.gz")))

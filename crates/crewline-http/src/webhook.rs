@@ -2,7 +2,7 @@
 //!
 //! Posting is not done here: who put the server together says how (see [`crate::App::try_webhooks_with`]).
 
-mod read;
+pub(crate) mod read;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;

@@ -10,6 +10,8 @@ mod outgoing;
 mod pace;
 mod post;
 mod tls;
+#[doc(hidden)]
+pub mod fuzzing;
 
 pub use address::{Network, NotANetwork};
 pub use hyper::header;

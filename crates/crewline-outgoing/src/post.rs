@@ -73,7 +73,7 @@ pub struct Poster {
 
 /// What of an answer has come so far.
 #[derive(Default)]
-struct Heard {
+pub(crate) struct Heard {
     status: Option<u16>,
     headers: HeaderMap,
     text: Vec<u8>,
@@ -220,6 +220,21 @@ fn innermost(error: &hyper::Error) -> String {
 }
 
 impl Heard {
+    /// With a status and headers, and nothing of the body yet.
+    pub(crate) fn new(status: Option<u16>, headers: HeaderMap) -> Self {
+        Self {
+            status,
+            headers,
+            text: Vec::new(),
+        }
+    }
+
+    /// Keeps of the body what there is room for.
+    pub(crate) fn take(&mut self, data: &[u8]) {
+        let room = WEBHOOK_ANSWER_BYTES_MAX.saturating_sub(self.text.len());
+        self.text.extend_from_slice(&data[..data.len().min(room)]);
+    }
+
     /// Hears an answer to its end, or as far as is read of one. Returns whether the connection can be used again.
     async fn listen(&mut self, response: Response<Incoming>) -> Result<bool, String> {
         let (parts, mut body) = response.into_parts();
@@ -233,8 +248,7 @@ impl Heard {
                 continue;
             };
             read += data.len();
-            let room = WEBHOOK_ANSWER_BYTES_MAX.saturating_sub(self.text.len());
-            self.text.extend_from_slice(&data[..data.len().min(room)]);
+            self.take(&data);
             if read > ANSWER_BYTES_MAX {
                 return Ok(false);
             }
@@ -243,7 +257,7 @@ impl Heard {
     }
 
     /// The status decides: who said 2xx has the event, whatever became of the rest of the answer.
-    fn judge(self, trouble: Option<String>, took: Duration) -> Answer {
+    pub(crate) fn judge(self, trouble: Option<String>, took: Duration) -> Answer {
         let refused = match self.status {
             Some(200..=299) => None,
             Some(status @ 300..=399) => Some(format!(

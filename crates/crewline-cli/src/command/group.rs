@@ -1,7 +1,6 @@
 //! `crewline group`, and `crewline user duty`: who is sent to together, and who is on duty. Works on the store, whether a
 //! server runs on it or not.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -11,6 +10,7 @@ use crewline_engine::{Clock as _, SystemClock};
 use serde_json::json;
 
 use super::audit::noted;
+use super::group_file::parse;
 use super::user::{actor, check_name, parse_id};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -229,55 +229,6 @@ fn import(args: &ImportArgs, context: &mut Context) -> Result<(), Failure> {
         .line(&format!("{new} added, {changed} as the file says"))
 }
 
-/// The groups of a file, or every fault in it.
-fn parse(bytes: &[u8]) -> Result<Vec<GroupRow>, Vec<String>> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = csv::Reader::from_reader(bytes);
-    let header = reader.headers().map_err(|error| vec![error.to_string()])?;
-    if header != ["group", "name", "user"].as_slice() {
-        return Err(vec!["line 1: the header is group,name,user".to_owned()]);
-    }
-    let (mut groups, mut faults) = (BTreeMap::new(), Vec::new());
-    for record in reader.records() {
-        match record {
-            Ok(record) => {
-                let line = record.position().map_or(0, csv::Position::line);
-                if let Err(fault) = take(&record, &mut groups) {
-                    faults.push(format!("line {line}: {fault}"));
-                }
-            }
-            Err(error) => faults.push(error.to_string()),
-        }
-    }
-    if faults.is_empty() {
-        Ok(groups.into_values().collect())
-    } else {
-        Err(faults)
-    }
-}
-
-fn take(
-    record: &csv::StringRecord,
-    groups: &mut BTreeMap<GroupId, GroupRow>,
-) -> Result<(), String> {
-    let text = |at| record.get(at).unwrap_or_default();
-    let id = GroupId::new(text(0)).map_err(|error| format!("the id of the group {error}"))?;
-    let group = groups.entry(id.clone()).or_insert_with(|| GroupRow {
-        name: id.to_string(),
-        id,
-        members: Vec::new(),
-    });
-    if !text(1).is_empty() {
-        check_name(text(1))?;
-        text(1).clone_into(&mut group.name);
-    }
-    if !text(2).is_empty() {
-        let user = ParticipantId::new(text(2)).map_err(|error| format!("the user {error}"))?;
-        group.members.push(user);
-    }
-    Ok(())
-}
-
 /// Says whether a user is on duty.
 pub(super) fn duty(args: &DutyArgs, context: &mut Context) -> Result<(), Failure> {
     let (user, on_duty) = (parse_id(&args.id)?, args.duty == OnOff::On);
@@ -301,33 +252,4 @@ pub(super) fn duty(args: &DutyArgs, context: &mut Context) -> Result<(), Failure
     context
         .out
         .line(&format!("{shown} is {word} since {since}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_of_groups_is_read_whole_or_every_fault_is_named() {
-        let good = parse(b"\xef\xbb\xbfgroup,name,user\nnorth,North,alice\nsouth,,\nnorth,,bob\n");
-        let good: Vec<_> = good
-            .unwrap()
-            .into_iter()
-            .map(|row| (row.id.to_string(), row.name, row.members.len()))
-            .collect();
-        let expected = [("north", "North", 2), ("south", "south", 0)];
-        assert_eq!(
-            good,
-            expected.map(|(id, name, count)| (id.to_owned(), name.to_owned(), count))
-        );
-        let faults = parse(b"group,name,user\n,N,alice\nnorth,N,me\n").unwrap_err();
-        assert_eq!(
-            faults,
-            [
-                "line 2: the id of the group is empty",
-                "line 3: the user \"me\" is reserved"
-            ]
-        );
-        assert!(parse(b"id,name\n").is_err());
-    }
 }

@@ -6,7 +6,9 @@ pub(crate) mod config_show;
 pub(crate) mod db;
 mod demo;
 pub(crate) mod doctor;
+mod duration;
 pub(crate) mod group;
+pub(crate) mod group_file;
 pub(crate) mod health;
 mod import;
 pub(crate) mod listen;
@@ -28,14 +30,14 @@ mod story;
 mod tls;
 pub(crate) mod token;
 pub(crate) mod user;
-mod user_file;
+pub(crate) mod user_file;
 pub(crate) mod version;
 mod watch;
 pub(crate) mod webhook;
 
-use std::time::Duration;
-
 use crewline_api::Timestamp;
+
+pub(crate) use self::duration::parse_duration;
 
 /// A point in time for people: local, to the second.
 fn local_time(at: Timestamp) -> String {
@@ -48,47 +50,30 @@ fn local_time(at: Timestamp) -> String {
     }
 }
 
-/// Reads `30s`, `500ms`, `2m`, `1h` or `30`, which are seconds.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| hint(text))?;
-    let millis = match unit {
-        "ms" => 1,
-        "" | "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err(hint(text)),
-    };
-    match number.checked_mul(millis) {
-        Some(millis) if millis <= 30 * 24 * 3_600_000 => Ok(Duration::from_millis(millis)),
-        _ => Err(format!("{text} is more than 30 days")),
-    }
-}
-
-fn hint(text: &str) -> String {
-    format!("{text:?} is no length of time; write 30s, 500ms, 2m or 1h")
-}
+#[cfg(test)]
+#[path = "../../../../fuzz/src/lists.rs"]
+mod lists;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::path::Path;
 
     #[test]
-    fn lengths_of_time_have_a_unit_or_are_seconds() {
-        assert_eq!(parse_duration("30"), Ok(Duration::from_secs(30)));
-        assert_eq!(parse_duration("2m"), Ok(Duration::from_mins(2)));
-        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
-        for wrong in [
-            "",
-            "s",
-            "1d",
-            "-1",
-            "1.5s",
-            "99999999999999999999",
-            "9999999h",
-        ] {
-            assert!(parse_duration(wrong).is_err(), "{wrong}");
+    fn every_file_of_users_and_groups_of_the_corpus_is_read_whole_or_its_faults_are_named() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/lists");
+        let (mut good, mut bad) = (0, 0);
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let understood = super::lists::lists(&std::fs::read(&path).unwrap());
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if name.starts_with("good") {
+                assert_eq!(understood, 1, "{name} is not understood");
+                good += 1;
+            } else if name.starts_with("bad") {
+                assert_eq!(understood, 0, "{name} is understood");
+                bad += 1;
+            }
         }
+        assert!(good > 4 && bad > 4, "{good} good inputs, {bad} bad ones");
     }
 }

@@ -13,6 +13,7 @@ mod deploy;
 mod doctor;
 mod doctor_postgres;
 mod failover;
+mod fuzz;
 mod group;
 mod health;
 mod help;

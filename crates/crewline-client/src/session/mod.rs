@@ -27,6 +27,14 @@ use crate::{Client, Error, RawEvent};
 /// Commands on the way to the task.
 const QUEUE: usize = 64;
 
+/// The events in a frame of a server.
+pub(crate) fn events_of(text: &str) -> Result<Vec<RawEvent>, Error> {
+    Ok(match wire::read(text)? {
+        wire::Said::Events(events) => events,
+        _ => Vec::new(),
+    })
+}
+
 /// Says whose events a session is to have, and from where: [`Client::session`].
 #[derive(Debug, Clone)]
 #[must_use = "a session begins with connect or start"]

@@ -64,14 +64,14 @@ pub(crate) async fn get_audit(
     Ok(json(StatusCode::OK, &page))
 }
 
-fn read_place(text: &str) -> Result<AuditPlace, (FieldCode, String)> {
+pub(crate) fn read_place(text: &str) -> Result<AuditPlace, (FieldCode, String)> {
     text.parse().map_err(|()| {
         let detail = format!("{} is not the `next` of a page", quoted(text));
         (FieldCode::Malformed, detail)
     })
 }
 
-fn read_kinds(text: &str) -> Result<Vec<AuditKind>, (FieldCode, String)> {
+pub(crate) fn read_kinds(text: &str) -> Result<Vec<AuditKind>, (FieldCode, String)> {
     let kinds = text.split(',').map(|word| {
         word.parse().map_err(|_| {
             let words: Vec<&str> = AuditKind::ALL.iter().map(|kind| kind.as_str()).collect();

@@ -52,7 +52,7 @@ fn read_role<T: std::str::FromStr<Err = String>>(text: &str) -> Result<T, (Field
     })
 }
 
-pub(super) fn read_user(body: &JsonBody) -> Result<AddUser, ApiError> {
+pub(crate) fn read_user(body: &JsonBody) -> Result<AddUser, ApiError> {
     let faults = Faults::default();
     let mut fields = body.fields(&faults)?;
     let user_id = fields.parsed("userId", read_id::<ParticipantId>);
@@ -76,7 +76,7 @@ pub(super) fn read_user(body: &JsonBody) -> Result<AddUser, ApiError> {
     })
 }
 
-pub(super) fn read_changes(body: &JsonBody) -> Result<UserChanges, ApiError> {
+pub(crate) fn read_changes(body: &JsonBody) -> Result<UserChanges, ApiError> {
     let faults = Faults::default();
     let mut fields = body.fields(&faults)?;
     let given = ["name", "role", "disabled"];
@@ -98,7 +98,7 @@ pub(super) fn read_changes(body: &JsonBody) -> Result<UserChanges, ApiError> {
 }
 
 /// A password, where there is one. A body that is left out says nothing.
-pub(super) fn read_new_password(body: JsonBody) -> Result<Option<String>, ApiError> {
+pub(crate) fn read_new_password(body: JsonBody) -> Result<Option<String>, ApiError> {
     let (body, faults) = (body.or_nothing(), Faults::default());
     let mut fields = body.fields(&faults)?;
     let password = fields.optional_parsed("password", read_password);
@@ -107,7 +107,7 @@ pub(super) fn read_new_password(body: JsonBody) -> Result<Option<String>, ApiErr
 }
 
 /// Whether tokens are revoked, too.
-pub(super) fn read_sign_out(body: JsonBody) -> Result<bool, ApiError> {
+pub(crate) fn read_sign_out(body: JsonBody) -> Result<bool, ApiError> {
     let (body, faults) = (body.or_nothing(), Faults::default());
     let mut fields = body.fields(&faults)?;
     let tokens = fields.flag("tokens");
@@ -116,7 +116,7 @@ pub(super) fn read_sign_out(body: JsonBody) -> Result<bool, ApiError> {
 }
 
 /// To whom a token will belong.
-pub(super) fn read_token(body: &JsonBody) -> Result<TokenOwner, ApiError> {
+pub(crate) fn read_token(body: &JsonBody) -> Result<TokenOwner, ApiError> {
     let faults = Faults::default();
     let mut fields = body.fields(&faults)?;
     let given = ["userId", "externals", "administration"];

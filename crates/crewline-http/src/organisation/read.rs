@@ -25,7 +25,7 @@ fn too_many(field: &'static str, count: usize, max: usize, faults: &Faults) {
     }
 }
 
-pub(super) fn phrases(body: &JsonBody) -> Result<Phrases, ApiError> {
+pub(crate) fn phrases(body: &JsonBody) -> Result<Phrases, ApiError> {
     let faults = Faults::default();
     let mut fields = body.fields(&faults)?;
     let revision = fields.whole("revision").unwrap_or_default();
@@ -138,7 +138,7 @@ fn number(text: &str) -> Read<String> {
     }
 }
 
-pub(super) fn sos(body: &JsonBody) -> Result<Sos, ApiError> {
+pub(crate) fn sos(body: &JsonBody) -> Result<Sos, ApiError> {
     let faults = Faults::default();
     let mut fields = body.fields(&faults)?;
     let revision = fields.whole("revision").unwrap_or_default();
@@ -167,7 +167,7 @@ pub(super) fn sos(body: &JsonBody) -> Result<Sos, ApiError> {
     faults.finish(|| Ok(sos))
 }
 
-pub(super) fn phone(body: &JsonBody) -> Result<EmergencyPhone, ApiError> {
+pub(crate) fn phone(body: &JsonBody) -> Result<EmergencyPhone, ApiError> {
     let faults = Faults::default();
     let mut fields = body.fields(&faults)?;
     let revision = fields.whole("revision").unwrap_or_default();

@@ -15,6 +15,6 @@ mod upgrade;
 mod wire;
 
 pub(crate) use frame::{Said, What, read as read_frame, read_hello};
-pub(crate) use upgrade::get_socket;
+pub(crate) use upgrade::{accept, get_socket};
 
 pub(crate) use upgrade::__path_get_socket;

@@ -57,7 +57,7 @@ pub(crate) async fn get_socket(
 }
 
 /// The answer to a handshake that is well formed (RFC 6455, section 4.2.1), or what is wrong with it.
-fn accept(headers: &HeaderMap) -> Result<HeaderValue, &'static str> {
+pub(crate) fn accept(headers: &HeaderMap) -> Result<HeaderValue, &'static str> {
     if !has_token(headers, &header::UPGRADE, "websocket") {
         return Err("The header Upgrade must be websocket.");
     }

@@ -14,7 +14,7 @@ use crate::query::{clamp_seq, read_kind};
 
 type New = (ParticipantId, WebhookUrl, EventKinds, Option<Seq>);
 
-pub(super) fn read_new(caller: &Caller, body: &JsonBody) -> Result<New, ApiError> {
+pub(crate) fn read_new(caller: &Caller, body: &JsonBody) -> Result<New, ApiError> {
     let faults = Faults::default();
     let mut fields = body.fields(&faults)?;
     let given = fields.has("participant");
@@ -31,7 +31,7 @@ pub(super) fn read_new(caller: &Caller, body: &JsonBody) -> Result<New, ApiError
     Ok((participant, url, kinds, after))
 }
 
-pub(super) fn read_change(body: &JsonBody) -> Result<WebhookAct, ApiError> {
+pub(crate) fn read_change(body: &JsonBody) -> Result<WebhookAct, ApiError> {
     let faults = Faults::default();
     let mut fields = body.fields(&faults)?;
     let (url, kinds) = read_what(&mut fields, &faults);
@@ -46,7 +46,7 @@ pub(super) fn read_change(body: &JsonBody) -> Result<WebhookAct, ApiError> {
     })
 }
 
-pub(super) fn read_replay(body: &JsonBody) -> Result<WebhookAct, ApiError> {
+pub(crate) fn read_replay(body: &JsonBody) -> Result<WebhookAct, ApiError> {
     let faults = Faults::default();
     let mut fields = body.fields(&faults)?;
     let given = (fields.has("from"), fields.has("parked"));

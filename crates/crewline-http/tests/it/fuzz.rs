@@ -3,10 +3,18 @@
 
 use std::path::Path;
 
+#[path = "../../../../fuzz/src/administration.rs"]
+mod administration;
+#[path = "../../../../fuzz/src/head.rs"]
+mod head;
 #[path = "../../../../fuzz/src/headers.rs"]
 mod headers;
+#[path = "../../../../fuzz/src/moving.rs"]
+mod moving;
 #[path = "../../../../fuzz/src/names.rs"]
 mod names;
+#[path = "../../../../fuzz/src/stored.rs"]
+mod stored;
 #[path = "../../../../fuzz/src/wire.rs"]
 mod wire;
 
@@ -60,4 +68,24 @@ fn a_secret_is_found_or_missed_and_strangers_are_not_believed() {
 #[test]
 fn words_with_a_form_are_said_as_they_were_read() {
     replay("names", names::names);
+}
+
+#[test]
+fn bodies_of_administration_are_understood_or_refused_by_field() {
+    replay("administration", administration::administration);
+}
+
+#[test]
+fn places_between_pages_and_headers_of_browsers_are_read_or_refused() {
+    replay("head", head::head);
+}
+
+#[test]
+fn damaged_bytes_of_a_store_and_of_other_nodes_are_told_as_such() {
+    replay("stored", stored::stored);
+}
+
+#[test]
+fn an_original_is_taken_whole_or_left_by_name_and_nothing_twice() {
+    replay("moving", moving::moving);
 }
