@@ -132,6 +132,14 @@ pub fn assemble(
 /// Most bytes that the events of one page hold, about: a page that would be larger ends earlier.
 pub const PAGE_BYTES_MAX: usize = 1024 * 1024;
 
+/// Most recipients that the messages of one page of a chat name, all together.
+const PAGE_RECIPIENTS_MAX: usize = 10_000;
+
+/// Whether a page of a chat of so many members takes another message: it holds so many by now, with so many bytes of text.
+pub fn history_takes(messages: usize, members: usize, bytes: usize) -> bool {
+    messages == 0 || (messages * members < PAGE_RECIPIENTS_MAX && bytes < PAGE_BYTES_MAX)
+}
+
 /// About how many bytes an event takes, in memory and on the wire.
 pub fn about_bytes(event: &Event) -> usize {
     let ids = |ids: &[ParticipantId]| ids.iter().map(|id| id.as_str().len() + 24).sum();

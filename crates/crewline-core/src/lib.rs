@@ -55,7 +55,9 @@ pub use directory::{
     OpenedSession, PasswordRow, Seen, SignedOut, TokenOwner, TokenRow, UserAdded, UserChange,
     UserRow, WatcherRow, fold,
 };
-pub use event::{EventSource, MessageBodies, MessageWords, PAGE_BYTES_MAX, about_bytes, assemble};
+pub use event::{
+    EventSource, MessageBodies, MessageWords, PAGE_BYTES_MAX, about_bytes, assemble, history_takes,
+};
 pub use group::{DutyRow, GROUP_PAGE_MEMBERS_MAX, GroupRow};
 pub use keep::{CursorBehind, Cut, Pass, Removed, Retention};
 pub use load::load_batch;

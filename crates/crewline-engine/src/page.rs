@@ -120,6 +120,12 @@ impl Follower {
         self.after
     }
 
+    /// Goes back to a place: what was given out behind it was not taken, and is read again.
+    pub fn go_back(&mut self, after: Seq) {
+        self.after = after;
+        self.reading = None;
+    }
+
     /// The next events, at most `limit`; waits until there is at least one of the kinds followed.
     ///
     /// # Errors

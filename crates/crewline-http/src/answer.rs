@@ -1,11 +1,17 @@
 //! Answers in JSON, written once.
 
-use axum::body::Body;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
 
 use crate::problem::{Refusal, internal};
+use crate::room::{Held, shrink};
 
 /// An answer in JSON.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
@@ -27,4 +33,43 @@ pub(crate) fn json_bytes(status: StatusCode, bytes: Vec<u8>) -> Response {
         HeaderValue::from_static("application/json"),
     );
     response
+}
+
+/// An answer that keeps the room it needs until it was taken.
+pub(crate) fn holding(response: Response, held: Held) -> Response {
+    match shrink(held, length(&response)) {
+        None => response,
+        Some(held) => response.map(|body| Body::new(Holding { body, _held: held })),
+    }
+}
+
+/// How many bytes an answer has, where that is known already.
+pub(crate) fn length(response: &Response) -> usize {
+    let length = response.body().size_hint().exact();
+    length.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX))
+}
+
+struct Holding {
+    body: Body,
+    _held: Held,
+}
+
+impl HttpBody for Holding {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }

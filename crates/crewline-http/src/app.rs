@@ -15,6 +15,7 @@ use crate::live::{self, Live};
 use crate::proxy::Network;
 use crate::push::Pushes;
 use crate::request::RequestIds;
+use crate::room::Room;
 use crate::seen::Sightings;
 use crate::session::SignIn;
 use crate::webhook::WebhookTrial;
@@ -81,6 +82,7 @@ impl App {
             seen,
             sign_in,
             request_ids,
+            room: Room::new(),
             stopping,
             live: Live::new(live_engine, now),
             upgraded: TaskTracker::new(),
@@ -134,6 +136,8 @@ pub(crate) struct Shared {
     pub(crate) seen: Sightings,
     pub(crate) sign_in: SignIn,
     pub(crate) request_ids: RequestIds,
+    /// For what is large.
+    pub(crate) room: Room,
     /// Cancelled when the server stops: streams end, long polls answer what they have.
     pub(crate) stopping: CancellationToken,
     /// Open sessions and streams.

@@ -12,13 +12,14 @@ use bytes::{Bytes, BytesMut};
 use crewline_api::limits::REQUEST_BYTES_MAX;
 use crewline_api::{ApiError, ErrorCode, FieldCode};
 use http_body_util::BodyExt as _;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::app::Edge;
 use crate::fault::Faults;
 use crate::fields::Fields;
 use crate::json::Json;
 use crate::problem::Refusal;
+use crate::room::{Coming, Held};
 
 /// Longest time between two parts of a body. Who is slower has lost the connection.
 const PART_WAIT: Duration = Duration::from_secs(30);
@@ -26,21 +27,24 @@ const PART_WAIT: Duration = Duration::from_secs(30);
 const DROPPED_BYTES_MAX: usize = 8 * REQUEST_BYTES_MAX;
 
 /// A body, not yet read as JSON.
-pub(crate) struct JsonBody(Bytes);
+pub(crate) struct JsonBody(
+    Bytes,
+    #[expect(dead_code, reason = "held until the body is read")] Option<Held>,
+);
 
 impl From<Bytes> for JsonBody {
     fn from(bytes: Bytes) -> Self {
-        Self(bytes)
+        Self(bytes, None)
     }
 }
 
 impl FromRequest<Edge> for JsonBody {
     type Rejection = Refusal;
 
-    async fn from_request(request: Request, _: &Edge) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, edge: &Edge) -> Result<Self, Refusal> {
         let (parts, body) = request.into_parts();
-        let bytes = read(&parts.headers, body).await?;
-        Ok(Self(bytes))
+        let (bytes, held) = read(&parts.headers, body, edge.room.of_body()).await?;
+        Ok(Self(bytes, held))
     }
 }
 
@@ -59,7 +63,7 @@ impl JsonBody {
     /// The same; a body of nothing is an empty object.
     pub(crate) fn or_nothing(self) -> Self {
         if self.0.is_empty() {
-            Self(Bytes::from_static(b"{}"))
+            Self(Bytes::from_static(b"{}"), None)
         } else {
             self
         }
@@ -105,7 +109,11 @@ fn place(bytes: &[u8], at: usize) -> (usize, usize) {
     )
 }
 
-async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, ApiError> {
+async fn read(
+    headers: &HeaderMap,
+    mut body: Body,
+    mut room: Coming,
+) -> Result<(Bytes, Option<Held>), ApiError> {
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(announced_length);
@@ -117,17 +125,19 @@ async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, ApiError> {
         return Err(too_large());
     }
     // Nearly every body comes in one part, which is taken as it is.
-    let Some(first) = part(&mut body).await? else {
-        return Ok(Bytes::new());
+    let Some(first) = part(&mut body, None).await? else {
+        return Ok((Bytes::new(), None));
     };
     let mut whole: Option<BytesMut> = None;
     let mut length = first.len();
-    while let Some(more) = part(&mut body).await? {
+    while let Some(more) = part(&mut body, room.until()).await? {
         length += more.len();
         if length > REQUEST_BYTES_MAX {
+            drop((room, whole, first));
             drop_rest(body).await;
             return Err(too_large());
         }
+        room.grow(length).await?;
         whole
             .get_or_insert_with(|| BytesMut::from(&first[..]))
             .extend_from_slice(&more);
@@ -135,17 +145,20 @@ async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, ApiError> {
     if length > REQUEST_BYTES_MAX {
         return Err(too_large());
     }
-    Ok(whole.map_or(first, BytesMut::freeze))
+    let held = room.into_held();
+    Ok((whole.map_or(first, BytesMut::freeze), held))
 }
 
 fn announced_length(value: &HeaderValue) -> Option<u64> {
     value.to_str().ok()?.parse().ok()
 }
 
-/// The next part of a body that is not empty; `None` at its end.
-async fn part(body: &mut Body) -> Result<Option<Bytes>, ApiError> {
+/// The next part of a body that is not empty; `None` at its end. `until`: by when all of it must be there.
+async fn part(body: &mut Body, until: Option<Instant>) -> Result<Option<Bytes>, ApiError> {
     loop {
-        let frame = timeout(PART_WAIT, body.frame()).await;
+        let own = Instant::now() + PART_WAIT;
+        let end = until.map_or(own, |until| own.min(until));
+        let frame = timeout_at(end, body.frame()).await;
         let broken = || not_json("The body did not arrive as a whole. Send the request again.");
         match frame.map_err(|_| broken())? {
             None => return Ok(None),
@@ -160,7 +173,7 @@ async fn part(body: &mut Body) -> Result<Option<Bytes>, ApiError> {
 
 async fn drop_rest(mut body: Body) {
     let mut dropped = 0;
-    while let Ok(Some(more)) = part(&mut body).await {
+    while let Ok(Some(more)) = part(&mut body, None).await {
         dropped += more.len();
         if dropped > DROPPED_BYTES_MAX {
             return;

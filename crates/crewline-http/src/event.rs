@@ -15,13 +15,14 @@ use crewline_engine::Page;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::acting::Owner;
-use crate::answer::json_bytes;
+use crate::answer::{self, json_bytes};
 use crate::app::Edge;
 use crate::auth::Caller;
 use crate::path::PathIds;
 use crate::problem::Answered;
 use crate::query::{Query, read_seq};
 use crate::refusals::{READ, refusals};
+use crate::room::LIST_BYTES;
 use crate::stream;
 
 refusals!(EventRefusals: READ, [NotAllowed, NotFound, EpochChanged, AheadOfLog, LogTruncated]);
@@ -71,20 +72,28 @@ pub(crate) async fn get_events(
     if asked.stream {
         return stream::open(edge, caller, owner, after, asked.kinds).await;
     }
+    // Room is asked for before anything is read, and nobody holds any who waits.
+    let held = edge.room.of_answer(LIST_BYTES).await?;
     let page = edge
         .engine
         .page(owner.no, after, asked.kinds, asked.limit)
         .await?;
-    let page = if page.events.is_empty() && !asked.wait.is_zero() && parts.method != Method::HEAD {
-        wait(&edge, &caller, &owner, page, &asked).await?
-    } else {
-        page
-    };
+    let (page, held) =
+        if page.events.is_empty() && !asked.wait.is_zero() && parts.method != Method::HEAD {
+            drop(held);
+            (wait(&edge, &caller, &owner, page, &asked).await?, None)
+        } else {
+            (page, Some(held))
+        };
     let mut response = write_page(&page, edge.engine.epoch());
     response
         .headers_mut()
         .insert(PARTICIPANT, participant_header(&owner));
-    Ok(response)
+    let held = match held {
+        Some(held) => held,
+        None => edge.room.of_answer(answer::length(&response)).await?,
+    };
+    Ok(answer::holding(response, held))
 }
 
 /// Who `me` is: percent-encoded, since a header holds no more than ASCII.

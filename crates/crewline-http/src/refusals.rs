@@ -17,6 +17,7 @@ pub(crate) const READ: &[ErrorCode] = &[
     ErrorCode::Unauthenticated,
     ErrorCode::Invalid,
     ErrorCode::Internal,
+    ErrorCode::Busy,
     ErrorCode::StorageUnavailable,
     ErrorCode::Stopping,
 ];

@@ -14,8 +14,9 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::app::Edge;
-use crate::browser;
 use crate::problem::{self, Refusal};
+use crate::room::LIST_BYTES;
+use crate::{answer, browser};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The id of a request, for handlers that outlive their answer.
@@ -62,7 +63,17 @@ pub(crate) async fn handle(State(edge): State<Edge>, mut request: Request, next:
     let route = route.as_ref().map_or("", MatchedPath::as_str);
     let span = tracing::info_span!("request", id = id.as_str(), method, route);
     let answered = async {
-        let response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        let listed = is_list(request.method(), route);
+        let called = async {
+            if !listed {
+                return next.run(request).await;
+            }
+            match edge.room.of_answer(LIST_BYTES).await {
+                Ok(held) => answer::holding(next.run(request).await, held),
+                Err(busy) => Refusal(busy).into_response(),
+            }
+        };
+        let response = match AssertUnwindSafe(called).catch_unwind().await {
             Ok(response) => response,
             Err(panic) => {
                 tracing::error!(
@@ -138,6 +149,14 @@ fn request_id(headers: &HeaderMap, edge: &Edge) -> String {
         return text.to_owned();
     }
     edge.request_ids.next()
+}
+
+/// Whether a call answers with what may be long. Streams, sockets and those that wait for events hold nothing while they wait.
+fn is_list(method: &Method, route: &str) -> bool {
+    let waits = ["/events", "/socket", "/presence", "/reach"];
+    *method == Method::GET
+        && route.starts_with("/api/v1/")
+        && !waits.iter().any(|end| route.ends_with(end))
 }
 
 /// The methods by name; all others together, so that nobody can fill the metrics with names of their own.

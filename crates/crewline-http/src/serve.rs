@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
 use crate::app::Edge;
+use crate::stalled::Stalled;
 use crate::tls::{self, Tls};
 use crate::{App, proxy, router};
 
@@ -31,6 +32,8 @@ use crate::{App, proxy, router};
 const HEAD_WAIT: Duration = Duration::from_secs(75);
 /// How long running requests may take when the server stops. Then their connections are closed.
 const STOP_WAIT: Duration = Duration::from_secs(8);
+/// Largest head of a request, and what is read ahead of its body. By itself it would be some 400 KiB for each connection.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// How much the machine keeps of what a client does not take. By itself it would be some megabytes for each.
 const SEND_BYTES: usize = 256 * 1024;
 /// How long nobody is let in when the machine gives no more connections.
@@ -165,9 +168,11 @@ async fn connection(
 ) {
     let service = service_fn(move |request| answer(router.clone(), peer, request));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WAIT)
+        .max_buf_size(HEAD_BYTES_MAX);
     let connection = http
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Stalled::new(stream)), service)
         .with_upgrades();
     tokio::pin!(connection);
     let mut told = false;

@@ -23,9 +23,13 @@ use crate::auth::Caller;
 use crate::event::{PARTICIPANT, epoch_header, participant_header};
 use crate::live::Entered;
 use crate::problem::Answered;
+use crate::room::{Held, LIST_BYTES, shrink};
 
 /// Most events in one piece.
 const PIECE_EVENTS_MAX: usize = 200;
+
+/// How long a stream waits where there was no room for what is to be told.
+const NO_ROOM_WAIT: Duration = Duration::from_secs(5);
 
 /// Begins a stream. Where it cannot begin, that is told as for a page.
 pub(crate) async fn open(
@@ -39,6 +43,7 @@ pub(crate) async fn open(
     entered.watches(&caller, &owner);
     // It may have ended between the request and this moment; from now on it is looked after.
     caller.check_still_allowed(&edge, &owner).await?;
+    let held = edge.room.of_answer(LIST_BYTES).await?;
     let page = edge
         .engine
         .page(owner.no, after, kinds, PIECE_EVENTS_MAX)
@@ -48,6 +53,7 @@ pub(crate) async fn open(
     let participant = participant_header(&owner);
     let heartbeat_at = Instant::now() + edge.settings.heartbeat;
     let first = write(&page, after.unwrap_or(0));
+    let held = shrink(held, first.len());
     let told = page.next;
     let live = Live {
         edge,
@@ -55,6 +61,7 @@ pub(crate) async fn open(
         owner,
         follower,
         first: Some(first),
+        held,
         told,
         heartbeat_at,
         entered,
@@ -86,6 +93,8 @@ struct Live {
     owner: Owner,
     follower: Follower,
     first: Option<Bytes>,
+    /// The room of the piece that was told last, and may not have been taken yet.
+    held: Option<Held>,
     /// Everything up to this seq was told, or passed by an `id:`.
     told: Seq,
     heartbeat_at: Instant,
@@ -98,6 +107,7 @@ impl Live {
         if let Some(first) = self.first.take() {
             return Some(first);
         }
+        self.held = None;
         let wake_at = self.heartbeat_at.min(self.expires_at());
         tokio::select! {
             biased;
@@ -112,14 +122,23 @@ impl Live {
             // What went wrong was told to the log by the engine. The reader comes again, and resumes.
             page = self.follower.next(PIECE_EVENTS_MAX) => {
                 self.caller.note_reading(&self.edge, &self.owner).await;
-                Some(self.tell(&page.ok()?))
+                let page = page.ok()?;
+                Some(self.tell(&page).await)
             }
         }
     }
 
-    fn tell(&mut self, page: &Page) -> Bytes {
-        self.heartbeat_at = Instant::now() + self.edge.settings.heartbeat;
+    /// A page; where there is no room for it, it is let go, and read again later.
+    async fn tell(&mut self, page: &Page) -> Bytes {
         let piece = write(page, self.told);
+        let Some(held) = self.edge.room.of_piece(piece.len()) else {
+            drop(piece);
+            self.follower.go_back(self.told);
+            tokio::time::sleep(NO_ROOM_WAIT).await;
+            return self.beat();
+        };
+        self.held = Some(held);
+        self.heartbeat_at = Instant::now() + self.edge.settings.heartbeat;
         self.told = page.next;
         piece
     }

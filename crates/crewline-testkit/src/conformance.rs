@@ -9,6 +9,7 @@ mod directory;
 mod group;
 mod keep;
 mod node;
+mod page;
 mod push;
 mod reminder;
 mod same;
@@ -58,6 +59,7 @@ cases! {
     cases::a_log_of_one_kind_passes_what_it_skipped;
     cases::unread_is_what_was_neither_read_nor_sent;
     cases::history_pages_backwards;
+    page::a_page_of_a_chat_ends_before_its_limit_where_it_would_be_very_large;
     cases::chats_come_newest_activity_first_and_page;
     cases::a_message_is_seen_by_its_sender_and_its_recipients_only;
     cases::members_are_told_of_a_chat_and_of_a_message;

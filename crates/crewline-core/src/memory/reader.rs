@@ -13,7 +13,7 @@ use crate::audit::{AuditFound, AuditQuery};
 use crate::changes::CursorRow;
 use crate::credential::{Credential, CredentialSource, Scope, SecretHash};
 use crate::directory::{PasswordRow, TokenOwner, TokenRow, UserRow, WatcherRow};
-use crate::event::{MessageBodies, PAGE_BYTES_MAX, about_bytes, assemble};
+use crate::event::{MessageBodies, PAGE_BYTES_MAX, about_bytes, assemble, history_takes};
 use crate::keep::CursorBehind;
 use crate::node::LeaseRow;
 use crate::organisation::{OrganisationPart, OrganisationRow};
@@ -136,11 +136,16 @@ impl Reader for MemoryStore {
         };
         let end = (chat.no, before.unwrap_or(u64::MAX));
         let mut rows = data.positions.range((chat.no, 0)..end).rev();
-        let messages: Vec<MessageView> = rows
-            .by_ref()
-            .take(limit)
-            .map(|(_, no)| data.view(viewers, *no).ok_or_else(|| damaged("a message")))
-            .collect::<Result<_, _>>()?;
+        let (mut messages, mut bytes): (Vec<MessageView>, _) = (Vec::new(), 0);
+        while messages.len() < limit
+            && history_takes(messages.len(), chat.members.len(), bytes)
+            && let Some((_, no)) = rows.next()
+        {
+            let view = data.view(viewers, *no);
+            let view = view.ok_or_else(|| damaged("a message"))?;
+            bytes += view.message.len();
+            messages.push(view);
+        }
         let more = rows.next().is_some();
         let next = messages
             .last()

@@ -50,7 +50,7 @@ async fn start(
     request_id: String,
 ) -> Option<(Box<Session>, Vec<u8>)> {
     let entered = Entered::new(&edge, &caller, "socket");
-    let mut wire = Wire::new(stream).await;
+    let mut wire = Wire::new(stream, edge.room.of_frames()).await;
     match begin(&edge, &caller, &entered, &mut wire, &request_id).await {
         Ok(opened) => {
             let welcome = frame::welcome(&opened.welcome);
@@ -202,6 +202,7 @@ impl Session {
             let read = room && !self.resting && self.events.len() == 0;
             let (waits, hears) = (!self.under_way.is_empty(), self.under_way.has_room());
             let slow_at = self.wire.slow_at();
+            let let_go_at = self.wire.let_go_at().filter(|_| self.events.len() > 0);
             tokio::select! {
                 biased;
                 end = &mut self.entered.end => return Ok(end.unwrap_or(End::Stopping)),
@@ -216,6 +217,9 @@ impl Session {
                 page = self.follower.next(PAGE_EVENTS), if read => {
                     self.caller.note_reading(&self.edge, &self.owner).await;
                     self.read(page)?;
+                }
+                () = sleep_until(let_go_at.unwrap_or_else(Instant::now)), if let_go_at.is_some() => {
+                    self.let_go();
                 }
                 turn = self.wire.turn(hears) => {
                     if let Some(text) = turn? {
@@ -300,6 +304,13 @@ impl Session {
         if self.events.len() == 0 {
             self.sent = self.sent.max(self.events_end);
         }
+    }
+
+    /// Holds no page for a client that takes nothing of it: there may be many of them. It is read again when there is room.
+    fn let_go(&mut self) {
+        self.events = Vec::new().into_iter();
+        self.events_end = self.sent;
+        self.follower.go_back(self.sent);
     }
 
     /// Writes events that were read, as long as there is room.

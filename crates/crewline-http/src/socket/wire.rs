@@ -18,14 +18,20 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
+use crate::room::{Frames, Late};
+
 /// Bytes that are read at once. Each idle session holds as many.
 const READ_BYTES: usize = 2 * 1024;
 /// Once so much was written, it is handed to the connection, and nothing more is written before that has taken it.
 const WRITE_BYTES: usize = 16 * 1024;
 /// A frame that is larger than all that a session may be told at once would be a fault of the house.
 const WRITE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What stands before a ping or a pong of a client: two bytes and a mask.
+const CONTROL_BYTES: usize = 6;
 /// How long a client may take nothing at all of what waits for it.
 pub(super) const SLOW_MAX: Duration = Duration::from_secs(10);
+/// How long what was read is held for a client that takes nothing.
+const HOLD_MAX: Duration = Duration::from_secs(1);
 /// How long the other side may take to answer a close. What it sends meanwhile is dropped.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
 
@@ -48,6 +54,8 @@ impl Over {
 struct Counted {
     io: TokioIo<Upgraded>,
     written: u64,
+    /// For the frame that is coming in.
+    room: Frames,
 }
 
 impl AsyncRead for Counted {
@@ -56,7 +64,13 @@ impl AsyncRead for Counted {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(context, buffer)
+        if let Err(Late) = ready!(self.room.poll_room(context)) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.io).poll_read(context, buffer);
+        self.room.read(buffer.filled().len() - before);
+        read
     }
 }
 
@@ -99,7 +113,7 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) async fn new(upgraded: Upgraded) -> Self {
+    pub(super) async fn new(upgraded: Upgraded, room: Frames) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BYTES)
             .write_buffer_size(WRITE_BYTES)
@@ -109,6 +123,7 @@ impl Wire {
         let io = Counted {
             io: TokioIo::new(upgraded),
             written: 0,
+            room,
         };
         let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
         Self {
@@ -135,6 +150,13 @@ impl Wire {
                 Some(Err(error)) => return Poll::Ready(Err(over(&error))),
             };
             self.heard = true;
+            let room = &mut self.socket.get_mut().room;
+            match &message {
+                Message::Ping(said) | Message::Pong(said) => {
+                    room.passed(said.len() + CONTROL_BYTES)
+                }
+                _ => room.taken(),
+            }
             match message {
                 Message::Text(text) => return Poll::Ready(Ok(text)),
                 Message::Binary(_) => return Poll::Ready(Err(Over::fault("Frames are text."))),
@@ -185,6 +207,11 @@ impl Wire {
     /// When the client is too slow, unless it takes something before.
     pub(super) fn slow_at(&self) -> Option<Instant> {
         self.stall.map(|stall| stall.since + SLOW_MAX)
+    }
+
+    /// When what was read for the client and cannot be written is let go, unless it takes something before.
+    pub(super) fn let_go_at(&self) -> Option<Instant> {
+        self.stall.map(|stall| stall.since + HOLD_MAX)
     }
 
     /// Writes a frame of JSON. Flush it when there is nothing more to write.
@@ -265,6 +292,10 @@ fn over(error: &Error) -> Over {
         Error::Capacity(_) => Over::Close(
             close::TOO_LARGE,
             format!("A frame has at most {REQUEST_BYTES_MAX} bytes (2 MiB)."),
+        ),
+        Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => Over::Close(
+            close::TOO_SLOW,
+            "A large frame did not come within a minute.".to_owned(),
         ),
         Error::Utf8(_) => Over::fault("The frame is not UTF-8."),
         Error::Protocol(error) => match error {

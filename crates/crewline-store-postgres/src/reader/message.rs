@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crewline_api::{
     ChatId, MessageId, MessageView, MessagesPage, ParticipantId, RecipientView, ReminderView,
 };
-use crewline_core::{ChatRow, MessageNo, MessageRow, ParticipantNo, RecipientRow};
+use crewline_core::{ChatRow, MessageNo, MessageRow, ParticipantNo, RecipientRow, history_takes};
 use tokio_postgres::Row;
 
 use super::chat::{ChatCache, missing};
@@ -102,8 +102,16 @@ pub(super) fn history(
     let as_of = row::load_head(sql, *first)?;
     let most = as_integer(limit as u64 + 1);
     let rows = sql.query(HISTORY, &[&chat.no.0, &before, &most])?;
-    let messages = show(sql, chats, &viewers, rows.get(..limit).unwrap_or(&rows))?;
-    let last = messages.last().filter(|_| rows.len() > limit);
+    let (mut taken, mut bytes) = (0, 0);
+    for row in rows.iter().take(limit) {
+        if !history_takes(taken, chat.members.len(), bytes) {
+            break;
+        }
+        bytes += get::<&str>(row, MESSAGE_WIDTH + 1)?.len();
+        taken += 1;
+    }
+    let messages = show(sql, chats, &viewers, &rows[..taken])?;
+    let last = messages.last().filter(|_| rows.len() > taken);
     Ok(Some(MessagesPage {
         next: last.map(|message| message.position.to_string()),
         messages,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crewline_api::{
     ChatId, MessageId, MessageView, MessagesPage, ParticipantId, RecipientView, ReminderView,
 };
-use crewline_core::{ChatRow, MessageNo, MessageRow, ParticipantNo, RecipientRow};
+use crewline_core::{ChatRow, MessageNo, MessageRow, ParticipantNo, RecipientRow, history_takes};
 use rusqlite::{Connection, Row};
 
 use super::as_integer;
@@ -94,10 +94,12 @@ pub(super) fn history(
         next: None,
         as_of: row::load_head(sql, *first)?,
     };
+    let mut bytes = 0;
     let mut statement = sql.prepare_cached(HISTORY)?;
     let mut rows = statement.query((chat.no.0, before, as_integer(limit as u64 + 1)))?;
     while let Some(row) = rows.next()? {
-        if page.messages.len() == limit {
+        let full = !history_takes(page.messages.len(), chat.members.len(), bytes);
+        if full || page.messages.len() == limit {
             page.next = page
                 .messages
                 .last()
@@ -105,8 +107,9 @@ pub(super) fn history(
             break;
         }
         let message = row::message(row)?;
-        page.messages
-            .push(show(sql, &chat, &viewers, &message, row)?);
+        let view = show(sql, &chat, &viewers, &message, row)?;
+        bytes += view.message.len();
+        page.messages.push(view);
     }
     Ok(Some(page))
 }

@@ -1,0 +1,251 @@
+//! Room in memory for what is large: bodies and frames that come in, and answers that go out.
+//!
+//! What is small needs none: there is as much of it as there are connections. What is larger waits until there is room, so
+//! that nobody can fill the memory with much that was begun and is never ended.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use crewline_api::{ApiError, ErrorCode};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep, sleep, timeout_at};
+use tokio_util::sync::PollSemaphore;
+
+/// What is asked for before a list or a page is made; what it does not need is given back then.
+pub(crate) const LIST_BYTES: usize = 1024 * 1024;
+/// What is not larger needs no room.
+pub(crate) const SMALL: usize = 16 * 1024;
+/// For what comes in, all together.
+const IN_BYTES: usize = 64 * 1024 * 1024;
+/// For what goes out, all together.
+const OUT_BYTES: usize = 64 * 1024 * 1024;
+/// Room is given in pieces of this size.
+const PIECE: usize = 64 * 1024;
+/// How long a request waits for room.
+const ROOM_WAIT: Duration = Duration::from_secs(10);
+/// How long what comes in may hold room before all of it is there.
+pub(crate) const WHOLE_WAIT: Duration = Duration::from_mins(1);
+
+/// See the module.
+pub(crate) struct Room {
+    incoming: Arc<Semaphore>,
+    outgoing: Arc<Semaphore>,
+}
+
+/// What somebody holds of it; given back when dropped.
+pub(crate) type Held = OwnedSemaphorePermit;
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        let pieces = |bytes| Arc::new(Semaphore::new(bytes / PIECE));
+        Self {
+            incoming: pieces(IN_BYTES),
+            outgoing: pieces(OUT_BYTES),
+        }
+    }
+
+    /// For a body that comes in.
+    pub(crate) fn of_body(&self) -> Coming {
+        Coming {
+            room: Arc::clone(&self.incoming),
+            held: None,
+            until: None,
+        }
+    }
+
+    /// For the frames of a socket.
+    pub(crate) fn of_frames(&self) -> Frames {
+        Frames {
+            room: PollSemaphore::new(Arc::clone(&self.incoming)),
+            held: None,
+            bytes: 0,
+            late: None,
+        }
+    }
+
+    /// For a part of an answer that was made; `None` where there is no room for it now.
+    pub(crate) fn of_piece(&self, bytes: usize) -> Option<Held> {
+        let room = Arc::clone(&self.outgoing);
+        room.try_acquire_many_owned(pieces(bytes)).ok()
+    }
+
+    /// For an answer of about so many bytes at most, before it is made.
+    pub(crate) async fn of_answer(&self, bytes: usize) -> Result<Held, ApiError> {
+        take(&self.outgoing, pieces(bytes), Instant::now() + ROOM_WAIT).await
+    }
+}
+
+/// How many pieces so many bytes need.
+fn pieces(bytes: usize) -> u32 {
+    bytes.saturating_sub(SMALL).div_ceil(PIECE) as u32
+}
+
+async fn take(room: &Arc<Semaphore>, count: u32, until: Instant) -> Result<Held, ApiError> {
+    let taken = timeout_at(until, Arc::clone(room).acquire_many_owned(count)).await;
+    let Ok(Ok(held)) = taken else {
+        let detail = "There is no room for more that is large: other requests and answers of more than 16 KiB are under way. \
+                      Try again in a moment.";
+        return Err(ApiError::new(ErrorCode::Busy, detail).retry_after(2));
+    };
+    Ok(held)
+}
+
+/// Gives back what an answer does not need, once it is known how large it is.
+pub(crate) fn shrink(mut held: Held, bytes: usize) -> Option<Held> {
+    let needed = pieces(bytes) as usize;
+    if needed == 0 {
+        return None;
+    }
+    drop(held.split(held.num_permits().saturating_sub(needed)));
+    Some(held)
+}
+
+/// The room of a body that is coming in: it grows with what has come.
+pub(crate) struct Coming {
+    room: Arc<Semaphore>,
+    held: Option<Held>,
+    until: Option<Instant>,
+}
+
+impl Coming {
+    /// Waits until there is room for so many bytes in all.
+    ///
+    /// # Errors
+    /// Where there is none in time.
+    pub(crate) async fn grow(&mut self, bytes: usize) -> Result<(), ApiError> {
+        let had = self.held.as_ref().map_or(0, Held::num_permits) as u32;
+        let more = pieces(bytes).saturating_sub(had);
+        if more == 0 {
+            return Ok(());
+        }
+        let more = take(&self.room, more, Instant::now() + ROOM_WAIT).await?;
+        match &mut self.held {
+            Some(held) => held.merge(more),
+            None => {
+                self.held = Some(more);
+                self.until = Some(Instant::now() + WHOLE_WAIT);
+            }
+        }
+        Ok(())
+    }
+
+    /// By when all of it must be there, where it holds room.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        self.until
+    }
+
+    /// What it holds at the end.
+    pub(crate) fn into_held(self) -> Option<Held> {
+        self.held
+    }
+}
+
+/// The room of the frames of a socket, of which one comes in at a time.
+pub(crate) struct Frames {
+    room: PollSemaphore,
+    held: Option<Held>,
+    /// Since the last whole frame.
+    bytes: usize,
+    late: Option<Pin<Box<Sleep>>>,
+}
+
+impl Frames {
+    /// Whether more may be read.
+    ///
+    /// # Errors
+    /// The frame holds room, and should have been there by now.
+    pub(crate) fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Late>> {
+        if let Some(late) = &mut self.late
+            && late.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Err(Late));
+        }
+        while self.held.as_ref().map_or(0, Held::num_permits) < pieces(self.bytes) as usize {
+            let Some(more) = ready!(self.room.poll_acquire(context)) else {
+                return Poll::Ready(Err(Late));
+            };
+            match &mut self.held {
+                Some(held) => held.merge(more),
+                None => {
+                    self.held = Some(more);
+                    let mut late = Box::pin(sleep(WHOLE_WAIT));
+                    // Asked once, so that it wakes.
+                    if late.as_mut().poll(context).is_ready() {
+                        return Poll::Ready(Err(Late));
+                    }
+                    self.late = Some(late);
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// So many bytes came.
+    pub(crate) fn read(&mut self, bytes: usize) {
+        self.bytes += bytes;
+    }
+
+    /// A frame between those of a message was taken.
+    pub(crate) fn passed(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    /// A whole message was taken.
+    pub(crate) fn taken(&mut self) {
+        self.bytes = 0;
+        self.held = None;
+        self.late = None;
+    }
+}
+
+/// A large frame did not come in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Late;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_sends_little_needs_no_room_and_who_sends_much_waits_for_it_and_is_refused() {
+        let room = Room::new();
+        let mut all = Vec::new();
+        for _ in 0..IN_BYTES / PIECE {
+            let mut body = room.of_body();
+            body.grow(SMALL + PIECE).await.unwrap();
+            all.push(body);
+        }
+        room.of_body().grow(SMALL).await.unwrap();
+        let refused = room.of_body().grow(SMALL + 1).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::Busy);
+        all.pop();
+        room.of_body().grow(SMALL + 1).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_frame_that_holds_room_and_does_not_end_is_late() {
+        let room = Room::new();
+        let mut frames = room.of_frames();
+        frames.read(SMALL + 1);
+        std::future::poll_fn(|context| frames.poll_room(context))
+            .await
+            .unwrap();
+        tokio::time::advance(WHOLE_WAIT + Duration::from_secs(1)).await;
+        let late = std::future::poll_fn(|context| frames.poll_room(context)).await;
+        assert_eq!(late, Err(Late));
+        frames.taken();
+        assert_eq!(room.incoming.available_permits(), IN_BYTES / PIECE);
+    }
+
+    #[tokio::test]
+    async fn an_answer_keeps_the_room_that_it_needs() {
+        let room = Room::new();
+        let held = room.of_answer(1024 * 1024).await.unwrap();
+        let held = shrink(held, SMALL + 1).unwrap();
+        assert_eq!(room.outgoing.available_permits(), OUT_BYTES / PIECE - 1);
+        assert!(shrink(held, SMALL).is_none());
+        assert_eq!(room.outgoing.available_permits(), OUT_BYTES / PIECE);
+    }
+}
