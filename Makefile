@@ -11,6 +11,8 @@ ROUNDS ?= 100
 BENCH ?=
 SEEDS ?= 500
 FIRST ?= 1000
+SESSIONS ?= 10000
+EXAMPLES ?= 2
 # How long each target is fuzzed.
 SECONDS_EACH ?= 120
 FUZZ_TARGETS := body frame query credentials names configuration administration head stored lists others moving
@@ -161,6 +163,13 @@ fuzz: tools ## Send nonsense to everything that reads the words of strangers, SE
 	@for target in $(FUZZ_TARGETS); do mkdir -p fuzz/grown/$$target; \
 	  $(CARGO) fuzz run --sanitizer none $$target fuzz/grown/$$target fuzz/corpus/$$target -- \
 	    -max_total_time=$(SECONDS_EACH) -max_len=4096 -dict=fuzz/words.dict; done
+
+hostile: tools ## Beside SESSIONS sessions (10000) do all that is bad at once, below 512 MiB
+	CREWLINE_HOSTILE_SESSIONS=$(SESSIONS) $(CARGO) test --workspace --test system -- --nocapture hostile::
+
+schemathesis: tools ## Hold the server to its OpenAPI document, EXAMPLES requests (2) for each call and phase
+	$(CARGO) build --workspace
+	PYTHON=$(PYTHON) EXAMPLES=$(EXAMPLES) python/schemathesis.sh
 
 bench: tools ## Measure, and print one table; BENCH='--quick trip' for a part, docs/figures.md has the rest
 	$(CARGO) bench --package crewline-cli --bench figures -- $(BENCH)

@@ -5,8 +5,12 @@ mod act;
 mod better;
 #[cfg(target_os = "linux")]
 mod fsync;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod kill;
 mod ledger;
+#[cfg(target_os = "linux")]
+mod no_room;
 #[cfg(target_os = "linux")]
 mod restore;
 mod server;

@@ -161,9 +161,18 @@ impl Server {
 
     /// What it takes of the memory.
     pub(crate) fn resident_mib(&self) -> u64 {
+        self.memory_mib("VmRSS:")
+    }
+
+    /// The most that it ever took of it.
+    pub(crate) fn peak_mib(&self) -> u64 {
+        self.memory_mib("VmHWM:")
+    }
+
+    fn memory_mib(&self, what: &str) -> u64 {
         let process = self.child.id().unwrap();
         let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(what));
         let kib = line.unwrap().trim().strip_suffix(" kB").unwrap();
         kib.parse::<u64>().unwrap() / 1024
     }

@@ -21,14 +21,14 @@ use crate::wire::{PATIENCE, Wire};
 const GROWTH_MIB_MAX: u64 = 256;
 
 /// A good pair at work: `scada:1` sends to bob, whose device acks.
-struct Pair {
+pub(crate) struct Pair {
     stop: Arc<AtomicBool>,
     done: watch::Receiver<usize>,
     work: JoinHandle<Vec<Duration>>,
 }
 
 impl Pair {
-    async fn start(server: &Server) -> Self {
+    pub(crate) async fn start(server: &Server) -> Self {
         let head = server.client().head("scada", "scada:1").await;
         let hello = json!({"participant": "scada:1", "after": head});
         let mut sender = Wire::open(server.address(), server.token("scada"), hello).await;
@@ -52,13 +52,18 @@ impl Pair {
     }
 
     /// Waits for so many round trips.
-    async fn rounds(&self, count: usize) {
+    pub(crate) async fn rounds(&self, count: usize) {
         let mut done = self.done.clone();
         done.wait_for(|done| *done >= count).await.unwrap();
     }
 
+    /// How many it has made by now.
+    pub(crate) fn made(&self) -> usize {
+        *self.done.borrow()
+    }
+
     /// What its round trips took.
-    async fn end(self, what: &str) {
+    pub(crate) async fn end(self, what: &str) {
         self.rounds(1).await;
         self.stop.store(true, Ordering::Relaxed);
         let mut times = self.work.await.unwrap();
@@ -97,7 +102,7 @@ async fn beside<F: Future<Output = ()>>(server: &Server, what: &str, bad: F) {
 }
 
 /// Opens so many sessions of alice.
-async fn many(server: &Server, count: usize, hello: Value) -> Vec<Wire> {
+pub(crate) async fn many(server: &Server, count: usize, hello: Value) -> Vec<Wire> {
     let mut opening = JoinSet::new();
     for _ in 0..count {
         let (address, token) = (
