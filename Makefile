@@ -24,6 +24,7 @@ WEB_PACKAGES := web/node_modules/.package-lock.json
 .PHONY: help run build web draw test kill powercut faults upgrade model fuzz bench lint fmt docs book clean tools postgres nats haproxy
 .PHONY: help run build web draw test kill faults upgrade model fuzz bench bench-peers lint fmt docs book clean tools postgres nats haproxy
 .PHONY: help run build web draw test kill faults upgrade keep release release-check model fuzz bench lint fmt docs book clean tools postgres nats haproxy
+.PHONY: help run build web draw test kill faults upgrade model fuzz hostile schemathesis bench lint fmt docs book clean tools postgres nats haproxy
 
 help: ## List the commands
 	@echo 'Crewline: make COMMAND'

@@ -1,8 +1,11 @@
 //! The API described in OpenAPI 3.1, made from the code: from the handlers, and from the types of `crewline-api`.
 
+use std::collections::BTreeSet;
+
 use crewline_api::{ChatId, CursorName, FieldError, MessageId, ParticipantId, Problem};
+use serde_json::Value;
 use utoipa::OpenApi as _;
-use utoipa::openapi::schema::AdditionalProperties;
+use utoipa::openapi::schema::{AdditionalProperties, Object, OneOfBuilder, SchemaType, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi, RefOr, Schema};
 
@@ -52,48 +55,81 @@ struct Description;
 pub fn openapi() -> OpenApi {
     let mut description = crate::router::calls().into_openapi();
     who::mark(&mut description);
+    let requests = requests(&description);
     let schemas = description
         .components
         .iter_mut()
         .flat_map(|all| all.schemas.iter_mut());
-    for (name, schema) in schemas {
-        if REQUESTS.contains(&name.as_str()) {
-            refuse_unknown_fields(schema);
-        }
+    for (_, schema) in schemas.filter(|(name, _)| requests.contains(name.as_str())) {
+        as_read(schema);
     }
     description
 }
 
-/// Bodies of requests, and parts of them. A field that they do not name is refused.
-const REQUESTS: [&str; 19] = [
-    "AddUser",
-    "UserChanges",
-    "NewPassword",
-    "SignOutUser",
-    "NewToken",
-    "NewMessage",
-    "NewMessageUser",
-    "NewReply",
-    "NewChat",
-    "NewReceipts",
-    "ReceiptSaid",
-    "NewSession",
-    "NewCursor",
-    "NewWebhook",
-    "WebhookChanges",
-    "WebhookReplay",
-    "NewPushSubscription",
-    "PushKeys",
-    "PushTest",
-];
+/// The schemas of bodies of requests, and of parts of them.
+fn requests(description: &OpenApi) -> BTreeSet<String> {
+    let whole = serde_json::to_value(description).unwrap_or_default();
+    let mut names = BTreeSet::new();
+    let calls = whole["paths"].as_object().into_iter().flatten();
+    for (_, call) in calls.flat_map(|(_, path)| path.as_object().into_iter().flatten()) {
+        name_parts(&call["requestBody"], &whole, &mut names);
+    }
+    names
+}
 
-fn refuse_unknown_fields(schema: &mut RefOr<Schema>) {
+/// Adds what is referred to, and what that refers to.
+fn name_parts(part: &Value, whole: &Value, names: &mut BTreeSet<String>) {
+    const BEFORE: &str = "#/components/schemas/";
+    match part {
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                let name = value.as_str().and_then(|text| text.strip_prefix(BEFORE));
+                match name.filter(|_| field == "$ref") {
+                    Some(name) if names.insert(name.to_owned()) => {
+                        name_parts(&whole["components"]["schemas"][name], whole, names);
+                    }
+                    _ => name_parts(value, whole, names),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| name_parts(item, whole, names)),
+        _ => {}
+    }
+}
+
+/// As bodies are read: a field that they do not name is refused, and `null` for one that may be left out is as if left out.
+fn as_read(schema: &mut RefOr<Schema>) {
     match schema {
         RefOr::T(Schema::Object(object)) => {
+            if object.properties.is_empty() {
+                return;
+            }
             object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+            for (name, field) in &mut object.properties {
+                if !object.required.contains(name) {
+                    may_be_null(field);
+                }
+            }
         }
-        RefOr::T(Schema::OneOf(forms)) => forms.items.iter_mut().for_each(refuse_unknown_fields),
+        RefOr::T(Schema::OneOf(forms)) => forms.items.iter_mut().for_each(as_read),
         _ => {}
+    }
+}
+
+fn may_be_null(field: &mut RefOr<Schema>) {
+    let kind = match field {
+        RefOr::Ref(_) => {
+            let null = Object::with_type(Type::Null);
+            let forms = OneOfBuilder::new().item(null).item(field.clone());
+            *field = forms.into();
+            return;
+        }
+        RefOr::T(Schema::Object(object)) => &mut object.schema_type,
+        RefOr::T(Schema::Array(list)) => &mut list.schema_type,
+        RefOr::T(_) => return,
+    };
+    if let SchemaType::Type(only) = kind {
+        *kind = SchemaType::Array(vec![only.clone(), Type::Null]);
     }
 }
 

@@ -218,7 +218,7 @@ pub(crate) async fn get_presence(
     let mut query = Query::read(&parts, &["after", "limit", "since", "wait"]);
     let after = query.search("after");
     let limit = query.limit(PAGE_DEFAULT);
-    let since = query.whole("since", 0..=u64::MAX);
+    let since = query.whole("since", 0..=i64::MAX as u64);
     let wait = query.whole("wait", 0..=WAIT_S_MAX).unwrap_or(0);
     query.finish()?;
     caller.must_see_presence(false)?;

@@ -290,7 +290,7 @@ pub(crate) async fn get_failures(
 ) -> Answered {
     let (parts, _) = request.into_parts();
     let mut query = Query::read(&parts, &["after", "limit"]);
-    let after = query.seq("after").unwrap_or(0);
+    let after = query.whole("after", 0..=i64::MAX as u64).unwrap_or(0);
     let limit = query.limit(PAGE_DEFAULT);
     query.finish()?;
     let row = named(&edge, &caller, &id).await?;

@@ -157,3 +157,18 @@ async fn the_list_of_people_waits_until_somebody_comes() {
     );
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn a_version_beyond_what_is_described_is_refused_and_null_is_as_if_left_out() {
+    let rig = with_dora().await;
+    let call = format!("/api/v1/people/presence?since={}", i64::MAX as u64 + 1);
+    let refused = rig.get("dora-token", &call).send().await;
+    assert!(
+        refusal(&refused).contains("since [out_of_range]"),
+        "{}",
+        refused.text()
+    );
+    let ask = json!({"toUsers": [{"toUserId": "alice"}], "toGroups": null});
+    assert_eq!(reach(&rig, "dora-token", &ask).await["recipients"], 1);
+    rig.stop().await;
+}
