@@ -21,6 +21,10 @@
 //! assert_eq!(refused.fields[0].field, "message");
 //! # Ok::<(), crewline_api::ApiError>(())
 //! ```
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::panic, clippy::unreachable)
+)]
 
 mod admin;
 mod audit;

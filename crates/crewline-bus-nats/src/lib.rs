@@ -3,6 +3,10 @@
 //!
 //! It owns the connection: several addresses, credentials, TLS, coming back. It never reads a hint, and a server works on while
 //! NATS is away.
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::panic, clippy::unreachable)
+)]
 
 mod bus;
 mod options;

@@ -1,6 +1,10 @@
 //! The command `crewline`: server, sender, listener, and the administrator's tools.
 //!
 //! Here everything is put together: configuration, store, engine, the HTTP edge. Rules live elsewhere.
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::panic, clippy::unreachable)
+)]
 
 mod cli;
 mod client;

@@ -31,7 +31,10 @@
 //! - **Nothing grows.** Events that are not taken and commands under way have bounds, beyond which they wait.
 //!
 //! An [`Error`] says whether the same may succeed later ([`Error::is_retryable`]).
-
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::panic, clippy::unreachable)
+)]
 #![warn(missing_docs)]
 
 mod backoff;
@@ -40,11 +43,11 @@ mod chat_api;
 mod client;
 mod error;
 mod event;
+#[doc(hidden)]
+pub mod fuzzing;
 mod group;
 mod http;
 mod key;
-#[doc(hidden)]
-pub mod fuzzing;
 mod organisation;
 mod problem;
 mod reach;

@@ -8,6 +8,10 @@
 //!
 //! To add a store, implement [`Writer`], [`Reader`] and [`Directory`], and run the conformance suite of
 //! `crewline-testkit` on it. [`MemoryStore`] is the specification: what it does is right.
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::panic, clippy::unreachable)
+)]
 
 mod audit;
 mod bus;

@@ -160,6 +160,7 @@ pub fn silent(kinds: EventKinds) -> EventKinds {
 ///
 /// # Panics
 /// Never: a number is a good name.
+#[expect(clippy::expect_used, reason = "a number is a good name")]
 pub fn cursor_of(no: WebhookNo) -> CursorName {
     CursorName::new(format!("webhook.{}", no.0)).expect("a number is a good name")
 }

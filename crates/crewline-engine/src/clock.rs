@@ -36,6 +36,10 @@ impl Clock for SystemClock {
         Timestamp::from_millis(since.as_millis() as i64)
     }
 
+    #[expect(
+        clippy::expect_used,
+        reason = "without randomness no secret and no id can be made: the machine is not fit to run"
+    )]
     fn random(&self) -> u64 {
         let mut numbers = FETCHED.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -44,7 +48,6 @@ impl Clock for SystemClock {
                 return number;
             }
             let mut bytes = [0; PIECE * 8];
-            // Without randomness no secret and no id can be made: the machine is not fit to run.
             getrandom::fill(&mut bytes).expect("the operating system gives random numbers");
             numbers.extend(bytes.chunks_exact(8).map(|eight| {
                 eight

@@ -2,6 +2,10 @@
 //! whoever follows a log is woken by a number and pulls the events from there.
 //!
 //! **Invariant:** nobody is answered, woken or told before the transaction is durable. Nothing here waits on a client.
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::panic, clippy::unreachable)
+)]
 
 mod chat_api;
 mod clock;

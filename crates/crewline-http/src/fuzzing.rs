@@ -270,6 +270,7 @@ fn caller() -> Caller {
     Caller::of(credential, SecretHash([0; 32]))
 }
 
+#[expect(clippy::expect_used, reason = "it is a constant")]
 fn external() -> ParticipantId {
     ParticipantId::new("scada").expect("this is an id")
 }

@@ -8,6 +8,10 @@
 //!
 //! To add a call: a handler in the file of its noun, with its `#[utoipa::path]`, and a line in `router.rs`. What it
 //! refuses is written down by a `refusals!` list beside it, so that the description never lags behind.
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::panic, clippy::unreachable)
+)]
 
 mod acting;
 mod admin;
@@ -49,18 +53,18 @@ mod receipt;
 mod refusals;
 mod reminder;
 mod request;
+mod room;
 mod router;
 mod search;
 mod seen;
 mod serve;
-mod room;
 mod session;
 mod socket;
+mod stalled;
 mod story;
 mod stream;
 mod throttle;
 pub mod tls;
-mod stalled;
 mod viewers;
 mod watcher;
 mod web;

@@ -35,6 +35,10 @@ impl std::fmt::Display for HashError {
 
 impl std::error::Error for HashError {}
 
+#[expect(
+    clippy::expect_used,
+    reason = "the parameters are constants, and tested"
+)]
 fn hasher() -> Argon2<'static> {
     let params = Params::new(19_456, 2, 1, None)
         .expect("19 MiB, two passes and one lane are within argon2's limits");

@@ -4,14 +4,18 @@
 //!
 //! **Invariant:** no request goes to an address that was not checked. No redirect is followed, no proxy is asked, no cookie is
 //! kept. What stands in a URL behind its host may be a secret, and is never logged.
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::panic, clippy::unreachable)
+)]
 
 mod address;
+#[doc(hidden)]
+pub mod fuzzing;
 mod outgoing;
 mod pace;
 mod post;
 mod tls;
-#[doc(hidden)]
-pub mod fuzzing;
 
 pub use address::{Network, NotANetwork};
 pub use hyper::header;

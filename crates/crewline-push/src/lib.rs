@@ -6,6 +6,10 @@
 //!
 //! **Invariant:** what is pushed says no text and nobody's name. Where a task stands is durable before it pushes on, so that a
 //! restart repeats one push of each kind at most. No push service delays what goes to another one.
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::panic, clippy::unreachable)
+)]
 
 mod body;
 mod encrypt;

@@ -35,6 +35,7 @@ impl Core {
         })
     }
 
+    #[expect(clippy::expect_used, reason = "only `drop` takes it")]
     fn shared(&self) -> &Arc<Shared> {
         self.shared
             .as_ref()

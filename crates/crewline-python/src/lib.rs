@@ -3,6 +3,10 @@
 //! It owns what must not be done in Python: the runtime, the calls, and the reading of logs. It never calls an observer; the
 //! package takes events from it in batches, so that Python is entered once for many of them. Whoever waits here has let
 //! go of the interpreter's lock.
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::panic, clippy::unreachable)
+)]
 
 mod backend;
 mod call;

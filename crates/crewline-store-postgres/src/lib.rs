@@ -9,6 +9,10 @@
 //!
 //! Ways of failing: every error names the database (never its password) and says what to do. A database that is away leaves
 //! nothing half done: the writer connects again by itself, and what became of a commit whose answer was lost is looked up.
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::panic, clippy::unreachable)
+)]
 
 mod address;
 pub mod admin;

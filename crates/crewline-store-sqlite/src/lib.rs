@@ -11,6 +11,10 @@
 //! Ways of failing: every error names the file and says what to do. A full disk or a locked file leaves nothing behind,
 //! and the same writer goes on when there is room again; only [`StoreErrorKind::Lost`](crewline_core::StoreErrorKind::Lost)
 //! ends it.
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::panic, clippy::unreachable)
+)]
 
 pub mod admin;
 mod beside;

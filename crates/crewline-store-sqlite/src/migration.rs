@@ -93,6 +93,10 @@ pub(crate) fn empty_store() -> rusqlite::Result<Connection> {
 ///
 /// # Panics
 /// Never: the migrations are part of the program, and a test runs this.
+#[expect(
+    clippy::expect_used,
+    reason = "the migrations are part of the program, and a test runs this"
+)]
 pub fn schema_text() -> String {
     let build = || -> rusqlite::Result<String> {
         let connection = empty_store()?;

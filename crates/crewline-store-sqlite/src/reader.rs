@@ -80,6 +80,7 @@ struct Borrowed<'a> {
 
 impl Deref for Borrowed<'_> {
     type Target = Reading;
+    #[expect(clippy::expect_used, reason = "only `drop` takes it")]
     fn deref(&self) -> &Reading {
         self.reading
             .as_ref()
@@ -88,6 +89,7 @@ impl Deref for Borrowed<'_> {
 }
 
 impl DerefMut for Borrowed<'_> {
+    #[expect(clippy::expect_used, reason = "only `drop` takes it")]
     fn deref_mut(&mut self) -> &mut Reading {
         self.reading
             .as_mut()

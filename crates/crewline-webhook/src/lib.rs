@@ -5,6 +5,10 @@
 //!
 //! **Invariant:** events go out in the order of the log, each at least once; never two requests of one webhook at a time. No
 //! request goes to an address that was not checked. A secret and the path of a URL, which may hold one, are never logged.
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::panic, clippy::unreachable)
+)]
 
 mod again;
 mod confirm;

@@ -13,8 +13,8 @@ pub(crate) struct Signer(Hmac<Sha256>);
 
 impl Signer {
     /// A signer by a secret.
+    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
     pub(crate) fn new(secret: &WebhookSecret) -> Self {
-        // HMAC takes a key of any length.
         let key = secret.key().unwrap_or_default();
         Self(Hmac::new_from_slice(&key).expect("HMAC takes a key of any length"))
     }

@@ -15,10 +15,13 @@ use crate::state::Payloads;
 /// Users and externals made at once.
 const PEOPLE_MAX: usize = 500;
 /// Makes a chat: an external of it does, where there is one.
+#[expect(
+    clippy::expect_used,
+    reason = "a set without people was left when the plan was made"
+)]
 pub(super) fn chat_command(members: &BTreeMap<ParticipantId, bool>) -> Command {
     let maker = members.iter().find(|(_, external)| **external);
     let maker = maker.or_else(|| members.iter().next());
-    // A set without people was left when the plan was made.
     let (id, external) = maker.expect("a chat that is taken has members");
     let others = members.keys().filter(|other| *other != id);
     Command::Chat(ChatCommand {
