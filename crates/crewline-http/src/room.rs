@@ -121,12 +121,11 @@ impl Coming {
             return Ok(());
         }
         let more = take(&self.room, more, Instant::now() + ROOM_WAIT).await?;
-        match &mut self.held {
-            Some(held) => held.merge(more),
-            None => {
-                self.held = Some(more);
-                self.until = Some(Instant::now() + WHOLE_WAIT);
-            }
+        if let Some(held) = &mut self.held {
+            held.merge(more);
+        } else {
+            self.held = Some(more);
+            self.until = Some(Instant::now() + WHOLE_WAIT);
         }
         Ok(())
     }
@@ -166,18 +165,17 @@ impl Frames {
             let Some(more) = ready!(self.room.poll_acquire(context)) else {
                 return Poll::Ready(Err(Late));
             };
-            match &mut self.held {
-                Some(held) => held.merge(more),
-                None => {
-                    self.held = Some(more);
-                    let mut late = Box::pin(sleep(WHOLE_WAIT));
-                    // Asked once, so that it wakes.
-                    if late.as_mut().poll(context).is_ready() {
-                        return Poll::Ready(Err(Late));
-                    }
-                    self.late = Some(late);
-                }
+            if let Some(held) = &mut self.held {
+                held.merge(more);
+                continue;
             }
+            self.held = Some(more);
+            let mut late = Box::pin(sleep(WHOLE_WAIT));
+            // Asked once, so that it wakes.
+            if late.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Err(Late));
+            }
+            self.late = Some(late);
         }
         Poll::Ready(Ok(()))
     }

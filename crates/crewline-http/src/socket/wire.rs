@@ -153,7 +153,7 @@ impl Wire {
             let room = &mut self.socket.get_mut().room;
             match &message {
                 Message::Ping(said) | Message::Pong(said) => {
-                    room.passed(said.len() + CONTROL_BYTES)
+                    room.passed(said.len() + CONTROL_BYTES);
                 }
                 _ => room.taken(),
             }
