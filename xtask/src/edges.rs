@@ -84,6 +84,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     // It speaks with the servers as strangers do.
     ("crewline-load", &[]),
+    // The day knows the server by its API alone, as everybody else does.
+    ("crewline-day", &["crewline-client"]),
     ("xtask", &[]),
 ];
 
