@@ -13,6 +13,12 @@ SEEDS ?= 500
 FIRST ?= 1000
 SESSIONS ?= 10000
 EXAMPLES ?= 2
+# How long the server is soaked; MINUTES=5 for a short one. Its log is kept there.
+HOURS ?= 1
+MINUTES ?=
+SOAK_LOG ?= target/soak.log
+# What the day is played with, such as --seed 7.
+DAY ?=
 # How long each target is fuzzed.
 SECONDS_EACH ?= 120
 FUZZ_TARGETS := body frame query credentials names configuration administration head stored lists others moving
@@ -25,6 +31,7 @@ WEB_PACKAGES := web/node_modules/.package-lock.json
 .PHONY: help run build web draw test kill faults upgrade model fuzz bench bench-peers lint fmt docs book clean tools postgres nats haproxy
 .PHONY: help run build web draw test kill faults upgrade keep release release-check model fuzz bench lint fmt docs book clean tools postgres nats haproxy
 .PHONY: help run build web draw test kill faults upgrade model fuzz hostile schemathesis bench lint fmt docs book clean tools postgres nats haproxy
+.PHONY: help run build web draw test kill powercut faults upgrade model fuzz bench bench-peers demo soak lint fmt docs book clean tools postgres nats haproxy
 
 help: ## List the commands
 	@echo 'Crewline: make COMMAND'
@@ -200,6 +207,15 @@ bench-peers: build ## Measure beside ejabberd, NATS, Redis and Mosquitto, into d
 	peers='$(PEERS)' works='$(WORKS)'; \
 	PATH="$(CURDIR)/$(NATS_OWN)/bin:$$PATH" target/release/crewline-load $${peers:+--peers "$${peers// /,}"} $${works:+--works "$${works// /,}"} \
 	  --write docs/peers.md --picture docs/pictures/peers.svg --json target/peers.json $(LOAD)
+
+demo: build ## Play a storm day with forty crews, in five minutes, and show it in the browser; DAY='--seed 7' draws one again
+	$(CARGO) build --release --package crewline-day
+	./target/release/crewline-day --crewline ./target/release/crewline --view 127.0.0.1:8090 --stay $(DAY)
+
+# It fails where something is lost, or where memory, handles, the WAL or latencies show a trend. The store is below target: on a disk.
+soak: build ## The same people at a steady load for HOURS (1), and a look at the server every ten seconds: docs/day.md
+	$(CARGO) build --release --package crewline-day
+	./target/release/crewline-day soak $(if $(MINUTES),--minutes $(MINUTES),--hours $(HOURS)) --crewline ./target/release/crewline --folder target --log $(SOAK_LOG) $(DAY)
 
 lint: tools ## Check format and lints; supply chain and spelling where the tools are installed
 	$(CARGO) fmt --all --check

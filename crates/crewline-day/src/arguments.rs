@@ -74,10 +74,22 @@ pub(crate) enum What {
 /// How to soak.
 #[derive(Debug, Args)]
 pub(crate) struct Soak {
-    /// How long
-    #[arg(long, default_value_t = 60.0)]
-    pub(crate) minutes: f64,
+    /// How long, in hours [default: 1]
+    #[arg(long, conflicts_with = "minutes")]
+    pub(crate) hours: Option<f64>,
+    /// How long, in minutes: for a short one
+    #[arg(long)]
+    pub(crate) minutes: Option<f64>,
     /// A line for each sample, and the verdict
     #[arg(long, value_name = "FILE", default_value = "soak.log")]
     pub(crate) log: PathBuf,
+}
+
+impl Soak {
+    pub(crate) fn length_s(&self) -> f64 {
+        match (self.minutes, self.hours) {
+            (Some(minutes), _) => minutes * 60.0,
+            (None, hours) => hours.unwrap_or(1.0) * 3_600.0,
+        }
+    }
 }

@@ -17,6 +17,9 @@ use tokio::time::timeout;
 /// Passwords are hashed one after the other on a machine that is busy.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// One call; its answer, where it is one of 2xx.
 pub(crate) async fn call(
     server: SocketAddr,
@@ -66,7 +69,7 @@ pub(crate) async fn call(
     answer.map_err(|fault| format!("{path}: {fault}"))
 }
 
-/// Signs somebody in on a device; the secret of the session.
+/// Signs somebody in on a device; the secret of the session. A server that is busy hashing says so, and is asked again.
 pub(crate) async fn sign_in(
     server: SocketAddr,
     who: &ParticipantId,
@@ -79,7 +82,15 @@ pub(crate) async fn sign_in(
         device_id: Some(device),
         device_name: Some("Handheld".to_owned()),
     };
-    let body = call(server, Method::POST, "/api/v1/session", None, &session).await?;
+    let mut tries = 1;
+    let body = loop {
+        match call(server, Method::POST, "/api/v1/session", None, &session).await {
+            Ok(body) => break body,
+            Err(fault) if tries == TRIES => return Err(fault),
+            Err(_) => tries += 1,
+        }
+        tokio::time::sleep(PAUSE).await;
+    };
     let opened: SessionOpened =
         serde_json::from_slice(&body).map_err(|error| format!("the session: {error}"))?;
     Ok(opened.token)

@@ -3,8 +3,7 @@
 //! What was half-open stays so: a connection that has lost something never works again, and neither end is told.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -16,9 +15,6 @@ use crate::clock::Clock;
 
 /// How long the other end of a half-open connection is kept, after one end has given up.
 const HELD: Duration = Duration::from_mins(2);
-/// Not up, as a time.
-const DOWN: u64 = u64::MAX;
-
 /// What a line is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Weather {
@@ -30,14 +26,50 @@ pub(crate) enum Weather {
     Cut,
 }
 
+/// The weather, and how often it has broken what stood: who looks late must not miss that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Sky {
+    weather: Weather,
+    half_opened: u64,
+    cut: u64,
+}
+
+impl Sky {
+    const FAIR: Self = Self {
+        weather: Weather::Fair(Duration::ZERO),
+        half_opened: 0,
+        cut: 0,
+    };
+
+    fn is_clear(&self) -> bool {
+        self.weather == Weather::Fair(Duration::ZERO)
+    }
+
+    /// Whether a connection that was made under this one has lost something.
+    fn breaks(&self, made: &Self) -> bool {
+        (self.half_opened, self.cut) != (made.half_opened, made.cut)
+    }
+}
+
+/// Connections that work.
+#[derive(Debug, Default)]
+struct Open {
+    count: usize,
+    /// Since when, without trouble, in milliseconds of the day.
+    up_since: Option<u64>,
+}
+
 #[derive(Debug)]
 struct Shared {
     clock: Clock,
-    weather: watch::Sender<Weather>,
-    /// Connections that work.
-    open: AtomicUsize,
-    /// Since when it works, in milliseconds of the day.
-    up_since: AtomicU64,
+    sky: watch::Sender<Sky>,
+    open: Mutex<Open>,
+}
+
+impl Shared {
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A line; see the module.
@@ -54,15 +86,14 @@ impl Line {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             clock,
-            weather: watch::Sender::new(Weather::Fair(Duration::ZERO)),
-            open: AtomicUsize::new(0),
-            up_since: AtomicU64::new(DOWN),
+            sky: watch::Sender::new(Sky::FAIR),
+            open: Mutex::default(),
         });
         let over = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 // Whoever is not let in is closed by being dropped.
-                if *over.weather.borrow() != Weather::Cut {
+                if over.sky.borrow().weather != Weather::Cut {
                     tokio::spawn(carry(client, server, Arc::clone(&over)));
                 }
             }
@@ -75,11 +106,17 @@ impl Line {
     }
 
     pub(crate) fn set(&self, weather: Weather) {
-        self.shared.weather.send_replace(weather);
-        let is_fair = weather == Weather::Fair(Duration::ZERO);
-        let up = is_fair && self.shared.open.load(Ordering::Relaxed) > 0;
-        let since = if up { self.shared.clock.ms() } else { DOWN };
-        self.shared.up_since.store(since, Ordering::Relaxed);
+        // Under one lock: what is opened meanwhile is opened before or after it.
+        let mut open = self.shared.open();
+        let mut sky = *self.shared.sky.borrow();
+        sky.weather = weather;
+        sky.half_opened += u64::from(weather == Weather::HalfOpen);
+        sky.cut += u64::from(weather == Weather::Cut);
+        if matches!(weather, Weather::HalfOpen | Weather::Cut) {
+            open.count = 0;
+        }
+        open.up_since = (sky.is_clear() && open.count > 0).then(|| self.shared.clock.ms());
+        self.shared.sky.send_replace(sky);
     }
 
     /// Breaks what stands; the next connection is let in.
@@ -90,62 +127,57 @@ impl Line {
 
     /// Whether a connection stands that works.
     pub(crate) fn is_up(&self) -> bool {
-        self.shared.open.load(Ordering::Relaxed) > 0
+        self.shared.open().count > 0
     }
 
     /// Since when a connection stands, without any trouble, in milliseconds of the day.
     pub(crate) fn up_since(&self) -> Option<u64> {
-        Some(self.shared.up_since.load(Ordering::Relaxed)).filter(|since| *since != DOWN)
+        self.shared.open().up_since
     }
 }
 
-impl Shared {
-    fn opened(&self) {
-        self.open.fetch_add(1, Ordering::Relaxed);
-        if *self.weather.borrow() == Weather::Fair(Duration::ZERO) {
-            self.up_since.store(self.clock.ms(), Ordering::Relaxed);
-        }
-    }
-
-    fn closed(&self) {
-        if self.open.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.up_since.store(DOWN, Ordering::Relaxed);
-        }
-    }
-}
-
-/// One connection, and whether it has lost something.
+/// One connection, and under which sky it was made.
 struct Carried {
     shared: Arc<Shared>,
-    is_broken: AtomicBool,
+    made: Sky,
 }
 
 impl Carried {
     fn new(shared: Arc<Shared>) -> Self {
-        shared.opened();
-        let is_broken = AtomicBool::new(false);
-        Self { shared, is_broken }
-    }
-
-    fn lose(&self) {
-        if !self.is_broken.swap(true, Ordering::Relaxed) {
-            self.shared.closed();
+        let mut open = shared.open();
+        let made = *shared.sky.borrow();
+        if made.weather != Weather::HalfOpen {
+            open.count += 1;
         }
+        if made.is_clear() {
+            open.up_since = Some(shared.clock.ms());
+        }
+        drop(open);
+        Self { shared, made }
     }
 
+    /// Whether it has lost something, or will.
     fn is_broken(&self) -> bool {
-        self.is_broken.load(Ordering::Relaxed)
+        let sky = *self.shared.sky.borrow();
+        sky.breaks(&self.made) || self.made.weather == Weather::HalfOpen
     }
 }
 
 impl Drop for Carried {
     fn drop(&mut self) {
-        self.lose();
+        let mut open = self.shared.open();
+        // What was broken is not counted any more.
+        if !self.is_broken() {
+            open.count = open.count.saturating_sub(1);
+            if open.count == 0 {
+                open.up_since = None;
+            }
+        }
     }
 }
 
 async fn carry(mut client: TcpStream, server: SocketAddr, shared: Arc<Shared>) {
-    let mut weather = shared.weather.subscribe();
+    let mut sky = shared.sky.subscribe();
     let Ok(mut server) = TcpStream::connect(server).await else {
         return;
     };
@@ -163,16 +195,9 @@ async fn carry(mut client: TcpStream, server: SocketAddr, shared: Arc<Shared>) {
         }
     };
     let cut = async {
-        loop {
-            match *weather.borrow_and_update() {
-                Weather::Cut => return,
-                Weather::HalfOpen => carried.lose(),
-                Weather::Fair(_) => {}
-            }
-            if weather.changed().await.is_err() {
-                return;
-            }
-        }
+        let is_cut = |sky: &Sky| sky.cut != carried.made.cut;
+        // The line is there as long as its connections.
+        let _ = sky.wait_for(is_cut).await;
     };
     tokio::select! {
         () = passing => {}
@@ -188,7 +213,7 @@ async fn pass(
 ) {
     let mut bytes = vec![0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        let weather = *carried.shared.weather.borrow();
+        let weather = carried.shared.sky.borrow().weather;
         if let Weather::Fair(late) = weather
             && !late.is_zero()
         {

@@ -66,7 +66,7 @@ fn plan(
     cast: &Cast,
 ) -> Result<Plan, String> {
     let (tempo, length_s, speed) = if let Some(soak) = soak {
-        (&STEADY, soak.minutes * 60.0, 1.0)
+        (&STEADY, soak.length_s(), 1.0)
     } else {
         let length_s = arguments.hours * 3_600.0;
         let speed = arguments.speed.unwrap_or(length_s / PLEASANT_S);
@@ -226,7 +226,7 @@ fn watching(
             .ok_or("a soak looks at a server that it has started itself")?;
         let how = format!(
             "soak of {} minutes, {} crews, seed {}, a look every {} s; accepted and latencies are since the look before",
-            soak.minutes,
+            soak.length_s() / 60.0,
             world.cast.crew_count(),
             plan.script.seed,
             EVERY.as_secs()

@@ -85,7 +85,7 @@ pub(crate) const DAY: Tempo = Tempo {
     notices: (3.0, 6.0),
     calls_of_desks: (8.0, 40.0),
     sos: (0.05, 1.2),
-    troubles: (0.15, 2.2),
+    troubles: (0.15, 1.5),
     kinds: [
         (Trouble::Cut, 5.0),
         (Trouble::Slow, 4.0),
@@ -98,7 +98,7 @@ pub(crate) const DAY: Tempo = Tempo {
     slow: (900.0, 3_600.0),
     half_open: (300.0, 1_500.0),
     restart: (60.0, 300.0),
-    off: (1_200.0, 5_400.0),
+    off: (1_200.0, 4_800.0),
     read: (30.0, 900.0),
     acknowledge: (20.0, 300.0),
     reply: (60.0, 900.0),

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Copy, Ledger, Letter, State};
-use crate::cast::{Cast, DESKS, Who};
+use super::{Copy, Ledger, Letter, State, has_good_line};
+use crate::cast::Cast;
 
 const SILENT_MS: u64 = 10_000;
 
@@ -166,11 +166,6 @@ impl Ledger {
     }
 }
 
-/// Whether somebody's line is good: the control system's and the desks'.
-fn has_good_line(who: Who) -> bool {
-    who <= DESKS[1]
-}
-
 fn measure(letter: &Letter, times: &mut Times) {
     let Some(sending) = letter.sending else {
         return;
@@ -248,7 +243,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::cast::{FIRST_CREW, SCADA};
+    use crate::cast::{FIRST_CREW, SCADA, Who};
     use crate::ledger::{ForWhom, Told, text_of};
 
     const CREW: Who = FIRST_CREW + 1;
@@ -465,6 +460,38 @@ mod tests {
             }
         );
         assert_eq!(play.ledger.counts.of_others, 1);
+    }
+
+    #[test]
+    fn what_waited_in_an_outbox_is_measured_from_its_first_try() {
+        let cast = Cast::new(4, "").unwrap();
+        let mut ledger = Ledger::new(&cast);
+        let reference = ledger.begin(SCADA, Priority::Sticky, None, 10);
+        let text = text_of(reference, "Open 44.");
+        ledger.tried(&text, 100);
+        ledger.tried(&text, 105);
+        let id = MessageId::from_parts(1, 1);
+        let mut play = Play {
+            cast,
+            ledger,
+            id,
+            text,
+        };
+        play.answer(id);
+        assert_eq!(play.ledger.judge().accepted_after.p50, 10);
+    }
+
+    #[test]
+    fn only_senders_with_good_lines_are_shown_with_how_long_it_took() {
+        let mut play = Play::one();
+        play.receive();
+        play.tell(State::Delivered);
+        assert_eq!(play.ledger.recent, [(130, State::Delivered, 30)]);
+        let reference = play.ledger.begin(CREW, Priority::Sticky, None, 100);
+        let (id, text) = (MessageId::from_parts(2, 2), text_of(reference, "Done."));
+        play.ledger.received(SCADA, id, &text, false, 120);
+        play.ledger.told(SCADA, id, State::Delivered, TOLD, 9_000);
+        assert_eq!(play.ledger.recent.len(), 1);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(crate) use judge::{Faults, Judgement, Spread, spread};
 pub(crate) use letter::{Copy, Letter, State};
 use waiting::Waiting;
 
-use crate::cast::{Cast, Who};
+use crate::cast::{Cast, DESKS, Who};
 
 /// What a message is known by before the server has named it: who sends it, and the number that its text begins with.
 pub(crate) type Reference = u32;
@@ -24,7 +24,9 @@ pub(crate) type Reference = u32;
 pub(crate) struct Sending {
     pub(crate) sender: Who,
     pub(crate) priority: Priority,
+    /// When it was tried first: what waits in an outbox is measured from there.
     pub(crate) begun_ms: u64,
+    is_tried: bool,
     /// With payloads: for groups, or for each recipient by name.
     pub(crate) payloads: Option<ForWhom>,
 }
@@ -112,10 +114,19 @@ impl Ledger {
             sender,
             priority,
             begun_ms: now,
+            is_tried: false,
             payloads,
         };
         self.begun.insert(reference, sending);
         reference
+    }
+
+    /// A sender tries to send what has waited in its outbox.
+    pub(crate) fn tried(&mut self, text: &str, now: u64) {
+        let begun = reference_of(text).and_then(|reference| self.begun.get_mut(&reference));
+        if let Some(sending) = begun.filter(|sending| !sending.is_tried) {
+            (sending.begun_ms, sending.is_tried) = (now, true);
+        }
     }
 
     /// A sender has its answer.
@@ -199,7 +210,11 @@ impl Ledger {
             State::Delivered => begun.filter(|_| is_clean),
             State::Read | State::Acknowledged => copy.stage(state).said_ms,
         };
-        if let Some(from) = from {
+        // A sender without contact is told late, whoever the recipient is.
+        let is_good = letter
+            .sending
+            .is_some_and(|sending| has_good_line(sending.sender));
+        if let Some(from) = from.filter(|_| is_good) {
             self.recent.push((now, state, now.saturating_sub(from)));
         }
     }
@@ -245,6 +260,11 @@ pub(crate) struct Told {
     pub(crate) payload_is_right: bool,
     /// Since when the recipient's line has had no trouble.
     pub(crate) up_since: Option<u64>,
+}
+
+/// Whether somebody's line is good: the control system's and the desks'.
+fn has_good_line(who: Who) -> bool {
+    who <= DESKS[1]
 }
 
 fn check_text(letter: &mut Letter, text: &str, counts: &mut Counts) {

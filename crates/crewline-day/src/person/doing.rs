@@ -5,7 +5,7 @@ use std::time::Duration;
 use crewline_client::api::{
     ErrorCode, NewReminder, Outcome, ParticipantId, ReceiptState, SentMessage,
 };
-use crewline_client::{Client, Error, Handle};
+use crewline_client::{Client, Error};
 use tokio::time::Instant;
 
 use super::device::{Deed, Target};
@@ -58,6 +58,8 @@ impl Person {
                 }))
             }
             Deed::Reply { to, reply, key, .. } => {
+                let now = self.world.clock.ms();
+                self.world.ledger().tried(&reply.message, now);
                 let (to, reply, key) = (to.clone(), reply.clone(), key.clone());
                 Some(Box::pin(async move {
                     let chat = match to {
@@ -70,7 +72,7 @@ impl Person {
             Deed::Look { id, .. } => {
                 let (id, from) = (*id, self.control_system().clone());
                 let client = self.client(&format!("http://{}", self.world.server)).ok()?;
-                Some(Box::pin(look(client, handle, id, from)))
+                Some(Box::pin(look(client, id, from)))
             }
         }
     }
@@ -173,7 +175,6 @@ impl Person {
 /// Looks who has not got a message of somebody who is watched, and brings it back to these.
 async fn look(
     client: Client,
-    handle: Handle,
     id: crewline_client::api::MessageId,
     from: ParticipantId,
 ) -> Result<Done, Error> {
@@ -193,7 +194,9 @@ async fn look(
         });
     }
     let until = Some(ReceiptState::Delivered);
-    let reminded = match handle.remind(id, NewReminder { until }).await {
+    // Not again and again until the server takes it: that would hold up everything else at this desk.
+    let once = client.with_patience(Duration::ZERO);
+    let reminded = match once.remind(id, NewReminder { until }).await {
         Ok(_) => true,
         // The other desk, or a visitor, was quicker.
         Err(error) if error.code == ErrorCode::RemindedJustNow => false,

