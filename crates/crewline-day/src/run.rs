@@ -157,10 +157,11 @@ async fn play(
         .beside(Phase::Playing, None, day.play(&plan.script, &mut stop))
         .await?;
     let is_cut_short = *stop.borrow();
+    let played_s = world.clock.story_s().min(plan.script.length_s);
     println!("  The storm is over; waiting until everybody has everything.");
     watch.beside(Phase::Settling, None, day.settle()).await?;
     let is_unfinished = !(world.is_idle() && world.ledger().is_settled());
-    let report = report(plan, world, is_cut_short, is_unfinished);
+    let report = report(plan, world, played_s, is_cut_short, is_unfinished);
     let mut is_well = report.is_well();
     println!("{}", report.text(style));
     if let Some(path) = &arguments.common.json {
@@ -185,12 +186,18 @@ async fn play(
     Ok(is_well)
 }
 
-fn report(plan: &Plan, world: &World, is_cut_short: bool, is_unfinished: bool) -> Report {
+fn report(
+    plan: &Plan,
+    world: &World,
+    played_s: f64,
+    is_cut_short: bool,
+    is_unfinished: bool,
+) -> Report {
     let ledger = world.ledger();
     Report {
         seed: plan.script.seed,
         crews: world.cast.crew_count(),
-        story_hours: plan.script.length_s / 3_600.0,
+        story_hours: played_s / 3_600.0,
         real_seconds: world.clock.ms() / 1_000,
         is_cut_short,
         is_unfinished,

@@ -19,7 +19,7 @@ const PAIRS_BELOW: f64 = 0.4;
 /// Memory may grow by this, whatever happens: the allocator keeps what it was given.
 const MEMORY_FREE: f64 = 24.0 * MIB;
 /// And by this for each message, as long as fewer than so many were sent: the server keeps the rows of the last ones.
-const MEMORY_OF_A_MESSAGE: f64 = 2_048.0;
+const MEMORY_OF_A_MESSAGE: f64 = 1_280.0;
 const MESSAGES_KEPT: u64 = 100_000;
 /// Sessions come and go.
 const HANDLES_FREE: f64 = 12.0;
