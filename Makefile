@@ -27,16 +27,12 @@ FUZZ_TARGETS := body frame query credentials names configuration administration 
 WEB_FROM := $(shell find web/src web/public web/index.html web/*.ts web/*.js -type f 2>/dev/null)
 WEB_PACKAGES := web/node_modules/.package-lock.json
 
-.PHONY: help run build web draw test kill powercut faults upgrade model fuzz bench lint fmt docs book clean tools postgres nats haproxy
-.PHONY: help run build web draw test kill faults upgrade model fuzz bench bench-peers lint fmt docs book clean tools postgres nats haproxy
-.PHONY: help run build web draw test kill faults upgrade keep release release-check model fuzz bench lint fmt docs book clean tools postgres nats haproxy
-.PHONY: help run build web draw test kill faults upgrade model fuzz hostile schemathesis bench lint fmt docs book clean tools postgres nats haproxy
-.PHONY: help run build web draw test kill powercut faults upgrade model fuzz bench bench-peers demo soak lint fmt docs book clean tools postgres nats haproxy
+.PHONY: help run build web draw test kill powercut faults upgrade keep release release-check model fuzz hostile schemathesis bench bench-peers \
+  demo soak lint fmt docs book clean tools postgres nats haproxy
 
 help: ## List the commands
 	@echo 'Crewline: make COMMAND'
 	@echo
-	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 # Says what is missing before a long build fails on it. SQLite is C, and comes in source.
