@@ -216,7 +216,10 @@ soak: build ## The same people at a steady load for HOURS (1), and a look at the
 lint: tools ## Check format and lints; supply chain and spelling where the tools are installed
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	@if command -v cargo-deny >/dev/null 2>&1; then $(CARGO) deny check && $(CARGO) deny --manifest-path fuzz/Cargo.toml check --config deny.toml; \
+	@if command -v cargo-deny >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources && \
+	  $(CARGO) deny --manifest-path fuzz/Cargo.toml --config deny.toml check bans licenses sources && \
+	  if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny check advisories; \
+	  else echo 'not checked: advisories, whose data could not be fetched'; fi; \
 	  else echo 'not checked: licences and advisories (cargo install cargo-deny --locked)'; fi
 	@if command -v typos >/dev/null 2>&1; then typos; \
 	  else echo 'not checked: spelling (cargo install typos-cli --locked)'; fi
