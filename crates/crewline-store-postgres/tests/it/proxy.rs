@@ -62,17 +62,19 @@ fn carry(client: &TcpStream, port: u16, fate: &AtomicU8) {
     let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else {
         return;
     };
-    let unnoticed = AtomicBool::new(false);
+    let (losing, unnoticed) = (AtomicBool::new(false), AtomicBool::new(false));
     let cut = || {
         let _ = client.shutdown(Shutdown::Both);
     };
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            pass(&server, client, |_| true);
+            // It was done before its answer is lost: whoever connects again ends what the connection before was at.
+            let is_lost = |bytes: &[u8]| losing.load(Ordering::SeqCst) && tells(bytes);
+            pass(&server, client, |bytes| !is_lost(bytes));
             cut();
         });
         pass(client, &server, |bytes| {
-            if !bytes.windows(7).any(|window| window == b"COMMIT\0") {
+            if !tells(bytes) {
                 return true;
             }
             let now = fate.swap(Fate::Pass as u8, Ordering::SeqCst);
@@ -82,8 +84,7 @@ fn carry(client: &TcpStream, port: u16, fate: &AtomicU8) {
                 unnoticed.store(true, Ordering::SeqCst);
             }
             if now == Fate::LoseAnswer as u8 || now == Fate::LoseAnswerUnnoticed as u8 {
-                // Nothing comes back from now on; the database gets what was sent.
-                cut();
+                losing.store(true, Ordering::SeqCst);
             }
             now != Fate::LoseCommit as u8
         });
@@ -92,6 +93,11 @@ fn carry(client: &TcpStream, port: u16, fate: &AtomicU8) {
             let _ = server.shutdown(Shutdown::Write);
         }
     });
+}
+
+/// Whether this is a commit, or says that one is done.
+fn tells(bytes: &[u8]) -> bool {
+    bytes.windows(7).any(|window| window == b"COMMIT\0")
 }
 
 /// Passes bytes on as long as `may` says so.
