@@ -99,7 +99,9 @@ impl Hints {
         };
         for word in words {
             let (no, seq) = word.split_once(':')?;
-            let no = ParticipantNo(i64::from_str_radix(no, 16).ok()?);
+            // Numbers begin at 1: one with a sign could not be said again.
+            let no = i64::from_str_radix(no, 16).ok().filter(|no| *no >= 0)?;
+            let no = ParticipantNo(no);
             hints.grew(no, Seq::from_str_radix(seq, 16).ok()?);
         }
         Some((origin, hints))
@@ -207,6 +209,7 @@ mod tests {
             "crewline1 e abc - 1",
             "crewline1 e abc - 1:g",
             "crewline1 e abc - :",
+            "crewline1 e abc - -fff:0",
         ] {
             assert_eq!(Hints::decode(text), None, "{text}");
         }
