@@ -158,9 +158,10 @@ impl Sql {
         next: Option<&str>,
     ) -> std::result::Result<Vec<u64>, Unwritten> {
         self.begins.set(None);
-        let ended = self.prepare(last).map(|()| self.send_end(last, next));
+        // Where that fails the transaction is still open, and its caller takes it back.
+        self.prepare(last)?;
+        let (counts, end) = self.send_end(last, next);
         self.open.set(self.is_ahead());
-        let (counts, end) = ended?;
         // In their order: what comes behind the first error is only its consequence. The end, too: it has undone everything
         // then, and says that it went well.
         let mut changed = Vec::with_capacity(counts.len());

@@ -7,6 +7,7 @@
 mod bus;
 #[expect(clippy::unwrap_used, reason = "cases are tests")]
 pub mod conformance;
+pub mod corpus;
 mod desk;
 pub mod model;
 pub mod nats;

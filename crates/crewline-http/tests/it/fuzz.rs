@@ -1,7 +1,6 @@
-//! The corpus of `fuzz/`, replayed: what must hold for whatever strangers send holds for each input that was ever of
-//! interest. An input whose name begins with `good` is understood by somebody, one that begins with `bad` by nobody.
+//! The corpus of `fuzz/`, replayed on what this crate reads.
 
-use std::path::Path;
+use crewline_testkit::corpus::replay;
 
 #[path = "../../../../fuzz/src/administration.rs"]
 mod administration;
@@ -17,33 +16,6 @@ mod names;
 mod stored;
 #[path = "../../../../fuzz/src/wire.rs"]
 mod wire;
-
-fn replay(target: &str, check: fn(&[u8]) -> usize) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../fuzz/corpus")
-        .join(target);
-    let mut inputs: Vec<_> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    inputs.sort();
-    let (mut good, mut bad) = (0, 0);
-    for input in inputs {
-        let understood = check(&std::fs::read(&input).unwrap());
-        let name = input.file_name().unwrap().to_str().unwrap();
-        if name.starts_with("good") {
-            assert!(understood > 0, "{} is not understood", input.display());
-            good += 1;
-        } else if name.starts_with("bad") {
-            assert_eq!(understood, 0, "{} is understood", input.display());
-            bad += 1;
-        }
-    }
-    assert!(
-        good > 4 && bad > 4,
-        "{target}: {good} good inputs, {bad} bad ones"
-    );
-}
 
 #[test]
 fn bodies_mean_the_same_when_written_again_or_are_refused_by_field() {
