@@ -2,9 +2,9 @@
 //! is behind what was seen never: see [`lineage`](crate::lineage).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crewline_api::BoxStream;
 use crewline_core::{StoreError, StoreErrorKind};
@@ -107,6 +107,28 @@ where
 /// Once one host takes writes, the others are waited for no longer than this: one of them may be on a later timeline.
 const OTHERS: Duration = Duration::from_millis(500);
 
+/// After a connection could not be made, nobody of the same kind tries again for so long: who asks is told at once.
+const REST: Duration = Duration::from_millis(500);
+
+/// The rest after a connection could not be made. It ends as soon as anybody has made one: the database is there again, for
+/// whoever reads as for whoever writes.
+#[derive(Default)]
+pub(crate) struct Rest(Option<(Instant, u64, StoreError)>);
+
+impl Rest {
+    /// Why nobody is to try now; `None` where one may.
+    pub(crate) fn why(&self, connector: &Connector) -> Option<StoreError> {
+        let (when, made, error) = self.0.as_ref()?;
+        let rests = when.elapsed() < REST && *made == connector.made();
+        rests.then(|| error.clone())
+    }
+
+    /// An attempt has failed that began when so many connections had been made.
+    pub(crate) fn begin(&mut self, made: u64, error: &StoreError) {
+        self.0 = Some((Instant::now(), made, error.clone()));
+    }
+}
+
 /// See the module.
 #[derive(Clone)]
 pub(crate) struct Connector {
@@ -114,6 +136,8 @@ pub(crate) struct Connector {
     hosts: Arc<[(Config, String)]>,
     /// Which of them was used last.
     at: Arc<AtomicUsize>,
+    /// How many connections were made.
+    made: Arc<AtomicU64>,
     lineage: Arc<Lineage>,
     tls: Option<MakeRustlsConnect>,
     patience: Duration,
@@ -150,6 +174,7 @@ impl Connector {
         Ok(Self {
             hosts: hosts.collect(),
             at: Arc::new(AtomicUsize::new(usize::MAX)),
+            made: Arc::default(),
             lineage: Arc::default(),
             tls,
             patience: options.connect,
@@ -207,7 +232,13 @@ impl Connector {
                 fault => self.away("looking whether the database is still the same", &fault),
             })?;
         }
+        self.made.fetch_add(1, Ordering::Release);
         Ok(sql)
+    }
+
+    /// How many connections were made so far.
+    pub(crate) fn made(&self) -> u64 {
+        self.made.load(Ordering::Acquire)
     }
 
     /// The runtime of the store.

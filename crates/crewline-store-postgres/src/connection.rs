@@ -2,11 +2,11 @@
 
 mod fate;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crewline_core::{DirectoryError, Fence, StoreError, StoreErrorKind};
 
-use crate::connect::{Connector, Purpose};
+use crate::connect::{Connector, Purpose, Rest};
 use crate::error::{Fault, Place, Refusal};
 use crate::lineage::{Lineage, SYNCHRONOUS};
 use crate::options::NodeClock;
@@ -15,17 +15,13 @@ use crate::sql::{Call, Sql};
 use crate::turn::{END, TURN, remove_old, sign_on};
 use crate::{meta, node};
 
-/// After a connection could not be made, nobody tries again for so long.
-const REST: Duration = Duration::from_millis(500);
-
 const NOTE: &str = "UPDATE writer SET transaction = $2, at = now() WHERE no = $1";
 
 /// The connection that writes. It is made anew where it was lost.
 pub(crate) struct WriteConnection {
     connector: Connector,
     sql: Option<Sql>,
-    /// What the last attempt failed at, and when.
-    away: Option<(Instant, StoreError)>,
+    rest: Rest,
     /// The row of `writer` that says what was written last; only of who serves.
     row: Option<i64>,
     /// The other end of the connection, of who serves.
@@ -57,7 +53,7 @@ impl WriteConnection {
         Self {
             connector,
             sql: None,
-            away: None,
+            rest: Rest::default(),
             row: None,
             who: None,
             settle,
@@ -143,14 +139,12 @@ impl WriteConnection {
     }
 
     fn reconnect(&mut self, doing: &str) -> Result<Sql, StoreError> {
-        if let Some((when, error)) = &self.away
-            && when.elapsed() < REST
-        {
-            return Err(error.clone());
+        if let Some(error) = self.rest.why(&self.connector) {
+            return Err(error);
         }
+        let before = self.connector.made();
         let sql = self.connector.connect(Purpose::Write);
-        let sql = sql.inspect_err(|error| self.away = Some((Instant::now(), error.clone())))?;
-        self.away = None;
+        let sql = sql.inspect_err(|error| self.rest.begin(before, error))?;
         self.made += 1;
         if self.row.is_some() {
             let served = self.serve_again(&sql);

@@ -5,12 +5,9 @@ use std::time::{Duration, Instant};
 
 use crewline_core::{MessageBodies, StoreError, StoreErrorKind};
 
-use crate::connect::{Connector, Purpose};
+use crate::connect::{Connector, Purpose, Rest};
 use crate::error::Fault;
 use crate::sql::Sql;
-
-/// After a connection could not be made, nobody tries again for so long: who reads is told at once.
-const REST: Duration = Duration::from_millis(500);
 
 /// What one connection has.
 pub(crate) struct Reading {
@@ -26,8 +23,7 @@ struct State {
     free: Vec<Reading>,
     /// How many there are, free or not.
     made: usize,
-    /// What the last attempt failed at, and when.
-    away: Option<(Instant, StoreError)>,
+    rest: Rest,
 }
 
 /// See the module.
@@ -71,10 +67,8 @@ impl Pool {
                 }
                 state.made -= 1;
             }
-            if let Some((when, error)) = &state.away
-                && when.elapsed() < REST
-            {
-                return Err(error.clone());
+            if let Some(error) = state.rest.why(&self.connector) {
+                return Err(error);
             }
             if state.made < self.max {
                 state.made += 1;
@@ -93,24 +87,30 @@ impl Pool {
     }
 
     fn make(&self) -> Result<Reading, StoreError> {
-        let made = self.connector.connect(Purpose::Read);
-        let mut state = self.lock();
-        match made {
-            Ok(sql) => {
-                state.away = None;
-                Ok(Reading {
-                    sql,
-                    bodies: MessageBodies::new(),
-                    forgotten: 0,
-                })
-            }
+        let before = self.connector.made();
+        match self.connector.connect(Purpose::Read) {
+            Ok(sql) => Ok(Reading {
+                sql,
+                bodies: MessageBodies::new(),
+                forgotten: 0,
+            }),
             Err(error) => {
-                state.away = Some((Instant::now(), error.clone()));
+                let mut state = self.lock();
+                state.rest.begin(before, &error);
                 state.made -= 1;
                 self.returned.notify_all();
                 Err(error)
             }
         }
+    }
+
+    /// Lets go of all that are free: what ended one of them may have ended them all, and not be noticed yet.
+    fn forget_free(&self) {
+        let mut state = self.lock();
+        state.made -= state.free.len();
+        state.free.clear();
+        drop(state);
+        self.returned.notify_all();
     }
 
     /// Gives a connection back. One on which something failed is not used again.
@@ -157,6 +157,8 @@ impl Pool {
                 Err(fault) if again && fault.kind() == StoreErrorKind::Unavailable => {
                     tracing::debug!(%fault, "a connection to the database has ended; another one is made");
                     again = false;
+                    drop(lent);
+                    self.forget_free();
                 }
                 Err(fault) => return Err(self.connector.place().error(doing, fault)),
             }

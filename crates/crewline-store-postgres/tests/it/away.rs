@@ -7,6 +7,7 @@ use crewline_core::StoreErrorKind;
 use crewline_store_postgres::Options;
 use crewline_testkit::Desk;
 use crewline_testkit::postgres::Postgres;
+use crewline_testkit::wire::Wire;
 
 use crate::proxy::{Fate, Proxy};
 use crate::support::{desk, message};
@@ -62,6 +63,36 @@ fn a_database_that_is_away_is_told_at_once_and_the_store_goes_on_when_it_is_back
         }
     };
     assert_eq!(page.events.len(), 2);
+}
+
+#[test]
+fn as_soon_as_somebody_writes_again_everybody_reads_again() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let wire = Wire::before(server.port());
+    let mut desk = desk(&Options::new(
+        wire.instead_of(&server.database(), server.port()),
+    ));
+    for round in 0..10 {
+        // Several connections, of which each ends.
+        let read = || {
+            for _ in 0..20 {
+                desk.reader.epoch().unwrap();
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(read);
+            }
+        });
+        wire.cut();
+        assert!(desk.reader.epoch().is_err(), "nobody is there");
+        wire.mend();
+        send_when_it_is_back(&mut desk, &format!("{round}"));
+        let read = desk.reader.epoch();
+        assert!(read.is_ok(), "round {round}: {read:?}");
+    }
 }
 
 #[test]
