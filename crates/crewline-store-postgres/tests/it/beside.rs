@@ -1,5 +1,8 @@
 //! Several at one store: servers, and the administrator's commands.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use crewline_api::{EventKinds, Timestamp};
@@ -9,6 +12,9 @@ use crewline_testkit::Desk;
 use crewline_testkit::postgres::Postgres;
 
 use crate::support::{desk, message};
+
+/// Servers at one store, each of which sends messages with its name.
+const WRITERS: [&str; 3] = ["first", "second", "third"];
 
 fn user(id: &str) -> NewUser {
     NewUser {
@@ -77,32 +83,41 @@ fn who_begins_its_next_batch_with_the_end_of_one_lets_those_who_wait_go_first() 
     };
     let options = Options::new(server.database());
     drop(desk(&options));
-    let write = |name: &'static str| {
+    // They go on until each has written so many, however late the last of them begins.
+    let written = Arc::new([const { AtomicUsize::new(0) }; WRITERS.len()]);
+    let writers = WRITERS.map(|name| {
         let mut desk = Desk::new(open(&options).unwrap());
+        let written = Arc::clone(&written);
         std::thread::spawn(move || {
             desk.more = true;
-            for at in 0..50 {
-                desk.send("scada", &["alice"], &format!("{name} {at}"))
-                    .unwrap();
+            let own = WRITERS.iter().position(|other| *other == name).unwrap();
+            while written.iter().any(|count| count.load(Relaxed) < 30) {
+                desk.send("scada", &["alice"], name).unwrap();
+                written[own].fetch_add(1, Relaxed);
             }
             // Announced, and none came: the turn is given back.
             desk.writer.abort();
         })
-    };
-    for writer in [write("one"), write("two"), write("three")] {
+    });
+    for writer in writers {
         writer.join().unwrap();
     }
-    let reader = Desk::new(open(&options).unwrap());
-    let story = reader.story("alice");
-    assert_eq!(story.len(), 150);
-    let own = |name: &str| story.iter().filter(|told| told.contains(name)).count();
-    assert_eq!((own("one"), own("two"), own("three")), (50, 50, 50));
-    // None of them wrote all of its own in a row, with the others waiting.
-    let changes = story
-        .windows(2)
-        .filter(|pair| pair[0][..21] != pair[1][..21])
-        .count();
-    assert!(changes > 20, "{changes} changes of turns");
+    let story = Desk::new(open(&options).unwrap()).story("alice");
+    let whose = |told: &String| WRITERS.iter().position(|name| told.contains(name)).unwrap();
+    let story: Vec<usize> = story.iter().map(whose).collect();
+    for (own, written) in written.iter().enumerate() {
+        let told = story.iter().filter(|writer| **writer == own).count();
+        assert_eq!(told, written.load(Relaxed), "of {}", WRITERS[own]);
+    }
+    // As long as all of them wrote, each had its turn before any had a second one.
+    let first = |own| story.iter().position(|writer| *writer == own).unwrap();
+    let last = |own| story.iter().rposition(|writer| *writer == own).unwrap();
+    let begin = (0..WRITERS.len()).map(first).max().unwrap();
+    let end = (0..WRITERS.len()).map(last).min().unwrap();
+    let together = &story[begin..=end];
+    assert!(together.len() > 60, "{story:?}");
+    let fair = |three: &[usize]| three.iter().sum::<usize>() == 3 && three[0] != three[1];
+    assert!(together.windows(3).all(fair), "{story:?}");
 }
 
 #[test]
