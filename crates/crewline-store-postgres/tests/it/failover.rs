@@ -1,16 +1,13 @@
 //! A standby that takes over, with real replication.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crewline_core::{StoreError, StoreErrorKind};
 use crewline_store_postgres::{Options, open};
 use crewline_testkit::Desk;
 use crewline_testkit::postgres::Postgres;
 
-use crate::support::{desk, message};
-
-/// Longer than anything takes.
-const PATIENCE: Duration = Duration::from_mins(1);
+use crate::support::{PATIENCE, desk, message, until};
 
 /// A primary with a store, and its standby.
 struct Pair {
@@ -51,14 +48,6 @@ impl Pair {
     fn fail_over(&self) {
         self.primary.kill();
         self.standby.promote();
-    }
-}
-
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let since = Instant::now();
-    while !is_so() {
-        assert!(since.elapsed() < PATIENCE, "waited in vain until {what}");
-        std::thread::yield_now();
     }
 }
 
