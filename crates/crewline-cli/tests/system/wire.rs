@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// Longest that a test waits for what must come.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -21,21 +21,28 @@ pub(crate) struct Wire {
 impl Wire {
     /// Connects; says nothing yet. `receive` is how much the machine keeps of what this client does not read.
     pub(crate) async fn connect(address: &str, token: &str, receive: Option<u32>) -> Self {
+        Self::try_connect(address, token, receive).await.unwrap()
+    }
+
+    /// The same, of one whom the server may turn away.
+    pub(crate) async fn try_connect(
+        address: &str,
+        token: &str,
+        receive: Option<u32>,
+    ) -> Result<Self, Error> {
         let host = address.strip_prefix("http://").unwrap();
         let tcp = TcpSocket::new_v4().unwrap();
         if let Some(bytes) = receive {
             tcp.set_recv_buffer_size(bytes).unwrap();
         }
-        let stream = tcp.connect(host.parse().unwrap()).await.unwrap();
-        stream.set_nodelay(true).unwrap();
+        let stream = tcp.connect(host.parse().unwrap()).await?;
+        stream.set_nodelay(true)?;
         let url = format!("ws://{host}/api/v1/socket");
         let mut request = url.into_client_request().unwrap();
         let bearer = format!("Bearer {token}").parse().unwrap();
         request.headers_mut().insert("authorization", bearer);
-        let (socket, _) = tokio_tungstenite::client_async(request, stream)
-            .await
-            .unwrap();
-        Self { socket }
+        let (socket, _) = tokio_tungstenite::client_async(request, stream).await?;
+        Ok(Self { socket })
     }
 
     /// Connects, says hello, and hears the welcome.
