@@ -2,12 +2,12 @@
 
 use crewline_api::{GroupId, ParticipantId, Seq, Timestamp, WebhookFailure};
 
-use super::{Data, DeviceData, MemoryStore, SessionData, TokenData, UserData};
+use super::{Data, DeviceData, MemoryStore};
 use crate::audit::{AuditedAct, NewAudit};
-use crate::credential::{ExternalPattern, SecretHash};
+use crate::credential::SecretHash;
 use crate::directory::{
     Directory, DirectoryError, ImportReport, ImportRow, NewSessionRow, NewToken, NewUser,
-    OpenedSession, Seen, SignedOut, TokenOwner, TokenRow, UserAdded, UserChange, fold,
+    OpenedSession, Seen, SignedOut, TokenRow, UserAdded, UserChange,
 };
 use crate::group::{DutyRow, GroupRow};
 use crate::organisation::OrganisationPart;
@@ -66,95 +66,6 @@ impl Data {
         );
         no
     }
-
-    pub(super) fn user_no(&self, id: &ParticipantId) -> Result<ParticipantNo, DirectoryError> {
-        let no = self
-            .ids
-            .get(id)
-            .copied()
-            .filter(|no| self.users.contains_key(no));
-        no.ok_or_else(|| DirectoryError::NoUser(id.clone()))
-    }
-
-    fn looks_like(&self, id: &ParticipantId) -> Option<ParticipantId> {
-        let folded = fold(id.as_str());
-        self.ids
-            .keys()
-            .find(|other| *other != id && fold(other.as_str()) == folded)
-            .cloned()
-    }
-
-    fn put_user(&mut self, user: &NewUser, now: Timestamp) -> Result<UserAdded, DirectoryError> {
-        let known = self
-            .ids
-            .get(&user.id)
-            .and_then(|no| self.participants.get(no))
-            .map(|row| (row.no, row.standing));
-        let no = match known {
-            Some((_, Standing::User)) => {
-                return Err(DirectoryError::Exists {
-                    id: user.id.clone(),
-                    what: "a user",
-                });
-            }
-            Some((_, Standing::External)) => {
-                return Err(DirectoryError::Exists {
-                    id: user.id.clone(),
-                    what: "an external",
-                });
-            }
-            Some((no, Standing::Expected)) => no,
-            None => self.make_participant(&user.id, Standing::User),
-        };
-        if let Some(row) = self.participants.get_mut(&no) {
-            row.standing = Standing::User;
-            row.name = user.name.as_deref().map(Into::into);
-        }
-        self.users.insert(
-            no,
-            UserData {
-                role: user.role,
-                password: user.password.clone(),
-                created_at: now,
-            },
-        );
-        Ok(UserAdded {
-            no,
-            looks_like: self.looks_like(&user.id),
-        })
-    }
-
-    /// Imports one line; returns whether the user is new (`None`: was so already).
-    fn import(
-        &mut self,
-        row: &ImportRow,
-        now: Timestamp,
-    ) -> Result<Option<(bool, Option<ParticipantId>)>, DirectoryError> {
-        let user = &row.user;
-        let Ok(no) = self.user_no(&user.id) else {
-            let added = self
-                .put_user(user, now)
-                .map_err(|error| DirectoryError::Line {
-                    line: row.line,
-                    detail: error.to_string(),
-                })?;
-            return Ok(Some((true, added.looks_like)));
-        };
-        let (Some(participant), Some(known)) =
-            (self.participants.get_mut(&no), self.users.get_mut(&no))
-        else {
-            return Ok(None);
-        };
-        let name = user.name.as_deref().map(Into::into);
-        let same = participant.name == name && known.role == user.role && user.password.is_none();
-        participant.name = name;
-        known.role = user.role;
-        if let Some(password) = &user.password {
-            known.password = Some(password.clone());
-            self.sessions.retain(|_, session| session.row.user != no);
-        }
-        Ok((!same).then_some((false, None)))
-    }
 }
 
 impl Directory for MemoryStore {
@@ -172,40 +83,7 @@ impl Directory for MemoryStore {
         _now: Timestamp,
     ) -> Result<(), DirectoryError> {
         let mut data = self.fenced()?;
-        let no = data.user_no(id)?;
-        match change {
-            UserChange::Enable | UserChange::Disable => {
-                if let Some(row) = data.participants.get_mut(&no) {
-                    row.disabled = *change == UserChange::Disable;
-                }
-            }
-            UserChange::Password(hash) => {
-                if let Some(user) = data.users.get_mut(&no) {
-                    user.password = Some(hash.clone());
-                }
-            }
-            UserChange::Role(role) => {
-                if let Some(user) = data.users.get_mut(&no) {
-                    user.role = *role;
-                }
-            }
-            UserChange::Name(name) => {
-                if let Some(row) = data.participants.get_mut(&no) {
-                    row.name = Some(name.as_str().into());
-                }
-            }
-            UserChange::SignOut { tokens: false } => {}
-            UserChange::SignOut { tokens: true } => {
-                let owner = TokenOwner::User(id.clone());
-                data.tokens.retain(|_, token| token.row.owner != owner);
-            }
-        }
-        if !matches!(
-            change,
-            UserChange::Enable | UserChange::Role(_) | UserChange::Name(_)
-        ) {
-            data.sessions.retain(|_, session| session.row.user != no);
-        }
+        data.change_user(id, change)?;
         data.directory_version += 1;
         Ok(())
     }
@@ -216,38 +94,7 @@ impl Directory for MemoryStore {
         dry_run: bool,
         now: Timestamp,
     ) -> Result<ImportReport, DirectoryError> {
-        let mut data = self.fenced()?;
-        let kept = (
-            data.ids.clone(),
-            data.participants.clone(),
-            data.users.clone(),
-            data.sessions.clone(),
-        );
-        let mut report = ImportReport::default();
-        let mut failed = None;
-        for row in rows {
-            let id = row.user.id.clone();
-            match data.import(row, now) {
-                Ok(None) => report.unchanged.push(id),
-                Ok(Some((false, _))) => report.changed.push(id),
-                Ok(Some((true, looks_like))) => {
-                    report
-                        .look_alikes
-                        .extend(looks_like.map(|other| (id.clone(), other)));
-                    report.added.push(id);
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    break;
-                }
-            }
-        }
-        if dry_run || failed.is_some() {
-            (data.ids, data.participants, data.users, data.sessions) = kept;
-        } else {
-            data.directory_version += 1;
-        }
-        failed.map_or(Ok(report), Err)
+        self.fenced()?.import_users(rows, dry_run, now)
     }
 
     fn create_token(
@@ -256,51 +103,7 @@ impl Directory for MemoryStore {
         now: Timestamp,
     ) -> Result<TokenRow, DirectoryError> {
         let mut data = self.fenced()?;
-        let mut participant = None;
-        match &token.owner {
-            TokenOwner::User(id) => participant = Some(data.user_no(id)?),
-            TokenOwner::Externals(patterns) => {
-                let exact = |pattern: &ExternalPattern| match pattern {
-                    ExternalPattern::Exact(id) => Some(id.clone()),
-                    ExternalPattern::Prefix(_) => None,
-                };
-                let ids: Vec<ParticipantId> = patterns.iter().filter_map(exact).collect();
-                if let Some(id) = ids.iter().find(|id| data.user_no(id).is_ok()) {
-                    return Err(DirectoryError::Exists {
-                        id: id.clone(),
-                        what: "a user",
-                    });
-                }
-                for id in ids {
-                    let no = data
-                        .ids
-                        .get(&id)
-                        .copied()
-                        .unwrap_or_else(|| data.make_participant(&id, Standing::External));
-                    if let Some(row) = data.participants.get_mut(&no) {
-                        row.standing = Standing::External;
-                    }
-                }
-            }
-            TokenOwner::Administration => {}
-        }
-        let no = data.last_token.next();
-        data.last_token = no;
-        let device = data.make_device(participant, format!("token-{}", no.0), None, now);
-        let row = TokenRow {
-            no,
-            owner: token.owner.clone(),
-            created_at: now,
-            last_used_at: None,
-        };
-        data.tokens.insert(
-            no,
-            TokenData {
-                row: row.clone(),
-                hash: token.hash,
-                device,
-            },
-        );
+        let row = data.create_token(token, now)?;
         data.directory_version += 1;
         Ok(row)
     }
@@ -326,41 +129,7 @@ impl Directory for MemoryStore {
         session: &NewSessionRow,
         now: Timestamp,
     ) -> Result<OpenedSession, DirectoryError> {
-        let mut data = self.fenced()?;
-        data.sessions
-            .retain(|_, session| session.row.expires_at > now);
-        let no = data.last_session.next();
-        data.last_session = no;
-        let id = session
-            .device_id
-            .clone()
-            .unwrap_or_else(|| format!("session-{}", no.0));
-        let own = |device: &DeviceData| device.participant == Some(session.user) && device.id == id;
-        let known = data
-            .devices
-            .iter()
-            .find(|(_, device)| own(device))
-            .map(|(no, _)| *no);
-        let device = match known {
-            Some(no) => no,
-            None => data.make_device(Some(session.user), id, session.device_name.clone(), now),
-        };
-        if let Some(known) = data.devices.get_mut(&device) {
-            known.last_seen_at = now;
-            known.name = session.device_name.clone().or(known.name.take());
-        }
-        data.sessions.insert(
-            no,
-            SessionData {
-                row: session.clone(),
-                device,
-                created_at: now,
-            },
-        );
-        Ok(OpenedSession {
-            session: no,
-            device,
-        })
+        Ok(self.fenced()?.open_session(session, now))
     }
 
     fn close_session(&mut self, session: SessionNo) -> Result<bool, DirectoryError> {
@@ -371,31 +140,9 @@ impl Directory for MemoryStore {
 
     fn sign_out(&mut self, user: &ParticipantId, what: &SignedOut) -> Result<bool, DirectoryError> {
         let mut data = self.fenced()?;
-        let no = data.user_no(user)?;
-        let device = |id: &str| {
-            let own = |device: &DeviceData| device.participant == Some(no) && device.id == id;
-            let found = data.devices.iter().find(|(_, device)| own(device));
-            found.map(|(no, _)| *no)
-        };
-        let there = match what {
-            SignedOut::Session(session) => data
-                .sessions
-                .get(session)
-                .is_some_and(|session| session.row.user == no),
-            SignedOut::Device(id) => device(id).is_some(),
-        };
-        let device = match what {
-            SignedOut::Session(_) => None,
-            SignedOut::Device(id) => device(id),
-        };
-        if there {
-            data.sessions.retain(|session_no, session| {
-                session.row.user != no
-                    || !(*what == SignedOut::Session(*session_no) || device == Some(session.device))
-            });
-            data.directory_version += 1;
-        }
-        Ok(there)
+        let ended = data.sign_out(user, what)?;
+        data.directory_version += u64::from(ended);
+        Ok(ended)
     }
 
     fn watch(

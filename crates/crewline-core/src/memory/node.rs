@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crewline_api::Timestamp;
 
-use super::{Data, MemoryWriter};
+use super::Data;
+use super::writer::MemoryWriter;
 use crate::ParticipantNo;
 use crate::node::{Fence, LeaseAsk, LeaseRow, Nodes, PresentAt};
 use crate::port::{StoreError, StoreErrorKind};

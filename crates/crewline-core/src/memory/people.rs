@@ -1,4 +1,6 @@
-//! Users and externals in memory, as administrators look for them.
+//! Users and externals in memory, as people look for whom to write to, and administrators for everybody.
+
+use crewline_api::{ParticipantKind, PeoplePage, Person};
 
 use super::Data;
 use crate::ParticipantNo;
@@ -20,19 +22,40 @@ impl Data {
         })
     }
 
-    /// Participants of one kind whose id or name contains a text, sorted by id.
-    pub(super) fn found(
-        &self,
-        standing: Standing,
-        q: &str,
-        after: Option<&str>,
-    ) -> impl Iterator<Item = &ParticipantRow> {
-        let (q, after) = (q.to_lowercase(), after.unwrap_or_default().to_owned());
+    pub(super) fn people(&self, q: &str, after: &str, limit: usize) -> PeoplePage {
+        let mut rows = self
+            .found(q, after)
+            .filter(|row| !row.disabled && row.standing != Standing::Expected);
+        let people: Vec<Person> = rows
+            .by_ref()
+            .take(limit)
+            .map(|row| Person {
+                user_id: row.id.clone(),
+                name: row.shown_name().to_owned(),
+                kind: if row.standing == Standing::User {
+                    ParticipantKind::User
+                } else {
+                    ParticipantKind::External
+                },
+                role: self.users.get(&row.no).map(|user| user.role),
+                on_duty: (row.standing == Standing::User).then(|| self.on_duty(row.no)),
+            })
+            .collect();
+        let more = rows.next().is_some();
+        let next = people
+            .last()
+            .filter(|_| more)
+            .map(|person| person.user_id.to_string());
+        PeoplePage { people, next }
+    }
+
+    /// Participants whose id or name contains a text, sorted by id. No id is empty: after it come all.
+    pub(super) fn found(&self, q: &str, after: &str) -> impl Iterator<Item = &ParticipantRow> {
+        let (q, after) = (q.to_lowercase(), after.to_owned());
         let rows = self.ids.values();
         let rows = rows.filter_map(|no| self.participants.get(no));
         rows.filter(move |row| {
-            row.standing == standing
-                && row.id.as_str() > after.as_str()
+            row.id.as_str() > after.as_str()
                 && (row.id.as_str().to_lowercase().contains(&q)
                     || row.shown_name().to_lowercase().contains(&q))
         })

@@ -113,12 +113,7 @@ impl Data {
         now: Timestamp,
     ) -> Option<PushState> {
         let row = self.push_rows(now).find(|row| row.no == no)?;
-        let message = self
-            .messages
-            .values()
-            .find(|one| one.message.id() == message)?
-            .message
-            .no;
+        let message = self.message_of(message)?.no;
         let known = self.recipients.get(&(message, row.participant));
         let said = |(of, who, device, _): &(_, _, _, _)| {
             (*of, *who, *device) == (message, row.participant, row.device)

@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 
 use crewline_api::{
-    ChatId, ChatSummary, ChatsPage, CursorName, DeviceView, Event, EventKinds, GroupId, GroupsPage,
-    MessageId, MessageStory, MessageView, MessagesPage, ParticipantId, ParticipantKind, PeoplePage,
-    Person, Seq, SessionView, Timestamp, WebhookFailure,
+    ChatId, ChatsPage, CursorName, Event, EventKinds, GroupId, GroupsPage, MessageId, MessageStory,
+    MessageView, MessagesPage, ParticipantId, PeoplePage, Seq, Timestamp, WebhookFailure,
 };
 
 use super::{MemoryStore, keep};
 use crate::audit::{AuditFound, AuditQuery};
 use crate::changes::CursorRow;
-use crate::credential::{Credential, CredentialSource, Scope, SecretHash};
-use crate::directory::{PasswordRow, TokenOwner, TokenRow, UserRow, WatcherRow};
-use crate::event::{MessageBodies, PAGE_BYTES_MAX, about_bytes, assemble, history_takes};
+use crate::credential::{Credential, SecretHash};
+use crate::directory::{PasswordRow, TokenRow, UserRow, WatcherRow};
+use crate::event::{MessageBodies, PAGE_BYTES_MAX, about_bytes, assemble};
 use crate::keep::CursorBehind;
 use crate::node::LeaseRow;
 use crate::organisation::{OrganisationPart, OrganisationRow};
@@ -24,12 +23,12 @@ use crate::push::{PushKey, PushState, PushSubscriptionRow};
 use crate::search::{Search, SearchFound};
 use crate::state::{ChatRow, GroupMember, ParticipantRow, Standing};
 use crate::webhook::WebhookRow;
-use crate::{MessageNo, ParticipantNo, PushNo, SessionNo, WebhookNo};
+use crate::{ParticipantNo, PushNo, SessionNo, WebhookNo};
 
 /// Most rows that one page of a log looks at.
 const SCAN_MAX: usize = 10_000;
 
-fn damaged(what: &str) -> StoreError {
+pub(super) fn damaged(what: &str) -> StoreError {
     StoreError::new(
         StoreErrorKind::Corrupt,
         format!("{what} refers to a row that is not there"),
@@ -99,23 +98,20 @@ impl Reader for MemoryStore {
         id: MessageId,
     ) -> Result<Option<MessageView>, StoreError> {
         let data = self.lock();
-        let Some(row) = i64::try_from(id.no())
-            .ok()
-            .and_then(|no| data.messages.get(&MessageNo(no)))
-        else {
+        let Some(message) = data.message_of(id) else {
             return Ok(None);
         };
         let seen = data
             .chats
-            .get(&row.message.chat)
+            .get(&message.chat)
             .is_some_and(|chat| viewers.iter().any(|viewer| chat.has(*viewer)));
-        if row.message.salt != id.salt() || !seen {
+        if !seen {
             return Ok(None);
         }
-        let view = data.view(viewers, row.message.no);
+        let view = data.view(viewers, message.no);
         let mut view = view.ok_or_else(|| damaged("a message"))?;
-        if viewers.contains(&row.message.sender) {
-            let reminders = data.reminders_of(row.message.no);
+        if viewers.contains(&message.sender) {
+            let reminders = data.reminders_of(message.no);
             view.reminders = reminders.ok_or_else(|| damaged("a reminder"))?;
         }
         Ok(Some(view))
@@ -128,34 +124,7 @@ impl Reader for MemoryStore {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Option<MessagesPage>, StoreError> {
-        let data = self.lock();
-        let chat = data.chat_of(chat);
-        let first = chat.and_then(|chat| viewers.iter().find(|viewer| chat.has(**viewer)));
-        let (Some(chat), Some(first)) = (chat, first) else {
-            return Ok(None);
-        };
-        let end = (chat.no, before.unwrap_or(u64::MAX));
-        let mut rows = data.positions.range((chat.no, 0)..end).rev();
-        let (mut messages, mut bytes): (Vec<MessageView>, _) = (Vec::new(), 0);
-        while messages.len() < limit
-            && history_takes(messages.len(), chat.members.len(), bytes)
-            && let Some((_, no)) = rows.next()
-        {
-            let view = data.view(viewers, *no);
-            let view = view.ok_or_else(|| damaged("a message"))?;
-            bytes += view.message.len();
-            messages.push(view);
-        }
-        let more = rows.next().is_some();
-        let next = messages
-            .last()
-            .filter(|_| more)
-            .map(|message| message.position.to_string());
-        Ok(Some(MessagesPage {
-            messages,
-            next,
-            as_of: data.head(*first),
-        }))
+        self.lock().history(viewers, chat, before, limit)
     }
 
     fn members_of_chat(&self, chat: ChatId) -> Result<Option<ChatRow>, StoreError> {
@@ -165,13 +134,9 @@ impl Reader for MemoryStore {
 
     fn members_of_message(&self, message: MessageId) -> Result<Option<ChatRow>, StoreError> {
         let data = self.lock();
-        let row = i64::try_from(message.no())
-            .ok()
-            .and_then(|no| data.messages.get(&MessageNo(no)));
-        let row = row.filter(|row| row.message.salt == message.salt());
-        Ok(row
-            .and_then(|row| data.chats.get(&row.message.chat))
-            .cloned())
+        let message = data.message_of(message);
+        let chat = message.and_then(|message| data.chats.get(&message.chat));
+        Ok(chat.cloned())
     }
 
     fn chats(
@@ -180,79 +145,11 @@ impl Reader for MemoryStore {
         before: Option<ChatsBefore>,
         limit: usize,
     ) -> Result<ChatsPage, StoreError> {
-        let data = self.lock();
-        let own = data.chats.values().filter(|chat| chat.has(viewer));
-        let mut rows: Vec<_> = own
-            .filter_map(|chat| Some((data.chat_heads.get(&chat.no)?, chat)))
-            .collect();
-        rows.sort_by_key(|(head, chat)| std::cmp::Reverse((head.last_activity, chat.no)));
-        rows.retain(|(head, chat)| {
-            before.is_none_or(|before| {
-                (head.last_activity, chat.no) < (before.last_activity, before.chat)
-            })
-        });
-        let next = rows
-            .get(limit.saturating_sub(1))
-            .filter(|_| rows.len() > limit);
-        let next =
-            next.map(|(head, chat)| format!("{}.{}", head.last_activity.as_millis(), chat.no.0));
-        let chats = rows.iter().take(limit).map(|(head, chat)| {
-            let member = data
-                .members
-                .get(&(chat.no, viewer))
-                .copied()
-                .unwrap_or_default();
-            ChatSummary {
-                chat_id: chat.id(),
-                user_ids: chat.member_ids.to_vec(),
-                last_activity_at: head.last_activity,
-                last_message: head.last_message.and_then(|no| data.view(&[viewer], no)),
-                unread: head.last_position.saturating_sub(member.done),
-            }
-        });
-        Ok(ChatsPage {
-            chats: chats.collect(),
-            next,
-            as_of: data.head(viewer),
-        })
+        Ok(self.lock().chats(viewer, before, limit))
     }
 
     fn people(&self, q: &str, after: Option<&str>, limit: usize) -> Result<PeoplePage, StoreError> {
-        let data = self.lock();
-        let q = q.to_lowercase();
-        let found = |row: &&ParticipantRow| {
-            !row.disabled
-                && row.standing != Standing::Expected
-                && after.is_none_or(|after| row.id.as_str() > after)
-                && (row.id.as_str().to_lowercase().contains(&q)
-                    || row.shown_name().to_lowercase().contains(&q))
-        };
-        let mut rows = data
-            .ids
-            .values()
-            .filter_map(|no| data.participants.get(no))
-            .filter(found);
-        let people: Vec<Person> = rows
-            .by_ref()
-            .take(limit)
-            .map(|row| Person {
-                user_id: row.id.clone(),
-                name: row.shown_name().to_owned(),
-                kind: if row.standing == Standing::User {
-                    ParticipantKind::User
-                } else {
-                    ParticipantKind::External
-                },
-                role: data.users.get(&row.no).map(|user| user.role),
-                on_duty: (row.standing == Standing::User).then(|| data.on_duty(row.no)),
-            })
-            .collect();
-        let more = rows.next().is_some();
-        let next = people
-            .last()
-            .filter(|_| more)
-            .map(|person| person.user_id.to_string());
-        Ok(PeoplePage { people, next })
+        Ok(self.lock().people(q, after.unwrap_or_default(), limit))
     }
 
     fn groups(&self, after: Option<&str>, limit: usize) -> Result<GroupsPage, StoreError> {
@@ -322,101 +219,15 @@ impl Reader for MemoryStore {
         hash: &SecretHash,
         now: Timestamp,
     ) -> Result<Option<Credential>, StoreError> {
-        let data = self.lock();
-        let user = |no: ParticipantNo| {
-            let row = data.participants.get(&no).filter(|row| !row.disabled)?;
-            Some(Scope::User {
-                no,
-                id: row.id.clone(),
-                role: data.users.get(&no)?.role,
-            })
-        };
-        if let Some((no, session)) = data
-            .sessions
-            .iter()
-            .find(|(_, session)| session.row.hash == *hash && session.row.expires_at > now)
-        {
-            return Ok(user(session.row.user).map(|scope| Credential {
-                source: CredentialSource::Session(*no),
-                scope,
-                device: session.device,
-                expires_at: Some(session.row.expires_at),
-            }));
-        }
-        let Some(token) = data.tokens.values().find(|token| token.hash == *hash) else {
-            return Ok(None);
-        };
-        let scope = match &token.row.owner {
-            TokenOwner::User(id) => data.ids.get(id).and_then(|no| user(*no)),
-            TokenOwner::Externals(patterns) => Some(Scope::Externals(patterns.clone())),
-            TokenOwner::Administration => Some(Scope::Administration),
-        };
-        let source = CredentialSource::Token(token.row.no);
-        Ok(scope.map(|scope| Credential {
-            source,
-            scope,
-            device: token.device,
-            expires_at: None,
-        }))
+        Ok(self.lock().credential(hash, now))
     }
 
     fn password(&self, user: &ParticipantId) -> Result<Option<PasswordRow>, StoreError> {
-        let data = self.lock();
-        let Some(no) = data.ids.get(user).copied() else {
-            return Ok(None);
-        };
-        let disabled = data.participants.get(&no).is_some_and(|row| row.disabled);
-        Ok(data.users.get(&no).map(|user| PasswordRow {
-            role: user.role,
-            no,
-            hash: user.password.clone(),
-            disabled,
-        }))
+        Ok(self.lock().password(user))
     }
 
     fn me(&self, user: ParticipantNo, now: Timestamp) -> Result<Option<MeRows>, StoreError> {
-        let data = self.lock();
-        let (Some(row), Some(known)) = (data.participants.get(&user), data.users.get(&user)) else {
-            return Ok(None);
-        };
-        let devices = data
-            .devices
-            .values()
-            .filter(|device| device.participant == Some(user));
-        let sessions = data
-            .sessions
-            .iter()
-            .filter(|(_, session)| session.row.user == user && session.row.expires_at > now);
-        Ok(Some(MeRows {
-            user_id: row.id.clone(),
-            name: row.shown_name().to_owned(),
-            role: known.role,
-            watches: data.watches(user),
-            devices: devices
-                .map(|device| DeviceView {
-                    device_id: device.id.clone(),
-                    device_name: device.name.clone(),
-                    last_seen_at: device.last_seen_at,
-                })
-                .collect(),
-            sessions: sessions
-                .map(|(no, session)| {
-                    let device_id = data
-                        .devices
-                        .get(&session.device)
-                        .map(|device| device.id.clone())
-                        .unwrap_or_default();
-                    let view = SessionView {
-                        session_id: no.0.to_string(),
-                        device_id,
-                        created_at: session.created_at,
-                        expires_at: session.row.expires_at,
-                        current: false,
-                    };
-                    (*no, view)
-                })
-                .collect(),
-        }))
+        Ok(self.lock().me(user, now))
     }
 
     fn users(&self) -> Result<Vec<UserRow>, StoreError> {
@@ -427,14 +238,9 @@ impl Reader for MemoryStore {
 
     fn story(&self, message: MessageId) -> Result<Option<MessageStory>, StoreError> {
         let data = self.lock();
-        let no = i64::try_from(message.no()).ok().map(MessageNo);
-        let row = no.and_then(|no| data.messages.get(&no));
-        let row = row.filter(|row| row.message.salt == message.salt());
-        row.map(|row| {
-            data.story(row.message.no)
-                .ok_or_else(|| damaged("a message"))
-        })
-        .transpose()
+        data.message_of(message)
+            .map(|message| data.story(message.no).ok_or_else(|| damaged("a message")))
+            .transpose()
     }
 
     fn search(
@@ -461,8 +267,10 @@ impl Reader for MemoryStore {
         limit: usize,
     ) -> Result<Vec<UserRow>, StoreError> {
         let data = self.lock();
-        let rows = data.found(Standing::User, q, after);
-        let rows = rows.filter_map(|row| data.user_row(row.no));
+        let users = data
+            .found(q, after.unwrap_or_default())
+            .filter(|row| row.standing == Standing::User);
+        let rows = users.filter_map(|row| data.user_row(row.no));
         Ok(rows.take(limit).collect())
     }
 
@@ -473,8 +281,10 @@ impl Reader for MemoryStore {
         limit: usize,
     ) -> Result<Vec<ParticipantRow>, StoreError> {
         let data = self.lock();
-        let rows = data.found(Standing::External, q, after);
-        Ok(rows.take(limit).cloned().collect())
+        let externals = data
+            .found(q, after.unwrap_or_default())
+            .filter(|row| row.standing == Standing::External);
+        Ok(externals.take(limit).cloned().collect())
     }
 
     fn session_count(&self, now: Timestamp) -> Result<u64, StoreError> {

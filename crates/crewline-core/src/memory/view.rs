@@ -1,7 +1,7 @@
 //! Messages of the store in memory as they are seen: in events, and by those who look.
 
 use crewline_api::{
-    ChatId, MessageView, ParticipantId, Payload, ReceiptState, RecipientView, ReminderView,
+    MessageId, MessageView, ParticipantId, Payload, ReceiptState, RecipientView, ReminderView,
 };
 
 use super::Data;
@@ -85,10 +85,10 @@ impl Data {
         .collect()
     }
 
-    pub(super) fn chat_of(&self, id: ChatId) -> Option<&ChatRow> {
-        self.chats
-            .get(&ChatNo(i64::try_from(id.no()).ok()?))
-            .filter(|chat| chat.salt == id.salt())
+    pub(super) fn message_of(&self, id: MessageId) -> Option<&MessageRow> {
+        let no = MessageNo(i64::try_from(id.no()).ok()?);
+        let message = &self.messages.get(&no)?.message;
+        (message.salt == id.salt()).then_some(message)
     }
 }
 
