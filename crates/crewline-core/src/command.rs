@@ -2,16 +2,16 @@
 //!
 //! They are made at the edge, where parsing, checking and hashing cost nobody else anything.
 
-use std::collections::BTreeMap;
+mod meaning;
+mod plain;
+
 use std::sync::Arc;
 
 use crewline_api::{
-    ApiError, Chat, ChatId, Cursor, CursorName, ErrorCode, EventKinds, FieldCode, FieldError,
-    GroupId, IdempotencyKey, MessageId, NewMessage, NewMessageGroup, NewReminder, NewReply,
-    ParticipantId, Priority, ReceiptResult, ReceiptSaid, ReceiptState, Reminded, SentMessage, Seq,
-    Timestamp, ToGroup, limits,
+    Chat, ChatId, Cursor, CursorName, EventKinds, GroupId, IdempotencyKey, MessageId, NewReminder,
+    ParticipantId, Priority, ReceiptResult, ReceiptState, Reminded, SentMessage, Seq, Timestamp,
+    limits,
 };
-use sha2::{Digest, Sha256};
 
 use crate::state::{Fingerprint, Payloads};
 use crate::{DeviceNo, ParticipantNo};
@@ -233,222 +233,6 @@ pub enum Answer {
     Appeared(ParticipantNo),
 }
 
-impl SendCommand {
-    /// Brings a message into its plainest form.
-    ///
-    /// # Errors
-    /// What [`crewline_api::NewMessageBuilder::build`] refuses.
-    pub fn new(message: NewMessage, device: DeviceNo) -> Result<Self, ApiError> {
-        message.check()?;
-        let mut recipients: BTreeMap<ParticipantId, Recipient> = BTreeMap::new();
-        for (index, user) in message.to_users.into_iter().enumerate() {
-            let Ok(id) = ParticipantId::new(&user.to_user_id) else {
-                continue;
-            };
-            if id == message.from_ext_user_id {
-                continue;
-            }
-            let recipient = recipients.entry(id.clone()).or_insert_with(|| Recipient {
-                id,
-                field: format!("toUsers[{index}].toUserId"),
-                payloads: Payloads::default(),
-            });
-            recipient
-                .payloads
-                .or(user.on_delivered_payload, user.on_read_payload);
-        }
-        let groups = plain_groups(message.to_groups);
-        let recipients: Vec<Recipient> = recipients.into_values().collect();
-        let key = message.idempotency_key.map(|key| {
-            // What was asked counts, not whom it came to: a group may have changed when a retry comes.
-            let kind = ["send", "send to groups"][usize::from(!groups.is_empty())];
-            let mut meaning = Meaning::new(kind);
-            meaning
-                .text(message.from_ext_user_name.as_str())
-                .text(&message.message)
-                .number(u64::from(message.priority.number()));
-            for recipient in &recipients {
-                meaning.text(recipient.id.as_str());
-                for payload in [
-                    &recipient.payloads.on_delivered,
-                    &recipient.payloads.on_read,
-                ] {
-                    meaning.optional(payload.as_ref().map(crewline_api::Payload::as_bytes));
-                }
-            }
-            for group in &groups {
-                meaning
-                    .number(u64::MAX)
-                    .text(group.id.as_str())
-                    .number(u64::from(group.on_duty_only));
-                for payload in [&group.payloads.on_delivered, &group.payloads.on_read] {
-                    meaning.optional(payload.as_ref().map(crewline_api::Payload::as_bytes));
-                }
-            }
-            (key, meaning.fingerprint())
-        });
-        Ok(Self {
-            actor: Actor {
-                id: message.from_ext_user_id,
-                external: true,
-                device,
-            },
-            from_name: message.from_ext_user_name.into(),
-            recipients,
-            groups,
-            text: message.message.into(),
-            priority: message.priority,
-            key,
-        })
-    }
-}
-
-impl ReplyCommand {
-    /// Brings a reply into its plainest form.
-    ///
-    /// # Errors
-    /// What [`NewReply::check`] refuses.
-    pub fn new(
-        actor: Actor,
-        chat: ChatId,
-        reply: NewReply,
-        key: Option<IdempotencyKey>,
-    ) -> Result<Self, ApiError> {
-        reply.check()?;
-        let key = key.map(|key| {
-            let mut meaning = Meaning::new("reply");
-            meaning
-                .text(&chat.to_string())
-                .text(&reply.message)
-                .number(u64::from(reply.priority.number()));
-            for id in [reply.reply_to, reply.read_up_to] {
-                meaning.optional(id.map(|id| id.to_string()).as_deref().map(str::as_bytes));
-            }
-            (key, meaning.fingerprint())
-        });
-        Ok(Self {
-            actor,
-            chat,
-            text: reply.message.into(),
-            priority: reply.priority,
-            reply_to: reply.reply_to,
-            read_up_to: reply.read_up_to,
-            key,
-        })
-    }
-}
-
-impl ChatCommand {
-    /// Brings the people of a chat into their plainest form.
-    ///
-    /// # Errors
-    /// Nobody but the actor, or too many.
-    pub fn new(
-        actor: Actor,
-        to_user_ids: Vec<ParticipantId>,
-        to_groups: Vec<ToGroup>,
-    ) -> Result<Self, ApiError> {
-        let none_given = to_user_ids.is_empty();
-        let mut others: BTreeMap<ParticipantId, Recipient> = BTreeMap::new();
-        for (index, id) in to_user_ids.into_iter().enumerate() {
-            if id != actor.id {
-                let field = format!("toUserIds[{index}]");
-                others.entry(id.clone()).or_insert_with(|| Recipient {
-                    id,
-                    field,
-                    payloads: Payloads::default(),
-                });
-            }
-        }
-        let mut errors = Vec::new();
-        if to_groups.is_empty() || others.len() > limits::RECIPIENTS_MAX {
-            crewline_api::check_recipient_count("toUserIds", none_given, others.len(), &mut errors);
-        }
-        crewline_api::check_to_groups(to_groups.len(), &mut errors);
-        let groups = to_groups.into_iter().map(|group| NewMessageGroup {
-            on_duty_only: group.on_duty_only,
-            ..NewMessageGroup::new(group.group_id)
-        });
-        if errors.is_empty() {
-            Ok(Self {
-                actor,
-                others: others.into_values().collect(),
-                groups: plain_groups(groups.collect()),
-            })
-        } else {
-            Err(ApiError::fields(ErrorCode::Invalid, errors))
-        }
-    }
-}
-
-impl ReceiptsCommand {
-    /// Brings receipts into their plainest form.
-    ///
-    /// # Errors
-    /// None or more than 1,000, and a receipt that says `accepted`.
-    pub fn new(actor: Actor, receipts: Vec<ReceiptSaid>) -> Result<Self, ApiError> {
-        let mut errors = Vec::new();
-        if receipts.is_empty() {
-            errors.push(FieldError::new(
-                "receipts",
-                FieldCode::Empty,
-                "holds no receipt",
-            ));
-        } else if receipts.len() > limits::RECEIPTS_MAX {
-            let detail = format!(
-                "holds {} receipts; at most {} are allowed",
-                receipts.len(),
-                limits::RECEIPTS_MAX
-            );
-            errors.push(FieldError::new("receipts", FieldCode::TooMany, detail));
-        }
-        let receipts = receipts
-            .into_iter()
-            .enumerate()
-            .map(|(index, said)| match said {
-                ReceiptSaid::Message {
-                    message_id,
-                    state,
-                    at,
-                } => {
-                    if state == ReceiptState::Accepted {
-                        let detail =
-                            "is delivered, read or acknowledged; accepted is what the server says";
-                        errors.push(FieldError::new(
-                            format!("receipts[{index}].state"),
-                            FieldCode::OutOfRange,
-                            detail,
-                        ));
-                    }
-                    ReceiptCommand::Message {
-                        message: message_id.parse().ok(),
-                        given: message_id,
-                        state,
-                        at,
-                    }
-                }
-                ReceiptSaid::UpTo {
-                    chat_id,
-                    read_up_to,
-                    at,
-                } => {
-                    let place = chat_id.parse().ok().zip(read_up_to.parse().ok());
-                    ReceiptCommand::UpTo {
-                        given: chat_id,
-                        place,
-                        at,
-                    }
-                }
-            });
-        let receipts = receipts.collect();
-        if errors.is_empty() {
-            Ok(Self { actor, receipts })
-        } else {
-            Err(ApiError::fields(ErrorCode::Invalid, errors))
-        }
-    }
-}
-
 impl Command {
     /// Who acts.
     pub fn actor(&self) -> &Actor {
@@ -480,16 +264,9 @@ impl Command {
     /// About how many bytes it holds.
     pub fn bytes(&self) -> usize {
         let of = |recipients: &[Recipient]| -> usize {
-            let payload = |payload: &Option<crewline_api::Payload>| {
-                payload.as_ref().map_or(0, |bytes| bytes.as_bytes().len())
-            };
             recipients
                 .iter()
-                .map(|r| {
-                    128 + r.id.as_str().len()
-                        + payload(&r.payloads.on_delivered)
-                        + payload(&r.payloads.on_read)
-                })
+                .map(|r| 128 + r.id.as_str().len() + r.payloads.bytes())
                 .sum()
         };
         256 + match self {
@@ -509,61 +286,4 @@ impl Command {
 /// About how many rows come of groups: how many are in them shows when they are resolved.
 fn about(groups: &[GroupRecipient]) -> usize {
     (50 * groups.len()).min(limits::RECIPIENTS_MAX)
-}
-
-/// Groups in their plainest form: sorted, each once, payloads of duplicates merged.
-fn plain_groups(groups: Vec<NewMessageGroup>) -> Vec<GroupRecipient> {
-    let mut plain: BTreeMap<(GroupId, bool), GroupRecipient> = BTreeMap::new();
-    for (index, group) in groups.into_iter().enumerate() {
-        let Ok(id) = GroupId::new(&group.group_id) else {
-            continue;
-        };
-        let key = (id.clone(), group.on_duty_only);
-        let kept = plain.entry(key).or_insert_with(|| GroupRecipient {
-            id,
-            on_duty_only: group.on_duty_only,
-            field: format!("toGroups[{index}]"),
-            payloads: Payloads::default(),
-        });
-        kept.payloads
-            .or(group.on_delivered_payload, group.on_read_payload);
-    }
-    plain.into_values().collect()
-}
-
-/// Collects what a send means. Each part is written with its length, so that no two meanings look the same.
-struct Meaning(Sha256);
-
-impl Meaning {
-    fn new(kind: &str) -> Self {
-        let mut meaning = Self(Sha256::new());
-        meaning.text(kind);
-        meaning
-    }
-
-    fn number(&mut self, number: u64) -> &mut Self {
-        self.0.update(number.to_be_bytes());
-        self
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.number(bytes.len() as u64);
-        self.0.update(bytes);
-        self
-    }
-
-    fn text(&mut self, text: &str) -> &mut Self {
-        self.bytes(text.as_bytes())
-    }
-
-    fn optional(&mut self, bytes: Option<&[u8]>) -> &mut Self {
-        match bytes {
-            None => self.number(u64::MAX),
-            Some(bytes) => self.bytes(bytes),
-        }
-    }
-
-    fn fingerprint(self) -> Fingerprint {
-        Fingerprint(self.0.finalize().into())
-    }
 }
