@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,20 @@ impl Timestamp {
     pub const fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
     }
+
+    /// This long after.
+    pub fn plus(self, time: Duration) -> Self {
+        self.plus_millis(millis(time))
+    }
+
+    /// This long before.
+    pub fn minus(self, time: Duration) -> Self {
+        self.plus_millis(-millis(time))
+    }
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl fmt::Display for Timestamp {
@@ -67,5 +82,14 @@ mod tests {
         let time: Timestamp = "2026-11-23T04:47:29.1209+01:00".parse().unwrap();
         assert_eq!(time.to_string(), "2026-11-23T03:47:29.120Z");
         assert!("2026-11-23".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn a_length_of_time_that_no_clock_reaches_ends_at_the_last_moment() {
+        let time = Timestamp::from_millis(7_000);
+        assert_eq!(time.plus(Duration::from_secs(2)).as_millis(), 9_000);
+        assert_eq!(time.minus(Duration::from_secs(9)).as_millis(), -2_000);
+        assert_eq!(time.plus(Duration::MAX).as_millis(), i64::MAX);
+        assert!(time.minus(Duration::MAX) < Timestamp::from_millis(i64::MIN / 2));
     }
 }

@@ -34,10 +34,7 @@ pub struct AuditActor {
 impl AuditActor {
     /// Who presents a credential.
     pub fn of(credential: &Credential, address: Option<IpAddr>) -> Self {
-        let token = || match credential.source {
-            CredentialSource::Session(no) => format!("session {}", no.0),
-            CredentialSource::Token(no) => format!("token {}", no.0),
-        };
+        let token = || credential.source.to_string();
         let (who, role) = match &credential.scope {
             Scope::User { id, role, .. } => (id.to_string(), (*role).into()),
             Scope::Externals(patterns) => match patterns.as_slice() {
@@ -79,10 +76,7 @@ impl AuditActor {
 
     /// The credential as it is kept and shown.
     pub fn credential_text(&self) -> Option<String> {
-        self.credential.map(|source| match source {
-            CredentialSource::Session(no) => format!("session {}", no.0),
-            CredentialSource::Token(no) => format!("token {}", no.0),
-        })
+        self.credential.map(|source| source.to_string())
     }
 }
 

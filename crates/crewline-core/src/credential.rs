@@ -121,6 +121,15 @@ pub enum CredentialSource {
     Token(TokenNo),
 }
 
+impl fmt::Display for CredentialSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Session(no) => write!(f, "session {}", no.0),
+            Self::Token(no) => write!(f, "token {}", no.0),
+        }
+    }
+}
+
 /// Whom a credential lets act.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {

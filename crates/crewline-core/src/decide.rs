@@ -13,6 +13,7 @@ use crewline_api::{ApiError, ErrorCode, EventKind, FieldCode, FieldError, Timest
 
 use crate::changes::{LogDetail, LogRow};
 use crate::command::{Actor, Answer, Command, Recipient};
+use crate::resolve::refused;
 use crate::set::{self, Set};
 use crate::state::{LogHead, ParticipantRow, Settings, Standing, State, UnknownRecipients};
 use crate::{ChatNo, MessageNo, ParticipantNo};
@@ -152,7 +153,7 @@ fn check_recipients(
     settings: Settings,
 ) -> Result<(), ApiError> {
     let accept = settings.unknown_recipients == UnknownRecipients::Accept;
-    let mut errors: Vec<FieldError> = recipients
+    let errors: Vec<FieldError> = recipients
         .iter()
         .filter_map(|recipient| {
             let detail = match state.participant(&recipient.id) {
@@ -168,12 +169,10 @@ fn check_recipients(
             ))
         })
         .collect();
-    // In the order in which they were named: what differs is a number between two equal texts.
-    errors.sort_by_key(|error| (error.field.len(), error.field.clone()));
     if errors.is_empty() {
         Ok(())
     } else {
-        Err(ApiError::fields(ErrorCode::UnknownRecipient, errors))
+        Err(refused(ErrorCode::UnknownRecipient, errors))
     }
 }
 

@@ -45,20 +45,15 @@ impl Retention {
     /// What goes at a time.
     pub fn cut(&self, now: Timestamp) -> Cut {
         Cut {
-            before: before(now, self.messages),
-            release: before(now, self.cursors.saturating_add(GRACE)),
+            before: now.minus(self.messages),
+            release: now.minus(self.cursors.saturating_add(GRACE)),
         }
     }
 
     /// Cursors that have been behind since before this are reported.
     pub fn report(&self, now: Timestamp) -> Timestamp {
-        before(now, self.cursors)
+        now.minus(self.cursors)
     }
-}
-
-fn before(now: Timestamp, age: Duration) -> Timestamp {
-    let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-    Timestamp::from_millis(now.as_millis().saturating_sub(age))
 }
 
 /// What goes in a pass.

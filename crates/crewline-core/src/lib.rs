@@ -64,7 +64,7 @@ pub use event::{
 };
 pub use group::{DutyRow, GROUP_PAGE_MEMBERS_MAX, GroupRow};
 pub use keep::{CursorBehind, Cut, Pass, Removed, Retention};
-pub use load::load_batch;
+pub use load::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, load_batch};
 pub use memory::MemoryStore;
 pub use no::{ChatNo, DeviceNo, MessageNo, ParticipantNo, PushNo, SessionNo, TokenNo, WebhookNo};
 pub use node::{Fence, LeaseAsk, LeaseRow, Nodes, PresentAt};

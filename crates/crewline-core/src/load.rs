@@ -1,11 +1,16 @@
-//! Loading what a batch is decided on: from any store, by its port.
+//! Loading what a batch is decided on: from any store, by its port; and how large a batch is.
 
 use crate::command::Command;
 use crate::needs::{Wanted, to_lock, to_read, to_resolve};
 use crate::port::{StoreError, StoreErrorKind, Writer};
 use crate::state::State;
 
-/// Most rounds of one step. The needs are satisfied in five at most; more is a fault of the house.
+/// Most rows of one batch, about: what is decided and committed together.
+pub const BATCH_ROWS_MAX: usize = 16_384;
+/// Most bytes of one batch, about.
+pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Most rounds of one step. The needs are satisfied in four at most; more is a fault of the house.
 const ROUNDS_MAX: u32 = 12;
 
 /// Loads what these commands need, in three steps: what never changes, the locks, what changes. Inside of a batch.

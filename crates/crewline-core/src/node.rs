@@ -47,17 +47,11 @@ pub struct LeaseAsk<'a> {
     pub life: Option<Duration>,
 }
 
-/// A time from now on.
-fn later(now: Timestamp, by: Duration) -> Timestamp {
-    let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-    Timestamp::from_millis(now.as_millis().saturating_add(millis))
-}
-
 impl LeaseAsk<'_> {
     /// Until when it is held.
     pub fn until(&self) -> Timestamp {
         let forever = Timestamp::from_millis(i64::MAX);
-        self.life.map_or(forever, |life| later(self.now, life))
+        self.life.map_or(forever, |life| self.now.plus(life))
     }
 
     /// The rule: the token with which the asker holds a lease from now on, or `None` where another one still does. All stores
@@ -108,12 +102,12 @@ pub struct PresentAt<'a> {
 impl PresentAt<'_> {
     /// Until when it counts.
     pub fn until(&self) -> Timestamp {
-        later(self.now, self.life)
+        self.now.plus(self.life)
     }
 
     /// Nodes whose time was over before this are forgotten.
     pub fn forget_before(&self) -> Timestamp {
-        self.now.plus_millis(-(FORGET_NODE.as_millis() as i64))
+        self.now.minus(FORGET_NODE)
     }
 }
 

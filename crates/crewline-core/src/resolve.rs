@@ -41,8 +41,7 @@ pub(crate) fn everyone_checked<'a>(
         }
     });
     if !errors.is_empty() {
-        errors.sort_by_key(|error| (error.field.len(), error.field.clone()));
-        return Err(ApiError::fields(ErrorCode::Invalid, errors));
+        return Err(refused(ErrorCode::Invalid, errors));
     }
     if all.is_empty() {
         let detail = "holds nobody to whom this could go";
@@ -74,13 +73,17 @@ fn check_known(state: &State, groups: &[GroupRecipient]) -> Result<(), ApiError>
             }
         }
     }
-    // In the order in which they were named: what differs is a number between two equal texts.
-    errors.sort_by_key(|error| (error.field.len(), error.field.clone()));
     if errors.is_empty() {
         Ok(())
     } else {
-        Err(ApiError::fields(ErrorCode::UnknownGroup, errors))
+        Err(refused(ErrorCode::UnknownGroup, errors))
     }
+}
+
+/// The refusal of recipients, in the order in which they were named: what differs is a number between two equal texts.
+pub(crate) fn refused(code: ErrorCode, mut errors: Vec<FieldError>) -> ApiError {
+    errors.sort_by_key(|error| (error.field.len(), error.field.clone()));
+    ApiError::fields(code, errors)
 }
 
 fn everyone_or<'a>(

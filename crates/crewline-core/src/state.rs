@@ -3,7 +3,7 @@
 //! A `State` holds some of the store, never all of it. Every map says "not there" apart from "not loaded": an absent
 //! key was not loaded, `None` is known not to exist. [`crate::needs`] asks for what is missing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crewline_api::{
@@ -450,10 +450,5 @@ impl State {
             self.chat_heads.clear();
             self.members.clear();
         }
-    }
-
-    /// The participants whose logs were written in this batch.
-    pub fn touched_logs(&self) -> BTreeSet<ParticipantNo> {
-        self.changes.log.iter().map(|row| row.participant).collect()
     }
 }

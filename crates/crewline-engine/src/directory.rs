@@ -155,7 +155,7 @@ impl Engine {
 
 /// Removes some rows; returns whether there may be more to remove now.
 async fn forget_some(engine: &Engine, keep: Duration) -> bool {
-    let before = engine.now().plus_millis(-millis(keep));
+    let before = engine.now().minus(keep);
     let forgotten = engine
         .directory(move |directory, _| directory.forget_audit(before, FORGET_ROWS))
         .await;
@@ -168,10 +168,6 @@ async fn forget_some(engine: &Engine, keep: Duration) -> bool {
         // There is no room now, or the engine stops.
         Err(_) => false,
     }
-}
-
-fn millis(length: Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Notes a version that was read. Two readings may end in the other order than they began: an older one must not take a

@@ -5,21 +5,17 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crewline_api::{ApiError, ErrorCode, ParticipantId};
-use crewline_core::{Answer, Command, StoreError, Writer};
+use crewline_core::{Answer, BATCH_BYTES_MAX, BATCH_ROWS_MAX, Command, StoreError, Writer};
 use tokio::sync::{Notify, oneshot};
 
 use crate::engine::stopped;
 
 /// Most rows that may wait. A send of one message to one recipient is four.
-pub(crate) const QUEUE_ROWS_MAX: usize = 65_536;
+const QUEUE_ROWS_MAX: usize = 65_536;
 /// Most bytes that may wait.
-pub(crate) const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Most rows of one batch: what is decided and committed together.
-pub(crate) const BATCH_ROWS_MAX: usize = 16_384;
-/// Most bytes of one batch.
-pub(crate) const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Most acts on the directory that may wait.
-pub(crate) const DIRECTORY_MAX: usize = 1_024;
+const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Most acts on the directory, and notes, that may wait.
+const ACTS_MAX: usize = 1_024;
 
 /// A command, and who waits for its answer.
 pub(crate) struct Pending {
@@ -92,16 +88,10 @@ impl Queue {
         let actor = &pending.command.actor().id;
         let mut waiting = self.lock();
         if waiting.stopping {
-            return Err(ApiError::new(
-                ErrorCode::Stopping,
-                "The server is stopping. Try again in a moment.",
-            ));
+            return Err(stopped());
         }
         if waiting.rows + rows > QUEUE_ROWS_MAX || waiting.bytes + bytes > QUEUE_BYTES_MAX {
-            return Err(ApiError::new(
-                ErrorCode::Busy,
-                "The queue is full. Try again in a moment.",
-            ));
+            return Err(full());
         }
         let own = waiting.rows_of.get(actor).copied().unwrap_or(0);
         if own + rows > QUEUE_ROWS_MAX / 4 {
@@ -122,16 +112,10 @@ impl Queue {
     pub(crate) fn push_act(&self, act: Work) -> Result<(), ApiError> {
         let mut waiting = self.lock();
         if waiting.stopping {
-            return Err(ApiError::new(
-                ErrorCode::Stopping,
-                "The server is stopping. Try again in a moment.",
-            ));
+            return Err(stopped());
         }
-        if waiting.acts.len() >= DIRECTORY_MAX {
-            return Err(ApiError::new(
-                ErrorCode::Busy,
-                "The queue is full. Try again in a moment.",
-            ));
+        if waiting.acts.len() >= ACTS_MAX {
+            return Err(full());
         }
         waiting.acts.push_back(act);
         self.wake(waiting);
@@ -239,6 +223,10 @@ impl Queue {
     pub(crate) fn rows(&self) -> usize {
         self.lock().rows
     }
+}
+
+fn full() -> ApiError {
+    ApiError::new(ErrorCode::Busy, "The queue is full. Try again in a moment.")
 }
 
 /// What is to be done next; `None` where nothing waits.

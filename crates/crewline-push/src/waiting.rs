@@ -63,10 +63,6 @@ pub(crate) struct Waiting {
     pub(crate) dropped: u64,
 }
 
-fn plus(at: Timestamp, by: Duration) -> Timestamp {
-    at.plus_millis(by.as_millis() as i64)
-}
-
 impl Waiting {
     pub(crate) fn new(began: PushPlaces) -> Self {
         Self {
@@ -104,7 +100,7 @@ impl Waiting {
             named,
             at,
             // A clock that was put back must not silence anybody.
-            due: plus(at, delay).min(plus(now, delay)),
+            due: at.plus(delay).min(now.plus(delay)),
             refusals: 0,
             again: false,
         };
@@ -149,7 +145,7 @@ impl Waiting {
         if let Tried::Later(wait) = tried {
             let same = queue.iter_mut().chain(&mut self.repeats);
             for kept in same.filter(|kept| kept.seq == wake.seq) {
-                kept.due = plus(now, wait);
+                kept.due = now.plus(wait);
                 kept.refusals += 1;
             }
             return;
@@ -199,7 +195,7 @@ impl Waiting {
 
 /// Whether nobody is woken for it any more.
 pub(crate) fn is_old(wake: &Wake, now: Timestamp, settings: &Settings) -> bool {
-    now > plus(wake.at, settings.lives.of(wake.named.priority))
+    now > wake.at.plus(settings.lives.of(wake.named.priority))
 }
 
 #[cfg(test)]

@@ -13,12 +13,9 @@ use super::report::{Kind, Report};
 use super::{SourceChat, SourceMember, SourceMessage};
 use crate::command::Answer;
 use crate::directory::DirectoryError;
+use crate::load::{BATCH_BYTES_MAX, BATCH_ROWS_MAX};
 use crate::port::{Reader, StoreError, Writer};
 use crate::state::Standing;
-
-/// Most rows and bytes of a batch, about.
-const BATCH_ROWS_MAX: usize = 16_384;
-const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Why an import stopped. What it had written stays, and the next run goes on from there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
