@@ -13,6 +13,7 @@
     deny(clippy::expect_used, clippy::panic, clippy::unreachable)
 )]
 
+pub mod address;
 mod audit;
 mod bus;
 pub mod changes;

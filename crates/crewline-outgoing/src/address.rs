@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crewline_core::webhook::{is_public, never_called, plain_address};
+use crewline_core::address::{is_public, never_called, plain_address};
 
 use crate::outgoing::Outgoing;
 

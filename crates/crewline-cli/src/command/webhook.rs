@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use crewline_api::{AuditKind, EventKind, EventKinds, Seq, Webhook, WebhookTested, WebhookUrl};
-use crewline_core::webhook::never_called;
+use crewline_core::address::never_called;
 use crewline_core::{NewWebhookRow, Reader, WebhookAct, WebhookNo, WebhookRow, WebhookSecret};
 use crewline_engine::{Clock as _, Engine, SystemClock};
 use crewline_http::WebhookTrial;

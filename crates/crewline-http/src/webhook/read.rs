@@ -2,7 +2,7 @@
 
 use crewline_api::{ApiError, EventKinds, FieldCode, ParticipantId, Seq, UrlError, WebhookUrl};
 use crewline_core::WebhookAct;
-use crewline_core::webhook::never_called;
+use crewline_core::address::never_called;
 
 use crate::auth::Caller;
 use crate::body::JsonBody;
