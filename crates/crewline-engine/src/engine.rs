@@ -4,31 +4,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crewline_api::{ApiError, ErrorCode, EventKinds, Seq, Timestamp};
+use crewline_api::{ApiError, ErrorCode, Timestamp};
 use crewline_core::{
-    Answer, Command, Fence, Opened, Origin, ParticipantNo, Reader, Retention, Settings, State,
-    StoreError, StoreErrorKind,
+    Answer, Command, Fence, Opened, Origin, Reader, Retention, Settings, State, StoreError,
+    StoreErrorKind,
 };
 use tokio::sync::{Semaphore, oneshot, watch};
 use tracing::error;
 
+use crate::Clock;
 use crate::flush::Flusher;
 use crate::health::Health;
-use crate::hub::{Hub, Subscription};
+use crate::hub::Hub;
 use crate::lease::Leases;
 use crate::nodes::{Among, Others};
-use crate::page::EncodedEvent;
 use crate::present::Presence;
 use crate::queue::{Pending, Queue};
 use crate::simulated::Gate;
 use crate::writer::WriterLoop;
-use crate::{Clock, Follower, Page};
 
 /// Readings of the store at once. More wait: a store has only a few readers.
 const READS_MAX: usize = 8;
-
-/// How often it is looked whether commands wait behind a writer that waits for the store.
-const LOOK_FOR_STALL: Duration = Duration::from_secs(1);
 
 /// How an engine works.
 #[derive(Debug, Clone, Copy, Default)]
@@ -202,27 +198,6 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Refuses what waits behind a writer that waits for the store, so that it can go to another node: none of it was begun.
-    fn refuse_behind_a_stall(&self) {
-        if self.inner.gate.is_some() {
-            return;
-        }
-        let (health, queue) = (
-            Arc::clone(&self.inner.health),
-            Arc::clone(&self.inner.queue),
-        );
-        self.upkeep(async move {
-            let mut every = tokio::time::interval(LOOK_FOR_STALL);
-            every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                every.tick().await;
-                if let Err(why) = health.not_stalled() {
-                    queue.refuse(&why);
-                }
-            }
-        });
-    }
-
     /// Starts the writer: a thread, and one that waits for the disk; in a simulation a task.
     fn write_with(&self, writer: WriterLoop) -> Result<(), StoreError> {
         let inner = &self.inner;
@@ -320,94 +295,6 @@ impl Engine {
         })
     }
 
-    /// A page of a log: from the ring in memory where it is new, else from the store. `after` left out: from the start.
-    ///
-    /// # Errors
-    /// `ahead_of_log` and `log_truncated`, where `after` was given and lies outside of the log.
-    pub async fn page(
-        &self,
-        participant: ParticipantNo,
-        after: Option<Seq>,
-        kinds: EventKinds,
-        limit: usize,
-    ) -> Result<Page, ApiError> {
-        if let Some(page) = after.and_then(|after| self.newest(participant, after, kinds, limit)) {
-            // Of what other nodes have written since the ring knows nothing.
-            if self.inner.among.is_none() || page.next > after.unwrap_or(0) {
-                return Ok(page);
-            }
-        }
-        self.stored_page(participant, after, kinds, limit).await
-    }
-
-    /// A page of a log from the store.
-    pub(crate) async fn stored_page(
-        &self,
-        participant: ParticipantNo,
-        after: Option<Seq>,
-        kinds: EventKinds,
-        limit: usize,
-    ) -> Result<Page, ApiError> {
-        let page = self
-            .read(move |reader| {
-                let page = reader.log(participant, after.unwrap_or(0), kinds, limit)?;
-                match after {
-                    // From the start means from the oldest event that is kept.
-                    None if page.oldest > 1 => {
-                        reader.log(participant, page.oldest - 1, kinds, limit)
-                    }
-                    _ => Ok(page),
-                }
-            })
-            .await?;
-        if self.inner.among.is_some() {
-            self.inner.hub.found(participant, page.head);
-        }
-        match after {
-            Some(after) if after > page.head => {
-                let detail = format!(
-                    "The log ends at {}; {after} lies beyond. Was the store restored? Begin again from a snapshot.",
-                    page.head
-                );
-                Err(ApiError::new(ErrorCode::AheadOfLog, detail))
-            }
-            Some(after) if after + 1 < page.oldest => {
-                let detail = format!(
-                    "The log begins at {}; what followed {after} was removed. Begin again from a snapshot, or from the \
-                     oldest that is kept with after={}.",
-                    page.oldest,
-                    page.oldest - 1
-                );
-                Err(ApiError::new(ErrorCode::LogTruncated, detail))
-            }
-            _ => Ok(Page {
-                events: page.events.into_iter().map(EncodedEvent::new).collect(),
-                next: page.next,
-                head: page.head,
-            }),
-        }
-    }
-
-    /// A page of the newest events from the ring in memory, if the ring reaches back to `after`.
-    pub(crate) fn newest(
-        &self,
-        participant: ParticipantNo,
-        after: Seq,
-        kinds: EventKinds,
-        limit: usize,
-    ) -> Option<Page> {
-        self.inner.hub.page(participant, after, kinds, limit)
-    }
-
-    pub(crate) fn subscribe(&self, participant: ParticipantNo) -> Subscription {
-        self.inner.hub.follow(participant)
-    }
-
-    /// Follows a log. `after` is not judged here, but by the first page: call [`Engine::page`] to know before.
-    pub fn follow(&self, participant: ParticipantNo, after: Seq, kinds: EventKinds) -> Follower {
-        Follower::new(self.clone(), participant, after, kinds)
-    }
-
     /// Names the log; it changes when the store is restored.
     pub fn epoch(&self) -> &str {
         &self.inner.epoch
@@ -425,29 +312,6 @@ impl Engine {
             part.copy_from_slice(&self.inner.clock.random().to_ne_bytes());
         }
         bytes
-    }
-
-    /// Whether the store takes writes, as far as is known.
-    ///
-    /// # Errors
-    /// What a command would be answered now.
-    pub fn ready(&self) -> Result<(), ApiError> {
-        self.inner.health.ready()
-    }
-
-    /// Returns when it is not known any more whether what was written is durable (a failed fsync), or the logs of the store do not
-    /// go on as they were (a standby without what was answered has taken over): the process must end.
-    pub async fn lost(&self) {
-        let lost = self.inner.health.was_lost.notified();
-        if !self.inner.health.is_lost() {
-            lost.await;
-        }
-    }
-
-    /// What was said of it, where that is so.
-    pub fn loss(&self) -> Option<String> {
-        let loss = self.inner.health.loss.lock();
-        loss.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Rows that wait for the writer.

@@ -2,17 +2,22 @@
 //! for too long.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crewline_api::{ApiError, ErrorCode};
 use crewline_core::StoreError;
 use tokio::sync::Notify;
 
+use crate::Engine;
+
 /// After this long at one thing the writer is believed to wait for a store that is away: a database that does not say what became
 /// of a commit, a network in which nothing passes, a disk that hangs. Waiting for a turn behind a server that was paused takes
 /// three seconds.
 const STALLED: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether commands wait behind a writer that waits for the store.
+const LOOK_FOR_STALL: Duration = Duration::from_secs(1);
 
 /// Whether the store takes writes.
 #[derive(Default)]
@@ -22,8 +27,8 @@ pub(crate) struct Health {
     at_work: Mutex<Option<Instant>>,
     lost: AtomicBool,
     /// What was said of it.
-    pub(crate) loss: Mutex<Option<String>>,
-    pub(crate) was_lost: Notify,
+    loss: Mutex<Option<String>>,
+    was_lost: Notify,
 }
 
 /// What is answered while the store does not take writes.
@@ -90,5 +95,51 @@ impl Health {
 
     pub(crate) fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Acquire)
+    }
+}
+
+impl Engine {
+    /// Whether the store takes writes, as far as is known.
+    ///
+    /// # Errors
+    /// What a command would be answered now.
+    pub fn ready(&self) -> Result<(), ApiError> {
+        self.inner.health.ready()
+    }
+
+    /// Returns when it is not known any more whether what was written is durable (a failed fsync), or the logs of the store do not
+    /// go on as they were (a standby without what was answered has taken over): the process must end.
+    pub async fn lost(&self) {
+        let lost = self.inner.health.was_lost.notified();
+        if !self.inner.health.is_lost() {
+            lost.await;
+        }
+    }
+
+    /// What was said of it, where that is so.
+    pub fn loss(&self) -> Option<String> {
+        let loss = self.inner.health.loss.lock();
+        loss.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Refuses what waits behind a writer that waits for the store, so that it can go to another node: none of it was begun.
+    pub(crate) fn refuse_behind_a_stall(&self) {
+        if self.inner.gate.is_some() {
+            return;
+        }
+        let (health, queue) = (
+            Arc::clone(&self.inner.health),
+            Arc::clone(&self.inner.queue),
+        );
+        self.upkeep(async move {
+            let mut every = tokio::time::interval(LOOK_FOR_STALL);
+            every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                every.tick().await;
+                if let Err(why) = health.not_stalled() {
+                    queue.refuse(&why);
+                }
+            }
+        });
     }
 }

@@ -3,10 +3,11 @@
 use std::io::Write as _;
 
 use bytes::Bytes;
-use crewline_api::{ApiError, BoxFuture, Event, EventKind, EventKinds, Seq};
+use crewline_api::{ApiError, BoxFuture, ErrorCode, Event, EventKind, EventKinds, Seq};
 use crewline_core::ParticipantNo;
 
 use crate::Engine;
+use crate::engine::stopped;
 use crate::hub::Subscription;
 
 /// An event, and its JSON. All of the JSON but the number is shared among the logs that hold the same event.
@@ -79,6 +80,92 @@ pub struct Page {
     pub head: Seq,
 }
 
+impl Engine {
+    /// A page of a log: from the ring in memory where it is new, else from the store. `after` left out: from the start.
+    ///
+    /// # Errors
+    /// `ahead_of_log` and `log_truncated`, where `after` was given and lies outside of the log.
+    pub async fn page(
+        &self,
+        participant: ParticipantNo,
+        after: Option<Seq>,
+        kinds: EventKinds,
+        limit: usize,
+    ) -> Result<Page, ApiError> {
+        if let Some(page) = after.and_then(|after| self.newest(participant, after, kinds, limit)) {
+            // Of what other nodes have written since the ring knows nothing.
+            if self.inner.among.is_none() || page.next > after.unwrap_or(0) {
+                return Ok(page);
+            }
+        }
+        self.stored_page(participant, after, kinds, limit).await
+    }
+
+    /// A page of a log from the store.
+    async fn stored_page(
+        &self,
+        participant: ParticipantNo,
+        after: Option<Seq>,
+        kinds: EventKinds,
+        limit: usize,
+    ) -> Result<Page, ApiError> {
+        let page = self
+            .read(move |reader| {
+                let page = reader.log(participant, after.unwrap_or(0), kinds, limit)?;
+                match after {
+                    // From the start means from the oldest event that is kept.
+                    None if page.oldest > 1 => {
+                        reader.log(participant, page.oldest - 1, kinds, limit)
+                    }
+                    _ => Ok(page),
+                }
+            })
+            .await?;
+        if self.inner.among.is_some() {
+            self.inner.hub.found(participant, page.head);
+        }
+        match after {
+            Some(after) if after > page.head => {
+                let detail = format!(
+                    "The log ends at {}; {after} lies beyond. Was the store restored? Begin again from a snapshot.",
+                    page.head
+                );
+                Err(ApiError::new(ErrorCode::AheadOfLog, detail))
+            }
+            Some(after) if after + 1 < page.oldest => {
+                let detail = format!(
+                    "The log begins at {}; what followed {after} was removed. Begin again from a snapshot, or from the \
+                     oldest that is kept with after={}.",
+                    page.oldest,
+                    page.oldest - 1
+                );
+                Err(ApiError::new(ErrorCode::LogTruncated, detail))
+            }
+            _ => Ok(Page {
+                events: page.events.into_iter().map(EncodedEvent::new).collect(),
+                next: page.next,
+                head: page.head,
+            }),
+        }
+    }
+
+    /// A page of the newest events from the ring in memory, if the ring reaches back to `after`.
+    fn newest(
+        &self,
+        participant: ParticipantNo,
+        after: Seq,
+        kinds: EventKinds,
+        limit: usize,
+    ) -> Option<Page> {
+        self.inner.hub.page(participant, after, kinds, limit)
+    }
+
+    /// Follows a log. `after` is not judged here, but by the first page: call [`Engine::page`] to know before.
+    pub fn follow(&self, participant: ParticipantNo, after: Seq, kinds: EventKinds) -> Follower {
+        Follower::new(self.clone(), participant, after, kinds)
+    }
+}
+
 /// Someone who follows a log from a place on. It holds no events; it is woken, and pulls.
 pub struct Follower {
     engine: Engine,
@@ -96,13 +183,8 @@ pub struct Follower {
 }
 
 impl Follower {
-    pub(crate) fn new(
-        engine: Engine,
-        participant: ParticipantNo,
-        after: Seq,
-        kinds: EventKinds,
-    ) -> Self {
-        let subscription = engine.subscribe(participant);
+    fn new(engine: Engine, participant: ParticipantNo, after: Seq, kinds: EventKinds) -> Self {
+        let subscription = engine.inner.hub.follow(participant);
         Self {
             engine,
             participant,
@@ -172,10 +254,7 @@ impl Follower {
                 }
             } else if self.subscription.head.changed().await.is_err() {
                 // The hub lives as long as the engine, and this follower holds the engine.
-                return Err(ApiError::new(
-                    crewline_api::ErrorCode::Stopping,
-                    "The server is stopping.",
-                ));
+                return Err(stopped());
             }
         }
     }

@@ -96,50 +96,48 @@ impl WriterLoop {
     }
 
     fn do_one(&mut self, work: Work) -> bool {
-        {
-            match work {
-                Work::Batch(batch) => {
-                    gauge!("crewline_queue_rows").set(self.queue.rows() as f64);
-                    self.carry_out(batch);
-                }
-                // Whoever waits for an act that is dropped is told that the server stops.
-                Work::Act(_) | Work::Note(_) if self.health.is_lost() => {}
-                Work::Note(note) => {
-                    self.flusher.wait_until_idle();
-                    note(self.writer.as_mut());
-                }
-                Work::Act(act) => {
-                    // What it answers may rest on the batch before.
-                    self.flusher.wait_until_idle();
-                    act(self.writer.as_mut());
-                    self.state = State::default();
-                }
-                // Whoever waits for a step that is dropped tries again later.
-                Work::Keep(_) if !self.health.is_ready() => {}
-                // It changes nothing that `state` holds.
-                Work::Keep(step) => {
-                    self.flusher.wait_until_idle();
-                    if let Err(failure) = step(self.writer.as_mut())
-                        && failure.kind == StoreErrorKind::Lost
-                    {
-                        self.flusher.lose(&failure);
-                    }
-                }
-                // These steps come so often that the queue is never idle: what idleness is for must be done here, or the
-                // store would never be found to take writes again.
-                Work::Index(_) if !self.health.is_ready() => self.probe(),
-                // It changes nothing that anybody decides on, and need not be durable: nothing waits for the disk here, so
-                // that the next batch is decided while the one before is flushed, as without it.
-                Work::Index(step) => {
-                    if let Err(failure) = step(self.writer.as_mut())
-                        && failure.kind == StoreErrorKind::Lost
-                    {
-                        self.flusher.lose(&failure);
-                    }
-                }
-                Work::Idle => self.probe(),
-                Work::Stop => return false,
+        match work {
+            Work::Batch(batch) => {
+                gauge!("crewline_queue_rows").set(self.queue.rows() as f64);
+                self.carry_out(batch);
             }
+            // Whoever waits for an act that is dropped is told that the server stops.
+            Work::Act(_) | Work::Note(_) if self.health.is_lost() => {}
+            Work::Note(note) => {
+                self.flusher.wait_until_idle();
+                note(self.writer.as_mut());
+            }
+            Work::Act(act) => {
+                // What it answers may rest on the batch before.
+                self.flusher.wait_until_idle();
+                act(self.writer.as_mut());
+                self.state = State::default();
+            }
+            // Whoever waits for a step that is dropped tries again later.
+            Work::Keep(_) if !self.health.is_ready() => {}
+            // It changes nothing that `state` holds.
+            Work::Keep(step) => {
+                self.flusher.wait_until_idle();
+                if let Err(failure) = step(self.writer.as_mut())
+                    && failure.kind == StoreErrorKind::Lost
+                {
+                    self.flusher.lose(&failure);
+                }
+            }
+            // These steps come so often that the queue is never idle: what idleness is for must be done here, or the
+            // store would never be found to take writes again.
+            Work::Index(_) if !self.health.is_ready() => self.probe(),
+            // It changes nothing that anybody decides on, and need not be durable: nothing waits for the disk here, so
+            // that the next batch is decided while the one before is flushed, as without it.
+            Work::Index(step) => {
+                if let Err(failure) = step(self.writer.as_mut())
+                    && failure.kind == StoreErrorKind::Lost
+                {
+                    self.flusher.lose(&failure);
+                }
+            }
+            Work::Idle => self.probe(),
+            Work::Stop => return false,
         }
         true
     }
