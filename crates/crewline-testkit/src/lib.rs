@@ -1,5 +1,6 @@
 //! What tests of Crewline share: a desk that drives a store without an engine, operations drawn from a seed, and the
-//! conformance suite that holds all stores together; and the [`model`] that plays whole days with faults.
+//! conformance suite that holds all stores together; the [`model`] that plays whole days with faults; and what tests stand
+//! on: a [`postgres`] and a [`nats`] of their own, and a [`wire`] that is cut.
 //!
 //! A store passes when [`store_conformance!`] passes on it: named cases for every promise of the port, and long runs of
 //! random operations after which it must say the same as [`crewline_core::MemoryStore`], which is the specification.

@@ -18,6 +18,8 @@ fn program() -> Option<PathBuf> {
 pub struct Nats {
     folder: TempDir,
     program: PathBuf,
+    /// Lines of its file of settings.
+    settings: String,
     port: u16,
     child: Option<Child>,
 }
@@ -28,12 +30,25 @@ impl Nats {
     /// # Panics
     /// Where it is there and does not start.
     pub fn start() -> Option<Self> {
+        Self::start_with("", &[])
+    }
+
+    /// The same, with lines of its file of settings, in which `FOLDER` stands for the folder of these files.
+    ///
+    /// # Panics
+    /// Where it is there and does not start.
+    pub fn start_with(settings: &str, files: &[(&str, &str)]) -> Option<Self> {
         let Some(program) = program() else {
             eprintln!("LEFT OUT: nats-server is not here; try: apt-get install nats-server");
             return None;
         };
+        let folder = TempDir::new().expect("there is a folder for files that pass");
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).expect("a file can be written");
+        }
         let mut nats = Self {
-            folder: TempDir::new().expect("there is a folder for files that pass"),
+            settings: settings.replace("FOLDER", &folder.path().display().to_string()),
+            folder,
             program,
             port: 0,
             child: None,
@@ -57,8 +72,9 @@ impl Nats {
         let _ = std::fs::remove_dir_all(&ports);
         std::fs::create_dir(&ports).expect("a folder can be made");
         let settings = format!(
-            "listen: \"127.0.0.1:{port}\"\nports_file_dir: \"{}\"\n",
-            ports.display()
+            "listen: \"127.0.0.1:{port}\"\nports_file_dir: \"{}\"\n{}\n",
+            ports.display(),
+            self.settings
         );
         let file = folder.join("nats.conf");
         std::fs::write(&file, settings).expect("a file can be written");
@@ -81,6 +97,11 @@ impl Nats {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// The address.

@@ -5,10 +5,19 @@ use std::time::Duration;
 use crewline_api::BoxStream;
 use crewline_bus_nats::{NatsBus, Options, probe};
 use crewline_core::{Bus as _, Heard};
+use crewline_testkit::nats::Nats;
 use futures_util::StreamExt as _;
 use tokio::time::timeout;
 
-use crate::server::Nats;
+/// Its address, with something before the host.
+fn options(nats: &Nats, scheme: &str, login: &str) -> Options {
+    Options::parse(&format!("{scheme}://{login}127.0.0.1:{}", nats.port())).unwrap()
+}
+
+/// Waits until it can be used.
+async fn ready(options: &Options) {
+    while probe(options).await.is_err() {}
+}
 
 /// Longer than anything that is waited for.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -39,11 +48,11 @@ async fn reaches(from: &NatsBus, heard: &mut BoxStream<'static, Heard>, text: &s
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_publishes_the_others_hear_and_itself_does_not() {
-    let Some(nats) = Nats::start("", &[]) else {
+    let Some(nats) = Nats::start() else {
         return;
     };
-    let options = nats.options("nats", "");
-    nats.ready(&options).await;
+    let options = options(&nats, "nats", "");
+    ready(&options).await;
     let (one, other) = (
         NatsBus::open(&options).await.unwrap(),
         NatsBus::open(&options).await.unwrap(),
@@ -71,11 +80,11 @@ async fn what_one_publishes_the_others_hear_and_itself_does_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_subject_is_nobody_elses_business() {
-    let Some(nats) = Nats::start("", &[]) else {
+    let Some(nats) = Nats::start() else {
         return;
     };
-    let options = nats.options("nats", "");
-    nats.ready(&options).await;
+    let options = options(&nats, "nats", "");
+    ready(&options).await;
     let mut elsewhere = options.clone();
     "crewline.test".clone_into(&mut elsewhere.subject);
     let (one, other) = (
@@ -100,10 +109,10 @@ async fn another_subject_is_nobody_elses_business() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_begins_without_nats_and_comes_back_after_it_was_away() {
-    let Some(mut nats) = Nats::start("", &[]) else {
+    let Some(mut nats) = Nats::start() else {
         return;
     };
-    let options = nats.options("nats", "");
+    let options = options(&nats, "nats", "");
     nats.stop();
     let (one, other) = (
         NatsBus::open(&options).await.unwrap(),
@@ -134,16 +143,19 @@ async fn it_begins_without_nats_and_comes_back_after_it_was_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_several_addresses_one_that_answers_is_taken() {
-    let Some(nats) = Nats::start("", &[]) else {
+    let Some(nats) = Nats::start() else {
         return;
     };
     // A port at which nobody listens.
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = closed.local_addr().unwrap().port();
     drop(closed);
-    let options = Options::parse(&format!("nats://127.0.0.1:{port},127.0.0.1:{}", nats.port));
+    let options = Options::parse(&format!(
+        "nats://127.0.0.1:{port},127.0.0.1:{}",
+        nats.port()
+    ));
     let options = options.unwrap();
-    nats.ready(&options).await;
+    ready(&options).await;
     let (one, other) = (
         NatsBus::open(&options).await.unwrap(),
         NatsBus::open(&options).await.unwrap(),
@@ -155,13 +167,13 @@ async fn of_several_addresses_one_that_answers_is_taken() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_not_let_in_is_told_so_without_the_password() {
     let settings = "authorization { user: crewline, password: \"s:e@cret\" }";
-    let Some(nats) = Nats::start(settings, &[]) else {
+    let Some(nats) = Nats::start_with(settings, &[]) else {
         return;
     };
-    let good = nats.options("nats", "crewline:s:e@cret@");
-    nats.ready(&good).await;
+    let good = options(&nats, "nats", "crewline:s:e@cret@");
+    ready(&good).await;
     for login in ["", "crewline:wrong@", "token@"] {
-        let error = probe(&nats.options("nats", login)).await.unwrap_err();
+        let error = probe(&options(&nats, "nats", login)).await.unwrap_err();
         let error = error.to_string();
         assert!(
             error.contains("authorization violation") && !error.contains("wrong"),
@@ -170,8 +182,8 @@ async fn who_is_not_let_in_is_told_so_without_the_password() {
     }
     assert!(probe(&good).await.unwrap().starts_with("NATS 2."));
     let settings = "authorization { token: \"t0ken\" }";
-    let nats = Nats::start(settings, &[]).unwrap();
-    nats.ready(&nats.options("nats", "t0ken@")).await;
+    let nats = Nats::start_with(settings, &[]).unwrap();
+    ready(&options(&nats, "nats", "t0ken@")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,15 +199,15 @@ async fn tls_is_spoken_with_those_that_are_vouched_for() {
         ("client.pem", own.as_str()),
     ];
     let settings = "tls { cert_file: \"FOLDER/cert.pem\", key_file: \"FOLDER/key.pem\", ca_file: \"FOLDER/client.pem\", verify: true }";
-    let Some(nats) = Nats::start(settings, &files) else {
+    let Some(nats) = Nats::start_with(settings, &files) else {
         return;
     };
-    let mut options = nats.options("tls", "");
+    let mut options = options(&nats, "tls", "");
     assert!(probe(&options).await.is_err(), "nobody vouches for it");
     options.tls.authorities = Some(cert.clone().into_bytes());
     assert!(probe(&options).await.is_err(), "it wants a certificate");
     options.tls.own = Some((own.into_bytes(), own_secret.into_bytes()));
-    nats.ready(&options).await;
+    ready(&options).await;
     let (one, other) = (
         NatsBus::open(&options).await.unwrap(),
         NatsBus::open(&options).await.unwrap(),

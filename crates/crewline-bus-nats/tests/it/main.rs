@@ -2,4 +2,3 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bus;
-mod server;

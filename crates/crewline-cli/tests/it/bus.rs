@@ -2,57 +2,11 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use crewline_testkit::nats::Nats;
+use serde_json::json;
 
 use crate::support::{PATIENCE, Server, World, until};
-
-/// A NATS of the test's own, on a free port.
-pub(crate) struct Nats {
-    child: Child,
-    pub(crate) port: u64,
-    _folder: TempDir,
-}
-
-impl Drop for Nats {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-pub(crate) fn nats() -> Option<Nats> {
-    let known = ["/usr/sbin/nats-server", "/usr/local/bin/nats-server"];
-    let program = known.into_iter().find(|path| Path::new(path).exists());
-    let folder = TempDir::new().unwrap();
-    let started = Command::new(program.unwrap_or("nats-server"))
-        .args(["-a", "127.0.0.1", "-p", "-1", "--ports_file_dir"])
-        .arg(folder.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    let Ok(child) = started else {
-        eprintln!("LEFT OUT: nats-server is not here; try: apt-get install nats-server");
-        return None;
-    };
-    let mut port = None;
-    until("nats-server says its port", || {
-        let file = std::fs::read_dir(folder.path()).unwrap().next();
-        let text = file.and_then(|file| std::fs::read_to_string(file.unwrap().path()).ok());
-        let ports = text.and_then(|text| serde_json::from_str::<Value>(&text).ok());
-        let url = ports.and_then(|ports| Some(ports["nats"][0].as_str()?.to_owned()));
-        port = url.and_then(|url| url.rsplit(':').next()?.parse().ok());
-        port.is_some()
-    });
-    Some(Nats {
-        child,
-        port: port?,
-        _folder: folder,
-    })
-}
 
 fn send(server: &Server, token: &str) {
     let body = json!({
@@ -64,11 +18,12 @@ fn send(server: &Server, token: &str) {
 
 #[test]
 fn a_server_tells_over_nats_which_logs_grew() {
-    let Some(nats) = nats() else { return };
+    let Some(nats) = Nats::start() else {
+        return;
+    };
     let world = World::with_users(&["alice"]);
     let sender = world.external("scada");
-    let address = format!("nats://127.0.0.1:{}", nats.port);
-    let server = world.serve_with(&["--bus", &address]);
+    let server = world.serve_with(&["--bus", &nats.url()]);
     until("NATS is connected", || {
         let metrics = server.get("/metrics", "").1;
         metrics
@@ -76,7 +31,7 @@ fn a_server_tells_over_nats_which_logs_grew() {
             .unwrap()
             .contains("crewline_bus_connected 1\n")
     });
-    let mut listener = TcpStream::connect(("127.0.0.1", nats.port as u16)).unwrap();
+    let mut listener = TcpStream::connect(("127.0.0.1", nats.port())).unwrap();
     listener.set_read_timeout(Some(PATIENCE)).unwrap();
     listener
         .write_all(b"CONNECT {\"verbose\":false}\r\nSUB crewline.hints 1\r\nPING\r\n")

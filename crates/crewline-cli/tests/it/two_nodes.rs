@@ -1,9 +1,9 @@
 //! Two servers on one database: what one writes, those who listen at the other have at once.
 
+use crewline_testkit::nats::Nats;
 use crewline_testkit::postgres::Postgres;
 use serde_json::Value;
 
-use crate::bus::nats;
 use crate::on_postgres::{Place, send_to};
 use crate::support::{Process, Server, until};
 
@@ -91,8 +91,10 @@ fn two_servers_tell_each_other_over_the_database() {
 
 #[test]
 fn two_servers_tell_each_other_over_nats() {
-    let Some(nats) = nats() else { return };
-    let address = format!("nats://127.0.0.1:{}", nats.port);
+    let Some(nats) = Nats::start() else {
+        return;
+    };
+    let address = nats.url();
     tell_each_other(&["--bus", &address]);
 }
 
