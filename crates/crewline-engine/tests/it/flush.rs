@@ -7,25 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use crewline_api::{ErrorCode, EventKinds};
-use crewline_core::{ParticipantNo, ParticipantRow};
 use crewline_engine::{Engine, SystemClock};
 
 use super::fault::{Faults, store};
-use super::{options, send};
+use super::{no, options, send};
 
 fn on_a_disk() -> (Engine, Arc<Faults>) {
     let faults = Arc::new(Faults::default());
     let engine = Engine::start(store(&faults), options(), Arc::new(SystemClock)).unwrap();
     (engine, faults)
-}
-
-async fn alice(engine: &Engine) -> ParticipantNo {
-    let row: ParticipantRow = engine
-        .read(|reader| reader.participant(&"alice".parse().unwrap()))
-        .await
-        .unwrap()
-        .unwrap();
-    row.no
 }
 
 async fn is_pending<F: Future>(mut future: Pin<&mut F>) -> bool {
@@ -82,7 +72,7 @@ async fn two_batches(
 async fn nobody_is_answered_told_or_shown_anything_before_it_is_durable() {
     let (engine, faults) = on_a_disk();
     send(&engine, "scada", "alice", "before").await.unwrap();
-    let alice = alice(&engine).await;
+    let alice = no(&engine, "alice").await;
     let mut follower = engine.follow(alice, 1, EventKinds::ALL);
     let sends = two_batches(&engine, &faults).await;
 
@@ -125,7 +115,7 @@ async fn nobody_is_answered_told_or_shown_anything_before_it_is_durable() {
 async fn a_batch_that_was_built_on_one_that_is_not_durable_is_refused_with_it() {
     let (engine, faults) = on_a_disk();
     send(&engine, "scada", "alice", "before").await.unwrap();
-    let alice = alice(&engine).await;
+    let alice = no(&engine, "alice").await;
     let sends = two_batches(&engine, &faults).await;
     let reader = engine.clone();
     let reading = tokio::spawn(async move { reader.page(alice, None, EventKinds::ALL, 10).await });
@@ -176,7 +166,7 @@ async fn while_one_batch_waits_for_the_disk_the_next_one_grows() {
 async fn who_begins_to_follow_between_the_writing_and_the_telling_is_told() {
     let (engine, faults) = on_a_disk();
     send(&engine, "scada", "alice", "before").await.unwrap();
-    let alice = alice(&engine).await;
+    let alice = no(&engine, "alice").await;
     let sends = two_batches(&engine, &faults).await;
     // Nobody followed when the events were put together; and what is read now does not have them.
     let mut follower = engine.follow(alice, 1, EventKinds::ALL);

@@ -1,18 +1,28 @@
 //! Following logs: from the ring, from the store, and over the border of the two.
 
-use crewline_api::{ErrorCode, EventKind, EventKinds};
-use crewline_core::{Command, ParticipantNo};
-use crewline_engine::Engine;
+use crewline_api::{ErrorCode, EventKind, EventKinds, MessageId, NewReply, ReceiptState, Role};
+use crewline_core::{Command, NewUser, ReceiptsCommand, ReplyCommand};
+use crewline_engine::{EncodedEvent, Engine};
+use crewline_testkit::{person, said};
 
-use super::{engine, send};
+use super::{engine, no, send};
 
-async fn no(engine: &Engine, id: &'static str) -> ParticipantNo {
-    engine
-        .read(move |reader| reader.participant(&id.parse().unwrap()))
-        .await
-        .unwrap()
-        .unwrap()
-        .no
+async fn add_user(engine: &Engine, id: &str) {
+    let user = NewUser {
+        id: id.parse().unwrap(),
+        name: None,
+        role: Role::Crew,
+        password: None,
+    };
+    let added = engine.directory(move |directory, now| directory.add_user(&user, now));
+    added.await.unwrap().unwrap();
+}
+
+/// Alice says what became of a message.
+async fn say(engine: &Engine, message: MessageId, state: ReceiptState) {
+    let receipts = ReceiptsCommand::new(person("alice", 1), vec![said(message, state)]);
+    let command = Command::Receipts(receipts.unwrap());
+    engine.submit(command).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +43,7 @@ async fn a_follower_gets_what_was_there_and_what_comes_each_once() {
                 .unwrap()
                 .events
                 .iter()
-                .map(crewline_engine::EncodedEvent::seq),
+                .map(EncodedEvent::seq),
         );
     }
     let writer = engine.clone();
@@ -53,7 +63,7 @@ async fn a_follower_gets_what_was_there_and_what_comes_each_once() {
                 .unwrap()
                 .events
                 .iter()
-                .map(crewline_engine::EncodedEvent::seq),
+                .map(EncodedEvent::seq),
         );
     }
     sending.await.unwrap();
@@ -74,34 +84,8 @@ async fn an_event_is_the_same_from_the_ring_and_from_the_store() {
     send(&engine, "scada", "alice", "second 🚑\n\"quoted\"")
         .await
         .unwrap();
-    let said = crewline_api::ReceiptSaid::Message {
-        message_id: sent.message_id.to_string(),
-        state: crewline_api::ReceiptState::Acknowledged,
-        at: None,
-    };
-    let alice_id = "alice".parse().unwrap();
-    let user = crewline_core::NewUser {
-        id: alice_id,
-        name: None,
-        role: crewline_api::Role::Crew,
-        password: None,
-    };
-    engine
-        .directory(move |directory, now| directory.add_user(&user, now))
-        .await
-        .unwrap()
-        .unwrap();
-    let actor = crewline_core::Actor {
-        id: "alice".parse().unwrap(),
-        external: false,
-        device: crewline_core::DeviceNo(1),
-    };
-    engine
-        .submit(Command::Receipts(
-            crewline_core::ReceiptsCommand::new(actor, vec![said]).unwrap(),
-        ))
-        .await
-        .unwrap();
+    add_user(&engine, "alice").await;
+    say(&engine, sent.message_id, ReceiptState::Acknowledged).await;
     for (who, after, count) in [(alice, 1, 3), (scada, 0, 3)] {
         let ring = engine
             .page(who, Some(after), EventKinds::ALL, 100)
@@ -137,37 +121,9 @@ async fn a_follower_of_one_kind_waits_for_that_kind_and_passes_the_others() {
             .await
             .map(|page| (page.events.len(), page.next, follower.position()))
     });
-    let user = crewline_core::NewUser {
-        id: "alice".parse().unwrap(),
-        name: None,
-        role: crewline_api::Role::Crew,
-        password: None,
-    };
-    engine
-        .directory(move |directory, now| directory.add_user(&user, now))
-        .await
-        .unwrap()
-        .unwrap();
-    for state in [
-        crewline_api::ReceiptState::Delivered,
-        crewline_api::ReceiptState::Read,
-    ] {
-        let said = crewline_api::ReceiptSaid::Message {
-            message_id: sent.message_id.to_string(),
-            state,
-            at: None,
-        };
-        let actor = crewline_core::Actor {
-            id: "alice".parse().unwrap(),
-            external: false,
-            device: crewline_core::DeviceNo(1),
-        };
-        engine
-            .submit(Command::Receipts(
-                crewline_core::ReceiptsCommand::new(actor, vec![said]).unwrap(),
-            ))
-            .await
-            .unwrap();
+    add_user(&engine, "alice").await;
+    for state in [ReceiptState::Delivered, ReceiptState::Read] {
+        say(&engine, sent.message_id, state).await;
     }
     assert_eq!(waiting.await.unwrap().unwrap(), (1, 2, 2));
 }
@@ -232,33 +188,19 @@ async fn better_1_a_hundred_first_messages_to_one_new_set_at_once_are_one_chat()
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_put_together_in_memory_is_read_and_not_passed_over() {
     let engine = engine();
-    let user = |id: &str| crewline_core::NewUser {
-        id: id.parse().unwrap(),
-        name: None,
-        role: crewline_api::Role::Crew,
-        password: None,
-    };
-    let add = |user: crewline_core::NewUser| {
-        engine.directory(move |directory, now| directory.add_user(&user, now))
-    };
-    add(user("alice")).await.unwrap().unwrap();
+    add_user(&engine, "alice").await;
     let alice = no(&engine, "alice").await;
     let mut follower = engine.follow(alice, 0, EventKinds::ALL);
     let sent = send(&engine, "scada", "alice", "Trip").await.unwrap();
     // The writer forgets what it holds when the directory changes: the message that is read next is not at hand.
-    add(user("bob")).await.unwrap().unwrap();
-    let actor = crewline_core::Actor {
-        id: "alice".parse().unwrap(),
-        external: false,
-        device: crewline_core::DeviceNo(1),
-    };
-    let reply = crewline_api::NewReply::new("On my way");
-    let reply = crewline_core::ReplyCommand::new(actor, sent.chat_id, reply, None).unwrap();
+    add_user(&engine, "bob").await;
+    let reply = NewReply::new("On my way");
+    let reply = ReplyCommand::new(person("alice", 1), sent.chat_id, reply, None).unwrap();
     engine.submit(Command::Reply(reply)).await.unwrap();
     let mut kinds = Vec::new();
     while follower.position() < 3 {
         let page = follower.next(1).await.unwrap();
-        kinds.extend(page.events.iter().map(crewline_engine::EncodedEvent::kind));
+        kinds.extend(page.events.iter().map(EncodedEvent::kind));
     }
     let expected = [
         EventKind::MessageReceived,

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crewline_api::{ChatApi as _, ErrorCode, EventKinds, Timestamp};
-use crewline_core::{MemoryStore, ParticipantNo, Retention, StoreErrorKind};
+use crewline_core::{MemoryStore, Retention, StoreErrorKind};
 use crewline_engine::{Clock, Engine, Options};
 use futures_util::StreamExt as _;
 
 use super::fault::{Faults, store};
-use super::{options, send};
+use super::{no, options, send};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -69,11 +69,6 @@ async fn ends(engine: &Engine, id: &'static str) -> (u64, u64) {
     (page.oldest, page.head)
 }
 
-async fn alice(engine: &Engine) -> ParticipantNo {
-    let row = engine.read(|reader| reader.participant(&"alice".parse().unwrap()));
-    row.await.unwrap().unwrap().no
-}
-
 async fn until_log_begins_at(engine: &Engine, id: &'static str, oldest: u64) {
     while ends(engine, id).await.0 < oldest {
         tokio::task::yield_now().await;
@@ -97,7 +92,7 @@ async fn what_is_old_goes_while_everyone_sends_and_what_is_new_stays() {
     until_log_begins_at(&engine, "alice", 51).await;
     sending.await.unwrap();
     assert_eq!(ends(&engine, "alice").await, (51, 250));
-    let no = alice(&engine).await;
+    let no = no(&engine, "alice").await;
     let page = engine.page(no, Some(49), EventKinds::ALL, 10).await;
     assert_eq!(page.unwrap_err().code, ErrorCode::LogTruncated);
     let page = engine
@@ -137,7 +132,7 @@ async fn a_stream_of_one_who_was_away_too_long_says_so_once_and_goes_on() {
     assert_eq!(stream.next().await.unwrap().unwrap().message, "5");
     // Who asks for the first time begins with what there is, and is told nothing.
     let page = engine
-        .page(alice(&engine).await, None, EventKinds::ALL, 10)
+        .page(no(&engine, "alice").await, None, EventKinds::ALL, 10)
         .await;
     assert_eq!(page.unwrap().events[0].seq(), 5);
 }

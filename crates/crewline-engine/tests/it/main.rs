@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crewline_api::{ApiError, NewMessage, SentMessage};
 use crewline_core::{
-    Answer, Command, DeviceNo, MemoryStore, SendCommand, Settings, UnknownRecipients,
+    Answer, Command, DeviceNo, MemoryStore, ParticipantNo, SendCommand, Settings, UnknownRecipients,
 };
 use crewline_engine::{Engine, Options, SystemClock};
 
@@ -50,6 +50,12 @@ async fn send(engine: &Engine, from: &str, to: &str, text: &str) -> Result<SentM
         Answer::Sent { sent, .. } => Ok(sent),
         other => panic!("{other:?}"),
     }
+}
+
+/// The number of a participant who is known.
+async fn no(engine: &Engine, id: &'static str) -> ParticipantNo {
+    let row = engine.read(move |reader| reader.participant(&id.parse().unwrap()));
+    row.await.unwrap().unwrap().no
 }
 
 /// Lets the writer take one command, on which it waits at the closed gate: what comes after it stays in the queue.

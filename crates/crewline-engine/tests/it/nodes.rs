@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crewline_api::{EventKinds, Seq};
-use crewline_core::{Bus, Heard, Hints, MemoryStore, NewUser, ParticipantNo};
+use crewline_core::{Bus, Heard, Hints, MemoryStore, NewUser};
 use crewline_engine::{EncodedEvent, Engine, Follower, Others, SystemClock};
 use crewline_testkit::LocalBus;
 use futures_util::StreamExt as _;
 use tokio::time::timeout;
 
-use super::{options, send};
+use super::{no, options, send};
 
 /// Longer than any test: looks that repair nothing here.
 const NEVER: Duration = Duration::from_hours(24);
@@ -25,12 +25,6 @@ fn node(store: &MemoryStore, bus: Option<&LocalBus>, look_every: Duration) -> En
         life: NEVER,
     };
     Engine::start_among(others, store.open(), options(), Arc::new(SystemClock)).unwrap()
-}
-
-async fn no(engine: &Engine, id: &'static str) -> ParticipantNo {
-    let id = id.parse().unwrap();
-    let found = engine.read(move |reader| reader.participant(&id)).await;
-    found.unwrap().unwrap().no
 }
 
 async fn take(follower: &mut Follower, up_to: Seq) -> Vec<Seq> {

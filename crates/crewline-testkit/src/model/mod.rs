@@ -41,6 +41,7 @@ mod plain_group;
 mod plain_keep;
 mod plain_remind;
 mod plain_rules;
+mod plain_seen;
 mod play;
 mod poll;
 mod session;
