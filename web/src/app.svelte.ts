@@ -8,6 +8,7 @@ import { Local } from "./core/local.ts";
 import type { Act, Chat, Message } from "./core/model.ts";
 import { CallError } from "./core/net.ts";
 import { Pace } from "./core/pace.ts";
+import { pathOf, type Route, routeOf } from "./core/route.ts";
 import type { Contact } from "./core/sync.ts";
 import { Sync } from "./core/sync.ts";
 import type { Me, Person } from "./core/wire.ts";
@@ -23,15 +24,6 @@ import type { Word } from "./tabs.ts";
 import { Tabs } from "./tabs.ts";
 import { stayAwake } from "./wake.ts";
 
-/** `at` is the position of the message that it is opened at. `began` is the id that an open conversation had before the server named its chat: it is the same conversation. */
-export type Route =
-  | { screen: "chats" }
-  | { screen: "new" }
-  | { screen: "setup" }
-  | { screen: "sos" }
-  | { screen: "admin"; path: string }
-  | { screen: "chat"; chatId: string; began?: string; at?: number };
-
 /** Toasts at once; the oldest goes when there are more. Unread stays unread. */
 const TOASTS_MAX = 3;
 /** How often the tab that leads looks whether the device keeps too much. */
@@ -42,27 +34,6 @@ const READ_MS = 100;
 const LEAVING_MS = 3_000;
 /** Kept where signing out could not be told to the server. */
 const ENDING = "crewline.ending";
-
-function screenOf(hash: string): Route {
-  const screen = (["new", "setup", "sos"] as const).find((name) => hash === `#${name}`);
-  return { screen: screen ?? "chats" };
-}
-
-function routeOf(path: string, hash: string): Route {
-  const chat = /^\/chats\/([^/]+)$/.exec(path);
-  const at = /^#at=(\d+)$/.exec(hash)?.[1];
-  if (chat?.[1] !== undefined)
-    return { screen: "chat", chatId: decodeURIComponent(chat[1]), ...(at === undefined ? {} : { at: Number(at) }) };
-  if (/^\/admin(\/|$)/.test(path)) return { screen: "admin", path };
-  return screenOf(hash);
-}
-
-function pathOf(route: Route): string {
-  if (route.screen === "chat")
-    return `/chats/${encodeURIComponent(route.chatId)}${route.at === undefined ? "" : `#at=${route.at}`}`;
-  if (route.screen === "admin") return route.path;
-  return route.screen === "chats" ? "/" : `/#${route.screen}`;
-}
 
 export class App {
   stage = $state<"starting" | "signedOut" | "signedIn">("starting");
@@ -280,6 +251,13 @@ export class App {
     this.fault = "";
     // Where a page would have been loaded, the focus is at what one came to.
     void arrive();
+  }
+
+  /** A press on a link leads there in this tab, unless the person asks for another one. */
+  goBy(event: MouseEvent, route: Route): void {
+    if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    this.go(route);
   }
 
   /** A chat that was made here may have got its name from the server: the address follows it, what is open stays. */

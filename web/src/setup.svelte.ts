@@ -5,6 +5,7 @@ import { net } from "./browser.ts";
 import type { Local } from "./core/local.ts";
 import { CallError } from "./core/net.ts";
 import { closeOver } from "./core/notices.ts";
+import { pathOf } from "./core/route.ts";
 import { checksOf, type Facts, isAllProven, offsetOf } from "./core/setup.ts";
 import { keepInStep, type Pusher, type PushState, readPushState } from "./core/subscription.ts";
 import { keep } from "./look.ts";
@@ -169,7 +170,11 @@ export class Setup {
   /** Shows one, so that the person sees what it looks like. */
   async tryNotification(): Promise<void> {
     const registration = await navigator.serviceWorker?.getRegistration();
-    await registration?.showNotification(t.app, { body: t.setup.tryText, tag: "try", data: { path: "/#setup" } });
+    await registration?.showNotification(t.app, {
+      body: t.setup.tryText,
+      tag: "try",
+      data: { path: pathOf({ screen: "setup" }) },
+    });
   }
 
   /** Makes the subscription, and has the server send a push to it. */

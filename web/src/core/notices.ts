@@ -4,6 +4,7 @@
 import type { Local } from "./local.ts";
 import type { Message } from "./model.ts";
 import { isAtLeast } from "./model.ts";
+import { pathOf } from "./route.ts";
 import type { Priority } from "./wire.ts";
 
 /** What a notification remembers, so that it can be opened and taken away. */
@@ -52,10 +53,6 @@ export function tagOf(message: Pick<Message, "messageId" | "chatId" | "priority"
   return message.priority === 1 ? message.messageId : message.chatId;
 }
 
-export function pathOf(chatId: string): string {
-  return `/chats/${encodeURIComponent(chatId)}`;
-}
-
 /** How a notice of a priority behaves. */
 export function mannerOf(priority: Priority): Pick<Notice, "stays" | "renews" | "silent" | "shakes"> {
   return { stays: priority !== 2, renews: priority !== 2, silent: false, shakes: priority === 1 };
@@ -67,7 +64,12 @@ export function noticeOf(message: Message, userId: string, words: NoticeWords): 
     body: message.text,
     tag: tagOf(message),
     ...mannerOf(message.priority),
-    data: { path: pathOf(message.chatId), messageId: message.messageId, priority: message.priority, userId },
+    data: {
+      path: pathOf({ screen: "chat", chatId: message.chatId }),
+      messageId: message.messageId,
+      priority: message.priority,
+      userId,
+    },
   };
 }
 

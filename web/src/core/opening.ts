@@ -1,14 +1,9 @@
-// Which pages are the app's, and which of them a press on a notification leads to. Pure.
+// Which of the app's open pages a press on a notification leads to. Pure.
 
 interface Page {
   readonly url: string;
   readonly visibilityState: string;
   readonly focused: boolean;
-}
-
-/** Whether an address is one of the app's: the server has other pages too. */
-export function isAppPage(pathname: string): boolean {
-  return pathname === "/" || /^\/chats\/[^/]+$/.test(pathname) || /^\/admin(\/|$)/.test(pathname);
 }
 
 /** One that is there already, else one that is in front, else any. */

@@ -6,8 +6,9 @@ import type { Local } from "./local.ts";
 import type { Message } from "./model.ts";
 import type { Clock, Net } from "./net.ts";
 import type { Notice, NoticeWords, Shown } from "./notices.ts";
-import { closeOver, isOver, isSaidBy, mannerOf, noticeOf, pathOf, tagOf } from "./notices.ts";
+import { closeOver, isOver, isSaidBy, mannerOf, noticeOf, tagOf } from "./notices.ts";
 import { drain } from "./outbox.ts";
+import { pathOf } from "./route.ts";
 import type { MessageView, Priority } from "./wire.ts";
 
 /** How long a message may take to be fetched before an alert without its text is shown. */
@@ -65,12 +66,12 @@ export function readPush(text: string): Push {
 export async function takePush(world: PushWorld, push: Push): Promise<void> {
   if (push.kind === "message") await takeMessage(world, push);
   else if (push.kind === "test") await takeTest(world, push);
-  else await world.shown.show(plain(push, "", { path: "/" }));
+  else await world.shown.show(plain(push, "", { path: pathOf({ screen: "chats" }) }));
   await world.alone(() => closeOver(world.local, world.shown));
 }
 
 async function takeTest({ net, shown, proven }: PushWorld, push: Push & { kind: "test" }): Promise<void> {
-  await shown.show(plain(push, "test", { path: "/#setup" }));
+  await shown.show(plain(push, "test", { path: pathOf({ screen: "setup" }) }));
   try {
     await net.call("POST", "/api/v1/push/proof", { test: push.nonce });
     proven();
@@ -132,7 +133,13 @@ async function tell(
 function generic(push: Push & { kind: "message" }): Notice {
   const { title, body, messageId, chatId, priority } = push;
   const tag = tagOf({ messageId, chatId, priority });
-  return { title, body, tag, ...mannerOf(priority), data: { path: pathOf(chatId), messageId, priority } };
+  return {
+    title,
+    body,
+    tag,
+    ...mannerOf(priority),
+    data: { path: pathOf({ screen: "chat", chatId }), messageId, priority },
+  };
 }
 
 function plain(push: { title: string; body: string }, tag: string, data: { path: string }): Notice {

@@ -3,8 +3,9 @@
 import { clock, net } from "../browser.ts";
 import { Local } from "../core/local.ts";
 import { closeOver, type NoticeData, showAll } from "../core/notices.ts";
-import { clientFor, isAppPage } from "../core/opening.ts";
+import { clientFor } from "../core/opening.ts";
 import { type PushWorld, readPush, takePush } from "../core/push.ts";
+import { isAppPage } from "../core/route.ts";
 import { keepInStep } from "../core/subscription.ts";
 import { messagesOf } from "../messages/choose.ts";
 import { pusherOf, setBadge, shownBy, type ToPage, type ToWorker } from "../system.ts";

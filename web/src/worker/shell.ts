@@ -1,6 +1,6 @@
 // The files of the app, kept so that it opens without contact. Nothing of anybody's messages is among them.
 
-import { isAppPage } from "../core/opening.ts";
+import { isAppPage } from "../core/route.ts";
 import type { FetchEvent, Worker } from "./world.ts";
 
 declare const __SHELL__: string[];
