@@ -1,7 +1,10 @@
 // What administration asks the server for, and the answers as far as they are shown. The contract is docs/reference-http.md.
 
 import { net } from "../browser.ts";
-import type { Priority } from "../core/wire.ts";
+import { pagesOf } from "../core/pages.ts";
+import type { Person, Phrase, ToGroup } from "../core/wire.ts";
+
+export type { Group, Phrase, ToGroup } from "../core/wire.ts";
 
 export type Role = "crew" | "dispatcher" | "administrator";
 
@@ -34,10 +37,7 @@ export interface UserAdded {
   password?: string | null;
   looksLike?: string | null;
 }
-export interface Known {
-  userId: string;
-  name: string;
-  kind: "user" | "external";
+export interface Known extends Person {
   onDuty?: boolean | null;
 }
 export interface Present {
@@ -46,11 +46,6 @@ export interface Present {
   onDuty?: boolean | null;
   /** By which way reachable now. */
   by?: "app" | "push" | null;
-}
-export interface Group {
-  groupId: string;
-  name: string;
-  userIds: string[];
 }
 export interface External {
   externalId: string;
@@ -65,16 +60,6 @@ export interface Token {
   createdAt: string;
   lastUsedAt?: string | null;
   token?: string | null;
-}
-export interface Phrase {
-  phraseId: string;
-  text: string;
-  priority?: Priority | null;
-  shortcut?: string | null;
-}
-export interface ToGroup {
-  groupId: string;
-  onDutyOnly?: boolean | null;
 }
 export interface Sos {
   revision: number;
@@ -191,18 +176,14 @@ export const remove = (path: string) => net.call<void>("DELETE", path);
 const PAGES_MAX = 10;
 
 /** Everything in a list, by its pages. */
-export async function all<T>(path: string, field: string, back = "after"): Promise<T[]> {
+export async function all<T>(path: string, field: string): Promise<T[]> {
   const found: T[] = [];
-  let after: string | undefined;
-  for (let page = 0; page < PAGES_MAX; page++) {
-    const [base = "", asked] = path.split("?");
-    const words = new URLSearchParams(asked);
-    words.set("limit", "1000");
-    if (after !== undefined) words.set(back, after);
-    const answer = await get<Record<string, unknown>>(`${base}?${words}`);
-    found.push(...(answer[field] as T[]));
-    if (answer.next === undefined || answer.next === null) break;
-    after = String(answer.next);
+  let pages = 0;
+  const asked = `${path}${path.includes("?") ? "&" : "?"}limit=1000`;
+  for await (const page of pagesOf<Record<string, unknown>>(net, asked)) {
+    found.push(...(page[field] as T[]));
+    pages += 1;
+    if (pages === PAGES_MAX) break;
   }
   return found;
 }

@@ -2,6 +2,7 @@
 // now and then for what no log tells: an external's own messages, before anybody has got them. It says nothing for that
 // participant, no ack either.
 
+import { mustBeginAnew, waitAfter } from "./comeback.ts";
 import type { Clock, Line, Net } from "./net.ts";
 import { CallError } from "./net.ts";
 import type { Watched, WatchedLog, WatchedMessage } from "./watched.ts";
@@ -9,8 +10,6 @@ import type { ChatSummary, ChatsPage, MessagesPage, MessageView, Problem, Server
 
 /** How often it looks for messages that nobody has got. */
 const LOOK_MS = 3_000;
-const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 30_000;
 /** How much is read at the beginning: so many chats, and so many of them with what stands before their last message. */
 const CHATS = 200;
 const HISTORIES = 40;
@@ -197,8 +196,7 @@ export class Follower {
     this.cancel();
     this.line = undefined;
     this.told.live(false);
-    if (refusal !== undefined && ["epoch_changed", "ahead_of_log", "log_truncated"].includes(refusal.code))
-      return void this.connect(true);
+    if (mustBeginAnew(refusal)) return void this.connect(true);
     // Not watched any more, or signed out: whoever started it knows more.
     if (code >= 4100 && code < 4200) return this.stop();
     this.comeBack(undefined);
@@ -210,9 +208,9 @@ export class Follower {
     const turn = ++this.turn;
     this.cancel();
     this.line = undefined;
-    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.tries);
+    const wait = waitAfter(this.tries, this.random);
     this.tries += 1;
-    this.cancel = this.clock.after(longest * (0.5 + this.random() / 2), () => {
+    this.cancel = this.clock.after(wait, () => {
       if (turn === this.turn && this.isRunning) void this.connect(false);
     });
   }

@@ -3,9 +3,12 @@
 import type { Snapshot } from "./local.ts";
 import { isAtLeast } from "./model.ts";
 import type { Net } from "./net.ts";
+import { pagesOf } from "./pages.ts";
 import type { ChatSummary, ChatsPage, MessagesPage, PeoplePage, Person } from "./wire.ts";
 
 const PAGE = 200;
+/** More names than this are not asked for. */
+const PEOPLE_MAX = 20_000;
 
 /**
  * All chats and every unread message. The first ack behind it says of everything before that it was delivered, so nothing
@@ -15,15 +18,7 @@ const PAGE = 200;
 export async function readSnapshot(net: Net, me: string): Promise<Snapshot> {
   const { epoch } = await net.call<{ epoch: string }>("GET", "/api/v1/participants/me/events?limit=1");
   const chats: ChatsPage[] = [];
-  let before: string | undefined;
-  do {
-    const page = await net.call<ChatsPage>(
-      "GET",
-      `/api/v1/me/chats?limit=${PAGE}${before ? `&before=${encodeURIComponent(before)}` : ""}`,
-    );
-    chats.push(page);
-    before = page.next ?? undefined;
-  } while (before !== undefined);
+  for await (const page of pagesOf<ChatsPage>(net, `/api/v1/me/chats?limit=${PAGE}`, "before")) chats.push(page);
   const unread: MessagesPage[] = [];
   for (const chat of chats.flatMap((page) => page.chats)) {
     if (chat.unread > 0 && !isOnlyLast(chat, me)) unread.push(...(await readUnread(net, chat.chatId, chat.unread)));
@@ -40,33 +35,28 @@ function isOnlyLast({ unread, lastMessage }: ChatSummary, me: string): boolean {
 async function readUnread(net: Net, chatId: string, count: number): Promise<MessagesPage[]> {
   const pages: MessagesPage[] = [];
   let left = count;
-  let before: string | undefined;
-  do {
-    const page = await readHistory(net, chatId, before);
+  for await (const page of pagesOf<MessagesPage>(net, historyOf(chatId), "before")) {
     pages.push(page);
     left -= page.messages.filter(({ recipients }) =>
       recipients.some(({ state }) => state === "accepted" || state === "delivered"),
     ).length;
-    before = page.next ?? undefined;
-  } while (left > 0 && before !== undefined);
+    if (left <= 0) break;
+  }
   return pages;
 }
 
+const historyOf = (chatId: string) => `/api/v1/chats/${encodeURIComponent(chatId)}/messages?limit=${PAGE}`;
+
 export function readHistory(net: Net, chatId: string, before: string | undefined): Promise<MessagesPage> {
   const place = before === undefined ? "" : `&before=${encodeURIComponent(before)}`;
-  return net.call<MessagesPage>("GET", `/api/v1/chats/${encodeURIComponent(chatId)}/messages?limit=${PAGE}${place}`);
+  return net.call<MessagesPage>("GET", historyOf(chatId) + place);
 }
 
 export async function readPeople(net: Net): Promise<Person[]> {
   const people: Person[] = [];
-  let after: string | undefined;
-  do {
-    const page = await net.call<PeoplePage>(
-      "GET",
-      `/api/v1/people?limit=1000${after ? `&after=${encodeURIComponent(after)}` : ""}`,
-    );
+  for await (const page of pagesOf<PeoplePage>(net, "/api/v1/people?limit=1000")) {
     people.push(...page.people);
-    after = page.next ?? undefined;
-  } while (after !== undefined && people.length < 20_000);
+    if (people.length >= PEOPLE_MAX) break;
+  }
   return people;
 }

@@ -7,7 +7,8 @@ import type { Tx } from "./database.ts";
 import type { Act, Message, ReplyAct } from "./model.ts";
 import { isAtLeast } from "./model.ts";
 import type { Net } from "./net.ts";
-import type { Group, Organisation, Page, ToGroup } from "./wire.ts";
+import { pagesOf } from "./pages.ts";
+import { type GroupsPage, ON_DUTY, type Organisation, type ToGroup } from "./wire.ts";
 
 /** How long one holds. */
 export const HOLD_MS = 3_000;
@@ -85,13 +86,12 @@ export async function readSosSetting(net: Net): Promise<SosSetting> {
   const { sos, phone } = await net.call<Organisation>("GET", "/api/v1/organisation");
   const toGroups = sos.toGroups ?? [];
   const groupNames: Record<string, string> = {};
-  let after: string | undefined;
-  while (toGroups.some(({ groupId }) => groupId !== "on-duty" && groupNames[groupId] === undefined)) {
-    const place = after === undefined ? "" : `&after=${encodeURIComponent(after)}`;
-    const page: Page<{ groups: Group[] }> = await net.call("GET", `/api/v1/groups?limit=1000${place}`);
-    for (const { groupId, name } of page.groups) groupNames[groupId] = name;
-    after = page.next ?? undefined;
-    if (after === undefined) break;
+  const isUnnamed = ({ groupId }: ToGroup) => groupId !== ON_DUTY && groupNames[groupId] === undefined;
+  if (toGroups.some(isUnnamed)) {
+    for await (const page of pagesOf<GroupsPage>(net, "/api/v1/groups?limit=1000")) {
+      for (const { groupId, name } of page.groups) groupNames[groupId] = name;
+      if (!toGroups.some(isUnnamed)) break;
+    }
   }
   const number = sos.phone ?? phone.number;
   return {

@@ -2,6 +2,7 @@
 // waits, and comes back after a loss. It decides when; the session, the outbox and the store do the rest.
 
 import type { Applied } from "./apply.ts";
+import { mustBeginAnew, waitAfter } from "./comeback.ts";
 import { END, type Local } from "./local.ts";
 import type { Clock, Net } from "./net.ts";
 import { CallError } from "./net.ts";
@@ -10,9 +11,6 @@ import { Session, SILENT } from "./session.ts";
 import { readHistory, readPeople, readSnapshot } from "./snapshot.ts";
 import type { Problem } from "./wire.ts";
 
-/** Waits between two tries: from the first to the longest, each drawn at random between half and all of it. */
-const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 30_000;
 /** Chats whose newest page is fetched ahead, so that it can be read without contact. */
 const AHEAD = 30;
 
@@ -142,7 +140,7 @@ export class Sync {
     if (turn !== this.turn) return;
     this.session = undefined;
     if (!this.isRunning) return;
-    if (refusal !== undefined && ["epoch_changed", "ahead_of_log", "log_truncated"].includes(refusal.code)) {
+    if (mustBeginAnew(refusal)) {
       this.mustBeginAnew = true;
       return void this.connect();
     }
@@ -171,9 +169,8 @@ export class Sync {
   private comeBack(delayMs: number | undefined): void {
     if (!this.isRunning) return;
     this.told.contact("lost");
-    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.tries);
+    const wait = (delayMs ?? 0) + waitAfter(this.tries, this.random);
     this.tries += 1;
-    const wait = (delayMs ?? 0) + longest * (0.5 + this.random() / 2);
     this.cancelWait = this.clock.after(wait, () => void this.connect());
   }
 

@@ -1,7 +1,9 @@
 // What the server says and hears, as far as this app needs it. The contract is docs/reference-http.md and
-// docs/reference-socket.md; nothing here decides anything.
+// docs/reference-socket.md, the limits docs/operations-limits.md; nothing here decides anything.
 
 export type State = "accepted" | "delivered" | "read" | "acknowledged";
+/** Most characters of a text: an emoji is one, or a few, but never the two that a browser makes of it. */
+export const TEXT_MAX = 4_000;
 /** 1 emergency, 2 an alert that passes, 3 an alert that stays. */
 export type Priority = 1 | 2 | 3;
 
@@ -114,9 +116,26 @@ export interface ToGroup {
   onDutyOnly?: boolean | null;
 }
 
+/** The group of everyone on duty: nobody keeps it, and no list has it. */
+export const ON_DUTY = "on-duty";
+
 export interface Group {
   groupId: string;
   name: string;
+  userIds: string[];
+}
+
+export interface GroupsPage {
+  groups: Group[];
+  next?: string | null;
+}
+
+/** A stock phrase, as an administrator keeps it. */
+export interface Phrase {
+  phraseId: string;
+  text: string;
+  shortcut?: string | null;
+  priority?: Priority | null;
 }
 
 /** What the organisation keeps, as far as it is needed here. */

@@ -8,13 +8,14 @@ import { neighbour } from "../core/keys.ts";
 import type { Message } from "../core/model.ts";
 import { type Need, needsOf } from "../core/needs.ts";
 import { CallError } from "../core/net.ts";
+import { pagesOf } from "../core/pages.ts";
 import type { WatchedMessage } from "../core/watched.ts";
-import type { Me, MessageView, Priority, ToGroup } from "../core/wire.ts";
+import type { Group, GroupsPage, Me, MessageView, Phrase, Priority, ToGroup } from "../core/wire.ts";
 import { t } from "../messages/choose.ts";
 import { Draft } from "./draft.svelte.ts";
 import { Following } from "./following.svelte.ts";
 import { Seating } from "./seating.svelte.ts";
-import type { Group, GroupsPage, Organisation, Phrase, PresencePage, Present } from "./wire.ts";
+import type { Organisation, PresencePage, Present } from "./wire.ts";
 
 /** The message in work, and with whose eyes it is seen. */
 export interface InWork {
@@ -106,10 +107,6 @@ export class Desk {
     second();
     app.beside = (tx, changed) => this.readBeside(tx, changed);
     void app.read();
-  }
-
-  isMe(userId: string): boolean {
-    return userId === this.app.me?.userId;
   }
 
   close(): void {
@@ -306,13 +303,7 @@ export class Desk {
 
   private async readGroups(): Promise<Group[]> {
     const groups: Group[] = [];
-    let after: string | undefined;
-    do {
-      const place = after === undefined ? "" : `&after=${encodeURIComponent(after)}`;
-      const page = await net.call<GroupsPage>("GET", `/api/v1/groups?limit=${PAGE}${place}`);
-      groups.push(...page.groups);
-      after = page.next ?? undefined;
-    } while (after !== undefined);
+    for await (const page of pagesOf<GroupsPage>(net, `/api/v1/groups?limit=${PAGE}`)) groups.push(...page.groups);
     return groups;
   }
 

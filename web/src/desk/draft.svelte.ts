@@ -3,20 +3,19 @@
 import { net } from "../browser.ts";
 import { CallError } from "../core/net.ts";
 import { filled, type Piece, piecesOf } from "../core/phrase.ts";
-import type { Priority, ToGroup } from "../core/wire.ts";
+import { type Phrase, type Priority, TEXT_MAX, type ToGroup } from "../core/wire.ts";
 import { t } from "../messages/choose.ts";
 import type { Desk } from "./desk.svelte.ts";
-import type { Phrase, Reach } from "./wire.ts";
+import type { Reach } from "./wire.ts";
 
-export type Recipient =
-  | { kind: "user"; id: string; name: string }
-  | { kind: "group"; id: string; name: string; onDutyOnly?: boolean };
+export interface Recipient {
+  kind: "user" | "group";
+  id: string;
+  name: string;
+}
 
-/** Everyone who is on duty: a group that nobody keeps. */
-export const ON_DUTY = "on-duty";
 /** An emergency to more people than this is asked about once more. */
 export const MANY = 10;
-const TEXT_MAX = 4000;
 
 export class Draft {
   private readonly desk: Desk;

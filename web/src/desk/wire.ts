@@ -1,6 +1,6 @@
 // What the server says to a desk, as far as it needs it: docs/reference-http.md.
 
-import type { Priority } from "../core/wire.ts";
+import type { Phrase } from "../core/wire.ts";
 
 export interface Present {
   userId: string;
@@ -19,28 +19,10 @@ export interface PresencePage {
   version: number;
 }
 
-export interface Group {
-  groupId: string;
-  name: string;
-  userIds: string[];
-}
-
-export interface GroupsPage {
-  groups: Group[];
-  next?: string | null;
-}
-
 export interface Reach {
   recipients: number;
   reachable: number;
   people: { userId: string; by?: "app" | "push" | null }[];
-}
-
-export interface Phrase {
-  phraseId: string;
-  text: string;
-  shortcut?: string | null;
-  priority?: Priority | null;
 }
 
 export interface Organisation {

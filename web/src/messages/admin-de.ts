@@ -27,7 +27,6 @@ export const t: AdminTexts = {
   close: "Schließen",
   toChats: "Zurück zu den Gesprächen",
   more: "Mehr zeigen",
-  loading: "Wird geladen",
   none: "–",
   keep: "Nichts ändern",
   save: "Speichern",

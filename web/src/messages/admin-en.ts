@@ -13,7 +13,6 @@ export const t = {
   close: "Close",
   toChats: "Back to chats",
   more: "Show more",
-  loading: "Loading",
   none: "–",
   keep: "Change nothing",
   save: "Save",
