@@ -1,6 +1,13 @@
 import { mount } from "svelte";
 import "./styles/tokens.css";
-import "./styles/app.css";
+import "./styles/base.css";
+import "./styles/marks.css";
+import "./styles/chats.css";
+import "./styles/conversation.css";
+import "./styles/alerts.css";
+import "./styles/setup.css";
+import "./styles/sos.css";
+import "./styles/search.css";
 import { App } from "./app.svelte.ts";
 import { locale, t } from "./messages/choose.ts";
 import Root from "./Root.svelte";

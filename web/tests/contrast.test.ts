@@ -1,6 +1,6 @@
 // Every pair of colours that meet, measured as WCAG 2.2 says, in all four modes; and no colour outside of the tokens.
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { colour, MODES, type Mode, written } from "./colours.ts";
@@ -68,6 +68,11 @@ test.each(MODES.map((mode) => [nameOf(mode), mode] as const))(
 test("each token is written once, and no colour stands outside of them", () => {
   const names = written.map(({ name }) => name).filter((name) => !/^(plain|more|m-)/.test(name));
   expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
-  const app = readFileSync(join(import.meta.dirname, "../src/styles/app.css"), "utf8");
-  expect(app.match(/#[0-9a-f]{3,8}\b|\b(rgb|hsl|light-dark)\(/gi)).toBeNull();
+  const source = join(import.meta.dirname, "../src");
+  const sheets = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".css"));
+  expect(sheets.length).toBeGreaterThan(8);
+  for (const name of sheets.filter((name) => !name.endsWith("tokens.css"))) {
+    const sheet = readFileSync(join(source, name), "utf8");
+    expect(sheet.match(/#[0-9a-f]{3,8}\b|\b(rgb|hsl|light-dark)\(/gi), name).toBeNull();
+  }
 });
