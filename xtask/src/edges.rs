@@ -1,10 +1,10 @@
 //! Who may import whom. Neither modules nor crates keep a layer pure by themselves; a checked list of edges does.
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 
+use crate::programs::{cargo, output};
 use crate::{Fault, read};
 
 /// What each crate may import of ours. A new edge is a decision: it belongs here and into ARCHITECTURE.md.
@@ -221,20 +221,12 @@ fn lints(root: &Path, package: &Value) -> Result<Option<Fault>, String> {
 }
 
 fn metadata(root: &Path) -> Result<Value, String> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let output = Command::new(cargo)
-        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
-        .current_dir(root)
-        .output()
-        .map_err(|error| format!("cannot run cargo metadata: {error}"))?;
-    if !output.status.success() {
-        return Err(format!(
-            "cargo metadata failed: {}",
-            String::from_utf8_lossy(&output.stderr)
-        ));
-    }
-    serde_json::from_slice(&output.stdout)
-        .map_err(|error| format!("cargo metadata is not JSON: {error}"))
+    let said = output(
+        cargo()
+            .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+            .current_dir(root),
+    )?;
+    serde_json::from_str(&said).map_err(|error| format!("cargo metadata is not JSON: {error}"))
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {

@@ -11,10 +11,12 @@ mod functions;
 mod http_page;
 mod limits;
 mod links;
+mod lock;
 mod markdown;
 mod metrics;
 mod next;
 mod pages;
+mod programs;
 mod release;
 mod schema;
 mod snapshot;
@@ -25,6 +27,14 @@ mod words;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask tidy            checks the rules of the house
+cargo xtask docs            writes the pages of the book that are made from the code
+cargo xtask next            builds the program as the version after this one, for the test of the rolling upgrade
+cargo xtask release         makes everything that is given out for a version
+cargo xtask release-check   builds it twice, in two places, and compares
+cargo xtask bill            writes what the program is made of, and the licences, into target/bill";
 
 /// A rule that is broken: where, and what to do.
 type Fault = String;
@@ -41,7 +51,7 @@ fn main() -> ExitCode {
         "release" => release::run(&root, &more),
         "bill" => release::bill(&root),
         "release-check" => release::check(&root, &more),
-        _ => Err("cargo xtask tidy   checks the rules of the house\ncargo xtask docs   writes the pages of the book that are made from the code\ncargo xtask next   builds the program as the version after this one, for the test of the rolling upgrade\ncargo xtask release         makes everything that is given out for a version\ncargo xtask bill            writes what the program is made of, and the licences, into target/bill\ncargo xtask release-check   builds it twice, in two places, and compares".to_owned()),
+        _ => Err(HELP.to_owned()),
     };
     match outcome {
         Ok(said) => {

@@ -4,9 +4,9 @@
 //! program itself has nothing to do with it. What is not of this workspace is built once for both.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::read;
+use crate::programs::{cargo, told};
+use crate::{read, versions};
 
 /// The migration that this version does not know: to the two tables that every message is written to, and a table of its own.
 const MIGRATION: &str = "ALTER TABLE message ADD COLUMN of_the_next_version text;
@@ -30,18 +30,14 @@ pub(crate) fn build(root: &Path) -> Result<String, String> {
     for path in ["crates", "docs", "xtask", "Cargo.toml", "Cargo.lock"] {
         take_over(root, Path::new(path), &copy)?;
     }
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args(["build", "--quiet", "--workspace", "--bin", NAME])
-        .env("CARGO_TARGET_DIR", &target)
-        .env("CREWLINE_COMMIT", "next")
-        .current_dir(&copy)
-        .status();
-    match built {
-        Ok(status) if status.success() => Ok(target.join("debug").join(NAME).display().to_string()),
-        Ok(_) => Err("the next version does not build".to_owned()),
-        Err(error) => Err(format!("cargo cannot be run: {error}")),
-    }
+    told(
+        cargo()
+            .args(["build", "--quiet", "--workspace", "--bin", NAME])
+            .env("CARGO_TARGET_DIR", &target)
+            .env("CREWLINE_COMMIT", "next")
+            .current_dir(&copy),
+    )?;
+    Ok(target.join("debug").join(NAME).display().to_string())
 }
 
 /// Copies what is there, changed where the next version differs. What is the same already keeps its time, so that it is not built
@@ -86,22 +82,12 @@ fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 /// `version = "1.2.3"` becomes `version = "1.3.0"`, that of the workspace and what its members ask of each other.
 fn with_other_number(manifest: &str) -> Result<String, String> {
-    let section = manifest.split("[workspace.package]").nth(1);
-    let number = section.and_then(|section| section.split('"').nth(1));
-    let number = number.ok_or("Cargo.toml says no version of the workspace")?;
-    let mut parts = number.split('.');
-    let (major, minor) = (
-        parts.next(),
-        parts.next().and_then(|part| part.parse().ok()),
-    );
-    let (Some(major), Some(minor)) = (major, minor.map(|minor: u32| minor + 1)) else {
-        return Err(format!("{number} is no version"));
-    };
+    let (number, [major, minor, _]) = versions::number_in(manifest)?;
     let said = |number: &str| format!("version = \"{number}\"");
     let is_own = |line: &str| line.starts_with("version") || line.contains("path = \"crates/");
     let lines = manifest.lines().map(|line| {
         if is_own(line) {
-            line.replace(&said(number), &said(&format!("{major}.{minor}.0")))
+            line.replace(&said(number), &said(&format!("{major}.{}.0", minor + 1)))
         } else {
             line.to_owned()
         }

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use crate::files::File;
-use crate::{Fault, read};
+use crate::{Fault, lock, read};
 
 const CHANGELOG: &str = "CHANGELOG.md";
 const LOCKS: [&str; 2] = ["Cargo.lock", "fuzz/Cargo.lock"];
@@ -15,16 +15,19 @@ const BUILT_HERE: &str = "local";
 /// The number of these sources.
 pub(crate) fn number(root: &Path) -> Result<String, String> {
     let manifest = read(root, "Cargo.toml")?;
+    number_in(&manifest).map(|(number, _)| number.to_owned())
+}
+
+/// The number in the manifest of the workspace, and its parts.
+pub(crate) fn number_in(manifest: &str) -> Result<(&str, [u32; 3]), String> {
     let section = manifest.split("[workspace.package]").nth(1);
     let number =
         section.and_then(|section| section.split("\nversion = \"").nth(1)?.split('"').next());
     let number = number.ok_or("Cargo.toml says no version of the workspace")?;
-    if parts(number).is_none() {
-        return Err(format!(
-            "Cargo.toml: {number} is no version: three numbers with points between them"
-        ));
-    }
-    Ok(number.to_owned())
+    let parts = parts(number).ok_or_else(|| {
+        format!("Cargo.toml: {number} is no version: three numbers with points between them")
+    })?;
+    Ok((number, parts))
 }
 
 /// Checks whatever names a version.
@@ -81,20 +84,14 @@ fn manifest(number: &str, manifest: &str) -> Vec<Fault> {
 
 /// `cargo` writes the locks; one that lags behind is found before a build with --locked is.
 fn lock(path: &str, number: &str, lock: &str) -> Vec<Fault> {
-    let packages = lock.split("[[package]]").skip(1);
-    let own = packages.filter(|package| !package.contains("\nsource = "));
-    let said = |package: &str, key: &str| {
-        let value = package.split(&format!("\n{key} = \"")).nth(1);
-        value
-            .and_then(|value| value.split('"').next())
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let own = own.map(|package| (said(package, "name"), said(package, "version")));
+    let own = lock::packages(lock).filter(|package| package.is_own);
     // What fuzzes is never released.
-    let lags = own.filter(|(name, version)| version != number && !name.ends_with("-fuzz"));
-    lags.map(|(name, version)| {
-        format!("{path}: {name} has the version {version}, and the workspace {number}: run cargo update --workspace there")
+    let lags = own.filter(|package| package.version != number && !package.name.ends_with("-fuzz"));
+    lags.map(|package| {
+        format!(
+            "{path}: {} has the version {}, and the workspace {number}: run cargo update --workspace there",
+            package.name, package.version
+        )
     })
     .collect()
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use super::parts::Part;
-use super::{Build, licences, output, sbom, told};
+use super::{Build, licences, sbom};
+use crate::programs::{output, told};
 
 /// What of the sources lies beside the program.
 const BESIDE: [&str; 3] = ["LICENSE", "README.md", "CHANGELOG.md"];

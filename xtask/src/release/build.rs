@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Build, parts, told};
+use super::{Build, parts};
+use crate::programs::{self, told};
 
 /// What the compiler calls the folder of these sources, and that of the libraries, wherever they are.
 const HERE: &str = "/crewline";
@@ -20,7 +21,7 @@ pub(crate) fn program(root: &Path, build: &Build) -> Result<PathBuf, String> {
             .current_dir(root),
     )?;
     let target = root.join("target/release-build");
-    let mut cargo = cargo(root, build);
+    let mut cargo = with_environment(programs::cargo(), root, build);
     cargo
         .args([
             "build",
@@ -68,11 +69,6 @@ pub(crate) fn python(root: &Path, build: &Build, out: &Path) -> Result<(), Strin
         told(&mut maturin)?;
     }
     Ok(())
-}
-
-fn cargo(root: &Path, build: &Build) -> Command {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    with_environment(Command::new(cargo), root, build)
 }
 
 /// What makes the bytes depend on the sources alone.

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{git, told};
+use super::git;
+use crate::programs::{cargo, told};
 use crate::read;
 
 /// Where it is built, below `target/release-check`.
@@ -16,8 +17,7 @@ pub(crate) fn check(root: &Path, arguments: &[String]) -> Result<String, String>
     for place in PLACES {
         let folder = root.join("target/release-check").join(place);
         copy(root, &folder, &commit)?;
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut release = Command::new(cargo);
+        let mut release = cargo();
         release
             .args(["xtask", "release", "--draft"])
             .args(arguments);

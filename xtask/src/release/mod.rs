@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 pub(crate) use check::check;
 
+use crate::programs::output;
 use crate::{Fault, files, read, supply, versions};
 
 const HELP: &str = "\
@@ -189,31 +190,4 @@ fn sums(out: &Path) -> Result<String, String> {
 
 fn git(root: &Path, arguments: &[&str]) -> Result<String, String> {
     output(Command::new("git").args(arguments).current_dir(root))
-}
-
-/// What a command says, without the line break at its end.
-fn output(command: &mut Command) -> Result<String, String> {
-    let shown = format!("{command:?}");
-    let output = command
-        .output()
-        .map_err(|error| format!("cannot run {shown}: {error}"))?;
-    if !output.status.success() {
-        return Err(format!(
-            "failed: {shown}\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        ));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout)
-        .trim_end()
-        .to_owned())
-}
-
-/// Runs a command whose words go to the terminal.
-fn told(command: &mut Command) -> Result<(), String> {
-    let shown = format!("{command:?}");
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(_) => Err(format!("failed: {shown}")),
-        Err(error) => Err(format!("cannot run {shown}: {error}")),
-    }
 }

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{Fault, read, supply};
+use crate::programs::{cargo, output};
+use crate::{Fault, lock, read, supply};
 
 /// The program that is released.
 pub(crate) const PROGRAM: &str = "crewline-cli";
@@ -105,23 +105,12 @@ pub(crate) fn not_taken(parts: &[Part], taken: &BTreeSet<String>) -> Vec<Fault> 
 
 /// Everything that is in the program for a kind of machine; the first is the program itself.
 pub(crate) fn all(root: &Path, target: &str) -> Result<Vec<Part>, String> {
-    let text = cargo(
-        root,
-        &[
-            "tree",
-            "--locked",
-            "--offline",
-            "--package",
-            PROGRAM,
-            "--edges",
-            "normal,no-proc-macro",
-            "--target",
-            target,
-            "--prefix",
-            "depth",
-            "--format",
-            "|{p}|{l}|{f}",
-        ],
+    let text = output(
+        cargo()
+            .args(["tree", "--locked", "--offline", "--package", PROGRAM])
+            .args(["--edges", "normal,no-proc-macro", "--target", target])
+            .args(["--prefix", "depth", "--format", "|{p}|{l}|{f}"])
+            .current_dir(root),
     )?;
     let mut parts = tree(&text)?;
     let checksums = checksums(&read(root, "Cargo.lock")?);
@@ -211,24 +200,20 @@ fn tree(text: &str) -> Result<Vec<Part>, String> {
 
 /// The checksums of the lock file, by name and version.
 fn checksums(lock: &str) -> BTreeMap<(String, String), String> {
-    let packages = lock.split("[[package]]").skip(1);
-    let said = |package: &str, key: &str| {
-        let value = package.split(&format!("\n{key} = \"")).nth(1)?;
-        value.split('"').next().map(str::to_owned)
-    };
-    packages
+    lock::packages(lock)
         .filter_map(|package| {
-            let key = (said(package, "name")?, said(package, "version")?);
-            Some((key, said(package, "checksum")?))
+            let key = (package.name.to_owned(), package.version.to_owned());
+            Some((key, package.checksum?.to_owned()))
         })
         .collect()
 }
 
 /// Where the files of each crate are.
 fn folders(root: &Path) -> Result<BTreeMap<(String, String), PathBuf>, String> {
-    let text = cargo(
-        root,
-        &["metadata", "--format-version=1", "--locked", "--offline"],
+    let text = output(
+        cargo()
+            .args(["metadata", "--format-version=1", "--locked", "--offline"])
+            .current_dir(root),
     )?;
     let metadata: Value = serde_json::from_str(&text)
         .map_err(|error| format!("cargo metadata is not JSON: {error}"))?;
@@ -324,21 +309,4 @@ fn web(root: &Path) -> Result<Vec<Part>, String> {
             })
         })
         .collect()
-}
-
-fn cargo(root: &Path, arguments: &[&str]) -> Result<String, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(arguments)
-        .current_dir(root)
-        .output()
-        .map_err(|error| format!("cannot run cargo: {error}"))?;
-    if !output.status.success() {
-        return Err(format!(
-            "cargo {} failed: {}",
-            arguments[0],
-            String::from_utf8_lossy(&output.stderr)
-        ));
-    }
-    String::from_utf8(output.stdout).map_err(|error| format!("cargo {}: {error}", arguments[0]))
 }

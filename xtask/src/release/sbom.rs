@@ -65,7 +65,7 @@ fn component(part: &Part) -> Value {
     put("name", json!(part.name));
     put("version", json!(part.version));
     put("purl", json!(part.url()));
-    put("licenses", licences(&part.licence));
+    put("licenses", json!([{"expression": part.licence}]));
     if let Some((algorithm, content)) = part
         .checksum
         .as_deref()
@@ -81,11 +81,6 @@ fn component(part: &Part) -> Value {
         );
     }
     Value::Object(component)
-}
-
-/// SQLite is in the public domain, which is no licence; its blessing has a name of its own.
-fn licences(licence: &str) -> Value {
-    json!([{"expression": licence}])
 }
 
 /// Cargo writes SHA-256 in hexadecimal, npm names the algorithm and writes base64.
