@@ -90,7 +90,26 @@ impl Line {
         Ok(())
     }
 
-    /// Waits until `take` finds in what came what it looks for: it gives that, and how many bytes of the input it was.
+    /// Says what is to be said, and waits until `take` finds something whole in what came: it looks and forgets as in [`Line::take`].
+    ///
+    /// # Cancellation
+    /// Nothing is lost that came.
+    pub(crate) async fn hear(
+        &mut self,
+        mut take: impl FnMut(&[u8], &mut Vec<u8>) -> Done<usize>,
+    ) -> Done {
+        self.flush().await?;
+        loop {
+            let before = self.input.len();
+            self.take(&mut take)?;
+            if self.input.len() < before {
+                return Ok(());
+            }
+            self.fill().await?;
+        }
+    }
+
+    /// Waits until `find` finds in what came what it looks for: it gives that, and how many bytes of the input it was.
     pub(crate) async fn until<T>(
         &mut self,
         mut find: impl FnMut(&[u8]) -> Done<Option<(T, usize)>>,

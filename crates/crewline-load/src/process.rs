@@ -102,6 +102,12 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
+/// A program that Debian has in a package of its own name. Fails where it is not installed.
+pub(crate) fn installed(program: &str) -> Done<PathBuf> {
+    let missing = || format!("{program} is not installed (Debian's package {program} has it)");
+    find(program).ok_or_else(|| Fault(missing()))
+}
+
 /// What a program prints.
 pub(crate) fn output(mut command: Command) -> Done<String> {
     let program = command.get_program().display().to_string();

@@ -202,8 +202,8 @@ impl Sender for Posting {
         .await?;
         self.answers(tell)?;
         let sent = &mut self.sent;
-        frame::texts(&mut self.socket, |text| sent.receipts(text, tell))?;
-        Ok(())
+        self.socket
+            .take(|input, out| frame::texts(input, out, |text| sent.receipts(text, tell)))
     }
 }
 
@@ -225,22 +225,6 @@ impl Speaking {
             to: HashMap::new(),
         })
     }
-
-    fn said(&mut self, tell: &mut (dyn FnMut(Said) + Send)) -> Done<bool> {
-        let (sent, to) = (&mut self.sent, &mut self.to);
-        frame::texts(&mut self.socket, |text| {
-            let Some(rest) = text.strip_prefix(DONE) else {
-                return sent.receipts(text, tell);
-            };
-            let (no, rest) = number(rest);
-            if !rest.starts_with(b",\"ok\":") {
-                return Err(strange(text));
-            }
-            let to = to.remove(&no).unwrap_or(1);
-            sent.accepted(MessageId::read(rest)?, no, to, tell);
-            Ok(())
-        })
-    }
 }
 
 impl Sender for Speaking {
@@ -256,11 +240,22 @@ impl Sender for Speaking {
     }
 
     async fn hear(&mut self, tell: &mut (dyn FnMut(Said) + Send)) -> Done {
-        self.socket.flush().await?;
-        while !self.said(tell)? {
-            self.socket.fill().await?;
-        }
-        Ok(())
+        let (sent, to) = (&mut self.sent, &mut self.to);
+        let mut said = |text: &[u8]| {
+            let Some(rest) = text.strip_prefix(DONE) else {
+                return sent.receipts(text, tell);
+            };
+            let (no, rest) = number(rest);
+            if !rest.starts_with(b",\"ok\":") {
+                return Err(strange(text));
+            }
+            let to = to.remove(&no).unwrap_or(1);
+            sent.accepted(MessageId::read(rest)?, no, to, tell);
+            Ok(())
+        };
+        self.socket
+            .hear(|input, out| frame::texts(input, out, &mut said))
+            .await
     }
 }
 

@@ -109,7 +109,6 @@ impl Device {
 
 impl Receiver for Device {
     async fn hear(&mut self, came: &mut Vec<u64>) -> Done {
-        self.socket.flush().await?;
         let last = &mut self.last;
         let mut take = |text: &[u8]| {
             for (seq, event) in events(text)? {
@@ -123,10 +122,9 @@ impl Receiver for Device {
             }
             Ok(())
         };
-        while !frame::texts(&mut self.socket, &mut take)? {
-            self.socket.fill().await?;
-        }
-        Ok(())
+        self.socket
+            .hear(|input, out| frame::texts(input, out, &mut take))
+            .await
     }
 
     async fn confirm(&mut self) -> Done {

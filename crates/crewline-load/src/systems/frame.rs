@@ -1,7 +1,6 @@
 //! Frames of WebSocket as far as a client of one server needs them: whole texts, pings and closes.
 
 use crate::fault::{Done, Fault};
-use crate::line::Line;
 
 /// What a frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,27 +78,26 @@ pub(crate) fn cut(input: &[u8]) -> Done<Option<Cut<'_>>> {
     }))
 }
 
-/// Gives out each text that came whole, answers pings, and says whether there was any frame at all.
-pub(crate) fn texts(line: &mut Line, mut tell: impl FnMut(&[u8]) -> Done) -> Done<bool> {
-    let mut some = false;
-    line.take(|input, out| {
-        let mut rest = input;
-        while let Some((kind, payload, after)) = cut(rest)? {
-            match kind {
-                Kind::Text => tell(payload)?,
-                Kind::Ping => write(out, Kind::Pong, payload),
-                Kind::Pong => {}
-                Kind::Close => {
-                    let shown = String::from_utf8_lossy(payload);
-                    return Err(Fault(format!("the server closed the connection: {shown}")));
-                }
+/// Gives out each text that came whole, and answers pings; gives how many bytes of the input all frames were.
+pub(crate) fn texts(
+    input: &[u8],
+    out: &mut Vec<u8>,
+    mut tell: impl FnMut(&[u8]) -> Done,
+) -> Done<usize> {
+    let mut rest = input;
+    while let Some((kind, payload, after)) = cut(rest)? {
+        match kind {
+            Kind::Text => tell(payload)?,
+            Kind::Ping => write(out, Kind::Pong, payload),
+            Kind::Pong => {}
+            Kind::Close => {
+                let shown = String::from_utf8_lossy(payload);
+                return Err(Fault(format!("the server closed the connection: {shown}")));
             }
-            rest = after;
-            some = true;
         }
-        Ok(input.len() - rest.len())
-    })?;
-    Ok(some)
+        rest = after;
+    }
+    Ok(input.len() - rest.len())
 }
 
 #[cfg(test)]

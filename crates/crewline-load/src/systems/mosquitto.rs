@@ -10,7 +10,7 @@ use super::mqtt::{self, Packet};
 use super::plain_user;
 use crate::fault::{Done, Fault, When as _};
 use crate::line::Line;
-use crate::process::{Process, find, free_address};
+use crate::process::{Process, free_address, installed};
 use crate::system::{self, Crowd, Facts, Said, Settings, System, Urgency};
 use crate::text;
 use crate::works::Work;
@@ -22,11 +22,6 @@ pub(crate) struct Mosquitto {
     process: Process,
     address: SocketAddr,
     folder: PathBuf,
-}
-
-fn program() -> Done<PathBuf> {
-    let missing = "mosquitto is not installed (Debian's package mosquitto has it)";
-    find(PROGRAM).ok_or_else(|| Fault::new(missing))
 }
 
 /// What is not here is as Mosquitto has it by itself.
@@ -46,7 +41,7 @@ fn configuration(folder: &Path, port: u16) -> String {
 }
 
 fn run(folder: &Path) -> Done<Process> {
-    let mut command = plain_user::command(&program()?);
+    let mut command = plain_user::command(&installed(PROGRAM)?);
     command.arg("-c").arg(folder.join("mosquitto.conf"));
     command.current_dir(folder);
     Process::start(PROGRAM, command, folder)
@@ -58,7 +53,7 @@ impl System for Mosquitto {
     const KEEPS: bool = false;
 
     fn facts(_settings: &Settings) -> Done<Facts> {
-        let mut command = Command::new(program()?);
+        let mut command = Command::new(installed(PROGRAM)?);
         command.arg("-h");
         // It says its version and how it is called, and calls that a failure.
         let said = command.output().when("starting mosquitto")?.stdout;
@@ -174,23 +169,16 @@ impl Session {
 
     /// Says what is to be said, waits until something whole is there, and gives out each packet.
     async fn hear(&mut self, mut tell: impl FnMut(Packet<'_>, &mut Vec<u8>) -> Done) -> Done {
-        self.line.flush().await?;
-        let mut some = false;
-        loop {
-            self.line.take(|input, out| {
+        self.line
+            .hear(|input, out| {
                 let mut at = 0;
                 while let Some((packet, taken)) = mqtt::cut(&input[at..])? {
                     at += taken;
-                    some = true;
                     tell(packet, out)?;
                 }
                 Ok(at)
-            })?;
-            if some {
-                return Ok(());
-            }
-            self.line.fill().await?;
-        }
+            })
+            .await
     }
 }
 

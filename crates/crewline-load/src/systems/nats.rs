@@ -9,7 +9,7 @@ use std::process::Command;
 use super::nats_wire::{connect, messages, publish};
 use crate::fault::{Done, Fault, When as _};
 use crate::line::Line;
-use crate::process::{Process, find, free_address, output};
+use crate::process::{Process, free_address, installed, output};
 use crate::system::{Crowd, Facts, Receiver, Said, Sender, Settings, System, Urgency};
 use crate::text;
 use crate::works::Work;
@@ -27,15 +27,9 @@ pub(crate) struct Nats<const STORED: bool> {
     folder: PathBuf,
 }
 
-fn program() -> Done<PathBuf> {
-    find(PROGRAM).ok_or_else(|| {
-        Fault::new("nats-server is not installed (Debian's package nats-server has it)")
-    })
-}
-
 /// As the program says it, without the `v`.
 fn version() -> Done<String> {
-    let mut command = Command::new(program()?);
+    let mut command = Command::new(installed(PROGRAM)?);
     command.arg("--version");
     let said = output(command)?;
     let version = said.split_whitespace().last().unwrap_or_default();
@@ -61,7 +55,7 @@ fn configuration(address: SocketAddr, always: bool) -> String {
 fn serve(folder: &Path, address: SocketAddr) -> Done<Process> {
     let file = folder.join("nats.conf");
     std::fs::write(&file, configuration(address, syncs(&version()?)))?;
-    let mut command = Command::new(program()?);
+    let mut command = Command::new(installed(PROGRAM)?);
     command.current_dir(folder).arg("-c").arg(&file);
     Process::start("nats", command, folder)
 }
@@ -177,13 +171,13 @@ impl<const STORED: bool> Nats<STORED> {
             }
             let mut answered = 0;
             while answered < some.len() {
-                line.flush().await?;
-                line.fill().await?;
-                messages(&mut line, |_, _, payload| {
-                    refused(payload)?;
-                    answered += 1;
-                    Ok(())
-                })?;
+                line.hear(|input, out| {
+                    messages(input, out, |_, _, payload| {
+                        answered += 1;
+                        refused(payload)
+                    })
+                })
+                .await?;
             }
         }
         Ok(())
@@ -242,27 +236,23 @@ impl Sender for NatsSender {
     }
 
     async fn hear(&mut self, tell: &mut (dyn FnMut(Said) + Send)) -> Done {
-        self.line.flush().await?;
-        loop {
-            let (inbox, many) = (&self.inbox, &mut self.many);
-            let some = messages(&mut self.line, |subject, _, payload| {
-                let Some(no) = subject.strip_prefix(inbox.as_slice()) else {
-                    tell(Said::Receipt(text::read(payload)?));
-                    return Ok(());
-                };
-                refused(payload)?;
-                let no = text::read(no)?;
-                match many {
-                    Some((of, left)) if *of == no && *left > 1 => *left -= 1,
-                    _ => tell(Said::Accepted(no)),
-                }
-                Ok(())
-            })?;
-            if some {
+        let (inbox, many) = (&self.inbox, &mut self.many);
+        let mut heard = |subject: &[u8], _: &[u8], payload: &[u8]| {
+            let Some(no) = subject.strip_prefix(inbox.as_slice()) else {
+                tell(Said::Receipt(text::read(payload)?));
                 return Ok(());
+            };
+            refused(payload)?;
+            let no = text::read(no)?;
+            match many {
+                Some((of, left)) if *of == no && *left > 1 => *left -= 1,
+                _ => tell(Said::Accepted(no)),
             }
-            self.line.fill().await?;
-        }
+            Ok(())
+        };
+        self.line
+            .hear(|input, out| messages(input, out, &mut heard))
+            .await
     }
 }
 
@@ -275,20 +265,16 @@ pub(crate) struct NatsReceiver {
 
 impl Receiver for NatsReceiver {
     async fn hear(&mut self, numbers: &mut Vec<u64>) -> Done {
-        self.line.flush().await?;
-        loop {
-            let came = &mut self.came;
-            let some = messages(&mut self.line, |_, reply, payload| {
-                let no = text::read(payload)?;
-                came.push((reply.to_owned(), no));
-                numbers.push(no);
-                Ok(())
-            })?;
-            if some {
-                return Ok(());
-            }
-            self.line.fill().await?;
-        }
+        let came = &mut self.came;
+        let mut heard = |_: &[u8], reply: &[u8], payload: &[u8]| {
+            let no = text::read(payload)?;
+            came.push((reply.to_owned(), no));
+            numbers.push(no);
+            Ok(())
+        };
+        self.line
+            .hear(|input, out| messages(input, out, &mut heard))
+            .await
     }
 
     async fn confirm(&mut self) -> Done {

@@ -100,31 +100,27 @@ pub(crate) async fn connect(address: SocketAddr, subject: &str) -> Done<Line> {
     }
 }
 
-/// Gives out each message that came whole (its subject, where to answer, its payload), answers pings, and says whether
-/// there was anything at all.
+/// Gives out each message that came whole (its subject, where to answer, its payload), and answers pings; gives how many
+/// bytes of the input all that was whole were.
 pub(crate) fn messages(
-    line: &mut Line,
+    input: &[u8],
+    out: &mut Vec<u8>,
     mut tell: impl FnMut(&[u8], &[u8], &[u8]) -> Done,
-) -> Done<bool> {
-    let mut some = false;
-    line.take(|input, out| {
-        let mut rest = input;
-        while let Some((said, after)) = cut(rest)? {
-            match said {
-                Said::Message {
-                    subject,
-                    reply,
-                    payload,
-                } => tell(subject, reply, payload)?,
-                Said::Ping => out.extend_from_slice(b"PONG\r\n"),
-                Said::Pong | Said::Other => {}
-            }
-            rest = after;
-            some = true;
+) -> Done<usize> {
+    let mut rest = input;
+    while let Some((said, after)) = cut(rest)? {
+        match said {
+            Said::Message {
+                subject,
+                reply,
+                payload,
+            } => tell(subject, reply, payload)?,
+            Said::Ping => out.extend_from_slice(b"PONG\r\n"),
+            Said::Pong | Said::Other => {}
         }
-        Ok(input.len() - rest.len())
-    })?;
-    Ok(some)
+        rest = after;
+    }
+    Ok(input.len() - rest.len())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::task::Poll;
 use super::resp::{self, Value, begin, command, word};
 use crate::fault::{Done, Fault, When as _};
 use crate::line::Line;
-use crate::process::{Process, find, free_address, output};
+use crate::process::{Process, free_address, installed, output};
 use crate::system::{Crowd, Facts, Receiver, Said, Sender, Settings, System, Urgency};
 use crate::text;
 use crate::works::Work;
@@ -30,12 +30,8 @@ pub(crate) struct Redis {
     folder: PathBuf,
 }
 
-fn missing() -> Fault {
-    Fault::new("redis-server is not installed (Debian's package redis-server has it)")
-}
-
 fn begin_process(folder: &Path, address: SocketAddr) -> Done<Process> {
-    let mut command = Command::new(find(PROGRAM).ok_or_else(missing)?);
+    let mut command = Command::new(installed(PROGRAM)?);
     let port = address.port().to_string();
     command
         .current_dir(folder)
@@ -52,7 +48,7 @@ impl System for Redis {
     const KEEPS: bool = true;
 
     fn facts(_settings: &Settings) -> Done<Facts> {
-        let mut command = Command::new(find(PROGRAM).ok_or_else(missing)?);
+        let mut command = Command::new(installed(PROGRAM)?);
         command.arg("--version");
         let said = output(command)?;
         let version = said
@@ -290,27 +286,27 @@ impl RedisReceiver {
 
 impl Receiver for RedisReceiver {
     async fn hear(&mut self, numbers: &mut Vec<u64>) -> Done {
-        self.line.flush().await?;
-        self.line.fill().await?;
         let came = &mut self.came;
         let mut nothing = false;
-        self.line.take(|input, _| {
-            let mut rest = input;
-            while let Some((value, after)) = resp::cut(rest)? {
-                rest = after;
-                // Words are the answers to what was confirmed.
-                if matches!(value, Value::List(_)) {
-                    let entries = value.entries()?;
-                    nothing |= entries.is_empty();
-                    for (id, text) in entries {
-                        let no = text::read(text)?;
-                        came.push((id.to_owned(), no));
-                        numbers.push(no);
+        self.line
+            .hear(|input, _| {
+                let mut rest = input;
+                while let Some((value, after)) = resp::cut(rest)? {
+                    rest = after;
+                    // Words are the answers to what was confirmed.
+                    if matches!(value, Value::List(_)) {
+                        let entries = value.entries()?;
+                        nothing |= entries.is_empty();
+                        for (id, text) in entries {
+                            let no = text::read(text)?;
+                            came.push((id.to_owned(), no));
+                            numbers.push(no);
+                        }
                     }
                 }
-            }
-            Ok(input.len() - rest.len())
-        })?;
+                Ok(input.len() - rest.len())
+            })
+            .await?;
         if nothing {
             self.caught_up = true;
             self.ask();

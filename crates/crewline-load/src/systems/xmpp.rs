@@ -64,15 +64,12 @@ impl Session {
 
     /// Says what is to be said, waits until something whole is there, and gives out each element.
     async fn hear(&mut self, mut tell: impl FnMut(&[u8]) -> Done) -> Done {
-        self.line.flush().await?;
-        let mut some = false;
-        loop {
-            let (came, asked) = (&mut self.came, &mut self.asked);
-            self.line.take(|input, _| {
+        let (came, asked) = (&mut self.came, &mut self.asked);
+        self.line
+            .hear(|input, _| {
                 let mut at = 0;
                 while let Some((stanza, taken)) = stanza::cut(&input[at..])? {
                     at += taken;
-                    some = true;
                     let element = element(stanza)?;
                     match stanza::name(element) {
                         b"message" | b"iq" | b"presence" => *came += 1,
@@ -82,12 +79,8 @@ impl Session {
                     tell(element)?;
                 }
                 Ok(at)
-            })?;
-            if some {
-                return Ok(());
-            }
-            self.line.fill().await?;
-        }
+            })
+            .await
     }
 
     /// All that came has been dealt with: the server hears so where it has asked.

@@ -35,6 +35,13 @@ pub(crate) struct Difference {
     pub(crate) twice: usize,
 }
 
+impl std::ops::AddAssign for Difference {
+    fn add_assign(&mut self, other: Self) {
+        self.lost += other.lost;
+        self.twice += other.twice;
+    }
+}
+
 impl Board {
     pub(crate) fn note(&self, user: usize, numbers: &[u64]) {
         if numbers.is_empty() {

@@ -44,9 +44,7 @@ pub(crate) async fn run<S: System>(
             ))),
         };
         let came = stage.board.take();
-        let found = difference(&came, everybody.iter().map(|user| (no, *user)));
-        all.lost += found.lost;
-        all.twice += found.twice;
+        all += difference(&came, everybody.iter().map(|user| (no, *user)));
         if round == 0 {
             continue;
         }
@@ -58,12 +56,7 @@ pub(crate) async fn run<S: System>(
     figures.set("w4.accepted.ms", median(accepted));
     figures.set("w4.last.ms", median(last));
     figures.set("w4.receipts.ms", median(receipts));
-    if S::KEEPS && all != Difference::default() {
-        let Difference { lost, twice } = all;
-        figures
-            .faults
-            .push(format!("W4: {lost} lost, {twice} twice"));
-    }
+    Stage::<S>::judge(&mut figures, "W4", all);
     Ok(figures)
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::board::{Board, Came, difference};
+use super::board::{Board, Came, Difference, difference};
 use super::turn::{Outcome, To, Trips};
 use crate::fault::{Done, Fault, When as _};
 use crate::figures::Figures;
@@ -148,12 +148,23 @@ impl<S: System> Stage<S> {
         let came = self.board.take();
         let sent = outcome.sent.iter().filter(|sent| sent.to < connected);
         let found = difference(&came, sent.map(|sent| (sent.no, sent.to)));
-        if S::KEEPS && (found.lost > 0 || found.twice + outcome.again > 0) {
+        Self::judge(figures, what, found);
+        if S::KEEPS && outcome.again > 0 {
             figures.faults.push(format!(
-                "{what}: {} lost, {} twice, {} told twice to the sender",
-                found.lost, found.twice, outcome.again
+                "{what}: {} told twice to the sender",
+                outcome.again
             ));
         }
         came
+    }
+
+    /// What was lost or came twice is a fault of a system that promises otherwise.
+    pub(crate) fn judge(figures: &mut Figures, what: &str, found: Difference) {
+        if S::KEEPS && found != Difference::default() {
+            let Difference { lost, twice } = found;
+            figures
+                .faults
+                .push(format!("{what}: {lost} lost, {twice} twice"));
+        }
     }
 }

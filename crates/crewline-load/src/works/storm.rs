@@ -70,10 +70,6 @@ pub(crate) async fn run<S: System>(
     figures.set("w6.receipts.ms", ms(begun.elapsed()));
     let came = stage.board.take();
     let found = difference(&came, outcome.sent.iter().map(|sent| (sent.no, sent.to)));
-    if S::KEEPS && (found.lost > 0 || found.twice > 0) {
-        figures
-            .faults
-            .push(format!("W6: {} lost, {} twice", found.lost, found.twice));
-    }
+    Stage::<S>::judge(&mut figures, "W6", found);
     Ok(figures)
 }

@@ -32,8 +32,7 @@ pub(crate) async fn run<S: System>(
         let sent = send(&mut stage, user, sizes.waiting).await?;
         let (time, found) = come_back(&mut stage, user, &sent).await?;
         times.push(ms(time));
-        all.lost += found.lost;
-        all.twice += found.twice;
+        all += found;
     }
     figures.set("w2.ms", median(times));
     tell::<S>(&mut figures, "w2", all, "W2");
@@ -53,12 +52,7 @@ pub(crate) async fn run<S: System>(
 fn tell<S: System>(figures: &mut Figures, name: &str, found: Difference, what: &str) {
     figures.set(format!("{name}.lost"), found.lost as f64);
     figures.set(format!("{name}.twice"), found.twice as f64);
-    if S::KEEPS && found != Difference::default() {
-        let Difference { lost, twice } = found;
-        figures
-            .faults
-            .push(format!("{what}: {lost} lost, {twice} twice"));
-    }
+    Stage::<S>::judge(figures, what, found);
 }
 
 async fn send<S: System>(stage: &mut Stage<S>, user: usize, count: usize) -> Done<Outcome> {
