@@ -76,6 +76,10 @@ impl Cast {
         DESKS.contains(&who)
     }
 
+    pub(crate) fn is_crew(who: Who) -> bool {
+        who >= FIRST_CREW
+    }
+
     /// The areas that have a crew.
     pub(crate) fn areas(&self) -> usize {
         self.crew_count().min(AREAS.len())

@@ -96,7 +96,7 @@ impl Script {
     pub(crate) fn minute(&self, minute: u64) -> Vec<Step> {
         let mut dice = Dice::of(self.seed, 1, minute);
         let from_s = minute as f64 * MINUTE_S;
-        let strength = self.tempo.strength(from_s / self.length_s.max(1.0));
+        let strength = self.strength(from_s);
         let share = self.crews as f64 / CREWS;
         let mut acts = Vec::new();
         let mut draw = |dice: &mut Dice,

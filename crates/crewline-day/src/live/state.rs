@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use serde::Serialize;
 
-use crate::cast::{Cast, FIRST_CREW, Who};
+use crate::cast::{Cast, Who};
 use crate::clock::time_of_day;
 use crate::day::Phase;
 use crate::ledger::{Counts, Spread, State, spread};
@@ -186,7 +186,7 @@ fn tile(world: &World, who: Who) -> Tile<'_> {
     let is_off = status.is_off.load(Relaxed);
     Tile {
         name: world.cast.name(who),
-        area: if who >= FIRST_CREW {
+        area: if Cast::is_crew(who) {
             Cast::area_name(Cast::area_of(who))
         } else {
             "desk"

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::device::{Deed, Target};
 use super::react::What;
 use super::{AGAIN, Doing, Person};
-use crate::cast::Who;
+use crate::cast::{Cast, Who};
 use crate::ledger::State;
 
 /// How often a desk looks after the same message.
@@ -145,7 +145,7 @@ impl Person {
         let silent: Vec<Who> = silent
             .iter()
             .filter_map(|id| self.world.cast.who(id))
-            .filter(|who| Self::is_crew(*who))
+            .filter(|who| Cast::is_crew(*who))
             .collect();
         let Some(Deed::Look { id, tries }) = deeds.first() else {
             return;

@@ -125,7 +125,7 @@ impl Person {
             let first = self.who == DESKS[number as usize % DESKS.len()];
             if is_emergency && from == Some(SCADA) && first {
                 self.plan(tempo.look, What::Look { id, tries: 0 });
-            } else if is_emergency && from.is_some_and(|from| from > DESKS[1]) && first {
+            } else if is_emergency && from.is_some_and(Cast::is_crew) && first {
                 self.plan(
                     answer_s,
                     What::Answer {
@@ -361,7 +361,7 @@ impl Person {
         self.device.outbox.rotate_right(1);
     }
 
-    /// Whether this is the desk that looks after the silent ones of this message.
+    /// The names of the silent: the first ones, and how many more there are.
     pub(super) fn silent_names(&self, silent: &[Who]) -> String {
         let names: Vec<_> = silent
             .iter()
@@ -379,10 +379,6 @@ impl Person {
 
     pub(super) fn control_system(&self) -> &ParticipantId {
         self.world.cast.id(SCADA)
-    }
-
-    pub(super) fn is_crew(who: Who) -> bool {
-        who != SCADA && !Cast::is_desk(who)
     }
 }
 
