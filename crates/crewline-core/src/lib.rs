@@ -17,6 +17,7 @@ pub mod address;
 mod audit;
 mod bus;
 pub mod changes;
+pub mod check;
 mod command;
 pub mod copy;
 mod credential;

@@ -105,25 +105,30 @@ fn backup(args: &BackupArgs, context: &mut Context) -> Result<(), Failure> {
 }
 
 fn check(args: &CheckArgs, context: &mut Context) -> Result<(), Failure> {
-    let report = Report::of(context)?;
+    let report = match &context.config.store {
+        Store::File(path) => admin::check(path)?,
+        Store::Postgres(url) => {
+            crewline_store_postgres::admin::check(&context.postgres_options(url)?)?
+        }
+    };
     let store = context.store_shown();
     if args.json {
         context.out.json(&json!({
-            "store": store, "ok": report.problems.is_empty(), "schema": report.schema, "epoch": report.epoch,
+            "store": store, "ok": report.is_ok(), "schema": report.schema, "epoch": report.epoch,
             "messages": report.messages, "events": report.events, "problems": report.problems,
         }))?;
-    } else if report.problems.is_empty() {
+    } else if report.is_ok() {
         context.out.line(&format!(
             "{store} is whole: {} messages and {} events, schema {}, epoch {}",
             report.messages, report.events, report.schema, report.epoch
         ))?;
-        if report.is_backup {
+        if report.backup_of_epoch.is_some() {
             context
                 .out
                 .line("it is a backup: when a server opens it, its logs get a new epoch")?;
         }
     }
-    if report.problems.is_empty() {
+    if report.is_ok() {
         return Ok(());
     }
     let mut what = format!("{store} is damaged:");
@@ -133,44 +138,4 @@ fn check(args: &CheckArgs, context: &mut Context) -> Result<(), Failure> {
     }
     Err(Failure::new(what)
         .remedy("stop the server, keep a copy of the store, and put a backup in its place"))
-}
-
-/// What a check found, of either store.
-struct Report {
-    schema: i32,
-    epoch: String,
-    is_backup: bool,
-    messages: u64,
-    events: u64,
-    problems: Vec<String>,
-}
-
-impl Report {
-    fn of(context: &Context) -> Result<Self, Failure> {
-        Ok(match &context.config.store {
-            Store::File(path) => {
-                let found = admin::check(path)?;
-                Self {
-                    schema: found.schema,
-                    epoch: found.epoch,
-                    is_backup: found.backup_of_epoch.is_some(),
-                    messages: found.messages,
-                    events: found.events,
-                    problems: found.problems,
-                }
-            }
-            Store::Postgres(url) => {
-                let options = context.postgres_options(url)?;
-                let found = crewline_store_postgres::admin::check(&options)?;
-                Self {
-                    schema: found.schema,
-                    epoch: found.epoch,
-                    is_backup: false,
-                    messages: found.messages,
-                    events: found.events,
-                    problems: found.problems,
-                }
-            }
-        })
-    }
 }

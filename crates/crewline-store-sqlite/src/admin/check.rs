@@ -2,39 +2,13 @@
 
 use std::path::Path;
 
+use crewline_core::check::{LISTED_MAX, Report, Rule};
 use crewline_core::{ChatNo, MembersKey, ParticipantNo, StoreError};
 use rusqlite::Connection;
 
 use super::open_existing;
 use crate::error::Fault;
 use crate::{meta, migration, row};
-
-/// Most problems of one kind that are listed.
-const LISTED_MAX: usize = 20;
-
-/// What a check found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
-    /// The schema's number.
-    pub schema: i32,
-    /// The epoch of its logs.
-    pub epoch: String,
-    /// Of which epoch it is a backup, if it is one.
-    pub backup_of_epoch: Option<String>,
-    /// How many messages it holds.
-    pub messages: u64,
-    /// How many events it holds, in all logs.
-    pub events: u64,
-    /// What is wrong, in sentences; empty where all is well.
-    pub problems: Vec<String>,
-}
-
-impl Report {
-    /// Whether all is well.
-    pub fn is_ok(&self) -> bool {
-        self.problems.is_empty()
-    }
-}
 
 /// Checks the store in `path`, as it is at this moment; a server may run on it.
 ///
@@ -51,11 +25,7 @@ pub fn check(path: &Path) -> Result<Report, StoreError> {
 fn report(sql: &Connection) -> Result<Report, Fault> {
     let mut report = Report {
         schema: migration::version(sql)?,
-        epoch: String::new(),
-        backup_of_epoch: None,
-        messages: 0,
-        events: 0,
-        problems: Vec::new(),
+        ..Report::default()
     };
     // One state of the store, for all statements.
     sql.execute_batch("BEGIN")?;
@@ -85,17 +55,14 @@ fn check_facts(sql: &Connection, report: &mut Report) -> Result<(), Fault> {
     report.messages = count("message")? as u64;
     report.events = count("log")? as u64;
     if report.schema != migration::NEWEST {
-        let (schema, newest) = (report.schema, migration::NEWEST);
-        report.problems.push(format!(
-            "the schema is {schema}, not {newest}: open the store with this version once, and check it again"
-        ));
+        report.tell_other_schema(migration::NEWEST);
     }
     Ok(())
 }
 
 fn check_rows(sql: &Connection, report: &mut Report) -> Result<(), Fault> {
-    for (sentence, query) in RULES {
-        check_rule(sql, sentence, query, report)?;
+    for (rule, query) in RULES {
+        check_rule(sql, rule, query, report)?;
     }
     check_sets(sql, report)
 }
@@ -114,53 +81,46 @@ fn check_file(sql: &Connection, report: &mut Report) -> Result<(), Fault> {
     }
     let mut statement = sql.prepare("PRAGMA foreign_key_check")?;
     let mut rows = statement.query([])?;
-    let mut found = 0;
+    let mut listed = report.list("and more rows that name rows which are not there");
     while let Some(row) = rows.next()? {
-        found += 1;
-        if found > LISTED_MAX {
-            report
-                .problems
-                .push("and more rows that name rows which are not there".to_owned());
-            break;
-        }
         let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
         let no: Option<i64> = row.get(1)?;
         let which = no.map_or_else(|| "a row".to_owned(), |no| format!("row {no}"));
-        report.problems.push(format!(
-            "{which} of {table} names a row of {parent} that is not there"
-        ));
+        let problem = format!("{which} of {table} names a row of {parent} that is not there");
+        if !listed.add(problem) {
+            break;
+        }
     }
     Ok(())
 }
 
-/// What must hold. Each query gives the first columns of the rows for which it does not, two numbers each, which take
-/// the places of the two marks in the sentence.
-const RULES: &[(&str, &str)] = &[
+/// For each rule the rows that break it, as the two numbers that its sentence names.
+const RULES: [(Rule, &str); Rule::ALL.len()] = [
     (
-        "the log of participant # has # rows, and they are not numbered without a gap",
+        Rule::LogWithoutGap,
         "SELECT participant, count(*) FROM log GROUP BY participant HAVING max(seq) - min(seq) + 1 <> count(*)",
     ),
     (
-        "the log of participant # begins at #, and retention has removed nothing",
+        Rule::LogFromOne,
         "SELECT participant, min(seq) FROM log GROUP BY participant
          HAVING min(seq) <> 1 AND NOT EXISTS (SELECT 1 FROM meta WHERE key = 'texts_looked_at')",
     ),
     (
-        "row # of the log of participant # lacks what its kind tells of",
+        Rule::RowTellsOfItsKind,
         "SELECT seq, participant FROM log
          WHERE kind NOT BETWEEN 1 AND 9 OR (kind <= 5 OR kind = 9) <> (message IS NOT NULL)
             OR (kind BETWEEN 3 AND 5 OR kind = 9) <> (who IS NOT NULL) OR (kind >= 6) <> (detail IS NOT NULL)",
     ),
     (
-        "message # has # reminders, and they are not numbered without a gap",
+        Rule::RemindersWithoutGap,
         "SELECT message, count(*) FROM reminder GROUP BY message HAVING min(number) <> 1 OR max(number) <> count(*)",
     ),
     (
-        "the log of participant # holds the same receipt of message # more than once",
+        Rule::ReceiptToldOnce,
         "SELECT participant, message FROM log WHERE kind BETWEEN 3 AND 5 GROUP BY participant, message, who, kind HAVING count(*) > 1",
     ),
     (
-        "message # is in # logs as received, not in each of the others in its chat",
+        Rule::MessageInEachLog,
         // Logs that begin later than at 1 may have held it.
         "WITH short AS (SELECT participant FROM log GROUP BY participant HAVING min(seq) > 1)
          SELECT m.no, coalesce(l.count, 0) FROM message m
@@ -170,22 +130,22 @@ const RULES: &[(&str, &str)] = &[
          WHERE coalesce(l.count, 0) NOT BETWEEN c.count - 1 - c.short AND c.count - 1",
     ),
     (
-        "chat # has # messages, and their positions are not 1, 2, 3 ... up to its last one",
+        Rule::PositionsWithoutGap,
         "SELECT c.no, count(m.no) FROM chat c LEFT JOIN message m ON m.chat = c.no GROUP BY c.no
          HAVING count(m.no) <> c.last_position OR coalesce(min(m.position), 1) <> 1 OR coalesce(max(m.position), 0) <> count(m.no)",
     ),
     (
-        "chat # says that its last message is #, and it is not",
+        Rule::LastMessageOfChat,
         "SELECT c.no, coalesce(c.last_message, 0) FROM chat c
          LEFT JOIN message m ON m.chat = c.no AND m.position = c.last_position WHERE m.no IS NOT c.last_message",
     ),
     (
-        "in chat # participant # has read further than there are messages",
+        Rule::ReadWithinChat,
         "SELECT m.chat, m.participant FROM member m JOIN chat c ON c.no = m.chat
          WHERE m.done NOT BETWEEN 0 AND c.last_position OR m.read_position NOT BETWEEN 0 AND c.last_position",
     ),
     (
-        "in chat # the count of what user # has read or sent is wrong",
+        Rule::CountOfWhatWasRead,
         "WITH sent AS (SELECT chat, sender AS who, count(*) AS count FROM message GROUP BY chat, sender),
               been_read AS (SELECT m.chat, r.participant AS who, count(*) AS count FROM recipient r JOIN message m ON m.no = r.message
                             WHERE r.read_at IS NOT NULL GROUP BY m.chat, r.participant)
@@ -195,97 +155,80 @@ const RULES: &[(&str, &str)] = &[
          WHERE m.done <> coalesce(r.count, 0) + coalesce(s.count, 0)",
     ),
     (
-        "message # was sent by participant #, who is not in its chat",
+        Rule::SenderInChat,
         "SELECT m.no, m.sender FROM message m
          WHERE NOT EXISTS (SELECT 1 FROM member x WHERE x.chat = m.chat AND x.participant = m.sender)",
     ),
     (
-        "a receipt of message # is of participant #, who is no recipient of it",
+        Rule::ReceiptOfRecipient,
         "SELECT r.message, r.participant FROM recipient r JOIN message m ON m.no = r.message
          WHERE m.sender = r.participant
             OR NOT EXISTS (SELECT 1 FROM member x WHERE x.chat = m.chat AND x.participant = r.participant)",
     ),
     (
-        "of message # participant # has reached a state without those before it",
+        Rule::StatesInOrder,
         "SELECT message, participant FROM recipient
          WHERE delivered_at IS NULL OR (read_at IS NULL AND acknowledged_at IS NOT NULL)",
     ),
     (
-        "message # of chat # has no text, and retention has not removed it",
+        Rule::TextRemovedByRetention,
         "SELECT no, chat FROM message
          WHERE text = '' AND no > coalesce((SELECT value FROM meta WHERE key = 'texts_looked_at'), 0)",
     ),
     (
-        "the text of message # is kept for participant #, and it is not there",
+        Rule::KeptTextIsThere,
         "SELECT k.message, k.holder FROM kept_text k JOIN message m ON m.no = k.message WHERE m.text = ''",
     ),
     (
-        "message # has payloads for participant #, and does not say so",
+        Rule::PayloadsAreSaid,
         "SELECT p.message, p.recipient FROM payload p JOIN message m ON m.no = p.message WHERE m.has_payloads = 0",
     ),
     (
-        "an idempotency key of participant # names message #, which someone else sent",
+        Rule::KeyOfSender,
         "SELECT i.sender, i.message FROM idempotency i JOIN message m ON m.no = i.message WHERE m.sender <> i.sender",
     ),
     (
-        "participant # watches participant #, and is no user, or watches itself",
+        Rule::WatcherIsUser,
         "SELECT w.user, w.participant FROM watcher w JOIN participant p ON p.no = w.user
          WHERE p.standing <> 1 OR w.user = w.participant",
     ),
     (
-        "group # has the member #, who is no user",
+        Rule::MemberOfGroupIsUser,
         "SELECT m.people_group, m.participant FROM people_group_member m JOIN participant p ON p.no = m.participant
          WHERE p.standing <> 1",
     ),
     (
-        "of participant #, messages are confirmed up to #, which is beyond the log",
+        Rule::ConfirmedWithinLog,
         "SELECT p.no, p.confirmed FROM participant p
          WHERE p.confirmed > coalesce((SELECT max(seq) FROM log l WHERE l.participant = p.no), 0)",
     ),
     (
-        "a cursor of participant # stands at #, which is beyond the log",
+        Rule::CursorWithinLog,
         "SELECT c.participant, c.seq FROM cursor c
          WHERE c.seq > coalesce((SELECT max(seq) FROM log l WHERE l.participant = c.participant), 0)",
     ),
 ];
 
-fn check_rule(
-    sql: &Connection,
-    sentence: &str,
-    query: &str,
-    report: &mut Report,
-) -> Result<(), Fault> {
+fn check_rule(sql: &Connection, rule: Rule, query: &str, report: &mut Report) -> Result<(), Fault> {
     let mut statement = sql.prepare(query)?;
     let mut rows = statement.query([])?;
-    let mut found = 0;
+    let mut broken = report.list_rows(rule.broken());
     while let Some(row) = rows.next()? {
-        found += 1;
-        if found > LISTED_MAX {
-            report
-                .problems
-                .push(format!("and more: {}", sentence.replace('#', "...")));
+        if !broken.add(row.get(0)?, row.get(1)?) {
             break;
         }
-        let (one, two): (i64, i64) = (row.get(0)?, row.get(1)?);
-        report
-            .problems
-            .push(
-                sentence
-                    .replacen('#', &one.to_string(), 1)
-                    .replacen('#', &two.to_string(), 1),
-            );
     }
     Ok(())
 }
 
-/// A chat is found by its set of people: each must have one, and it must be of those in it.
+/// Whether each chat can be found by the people in it.
 fn check_sets(sql: &Connection, report: &mut Report) -> Result<(), Fault> {
-    let mut sets = sql.prepare(
+    let mut chats = sql.prepare(
         "SELECT c.no, s.members_key FROM chat c LEFT JOIN chat_set s ON s.chat = c.no ORDER BY c.no",
     )?;
     let mut members = sql.prepare("SELECT participant FROM member WHERE chat = ?1")?;
-    let mut rows = sets.query([])?;
-    let mut found = 0;
+    let mut rows = chats.query([])?;
+    let mut sets = report.list_chats();
     while let Some(chat) = rows.next()? {
         let no = ChatNo(chat.get(0)?);
         let kept = if chat.get_ref(1)?.as_blob().is_ok() {
@@ -296,18 +239,19 @@ fn check_sets(sql: &Connection, report: &mut Report) -> Result<(), Fault> {
         let people: Vec<ParticipantNo> = members
             .query_map([no.0], |row| row.get(0).map(ParticipantNo))?
             .collect::<rusqlite::Result<_>>()?;
-        if kept != Some(MembersKey::of(people)) {
-            found += 1;
-            if found > LISTED_MAX {
-                report
-                    .problems
-                    .push("and more chats that cannot be found by the people in them".to_owned());
-                break;
-            }
-            report
-                .problems
-                .push(format!("chat {} cannot be found by the people in it", no.0));
+        if !sets.look(no, kept, people) {
+            break;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_is_looked_at() {
+        assert!(RULES.iter().map(|(rule, _)| rule).eq(Rule::ALL));
+    }
 }

@@ -6,7 +6,7 @@ mod restore;
 mod shell;
 
 pub use backup::{BackupMade, Progress, backup, backup_telling};
-pub use check::{Report, check};
+pub use check::check;
 pub use restore::{RestoreOptions, Restored, Revived, restore};
 pub use shell::{Shell, Table, open_shell};
 
