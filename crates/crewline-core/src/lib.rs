@@ -18,6 +18,7 @@ mod audit;
 mod bus;
 pub mod changes;
 pub mod check;
+mod code;
 mod command;
 pub mod copy;
 mod credential;
@@ -49,6 +50,7 @@ pub use bus::{Bus, HINTS_MAX, Heard, Hints, Origin};
 pub use changes::{
     Changes, CursorRow, LogRow, NewChatRow, NewMessageRow, PayloadRow, ReceiptFact, ReminderRow,
 };
+pub use code::{Code, Reached};
 pub use command::{
     Actor, Answer, ChatCommand, Command, ConfirmCommand, CursorCommand, GroupRecipient,
     ReceiptCommand, ReceiptsCommand, Recipient, RemindCommand, ReplyCommand, SendCommand,

@@ -15,11 +15,11 @@ use crate::sql::{Sql, get};
 use crate::{meta, row};
 use crewline_api::{GroupId, ParticipantId, Seq, Timestamp, WebhookFailure};
 use crewline_core::{
-    AuditedAct, Directory, DirectoryError, DutyRow, GroupRow, ImportReport, ImportRow, NewAudit,
-    NewPushSubscriptionRow, NewSessionRow, NewToken, NewUser, NewWebhookRow, OpenedSession,
-    OrganisationPart, ParticipantNo, PushKey, PushNo, PushNote, SecretHash, Seen, SessionNo,
-    SignedOut, Standing, TokenNo, TokenOwner, TokenRow, UserAdded, UserChange, WebhookAct,
-    WebhookNo, fold, refused_notes,
+    AuditedAct, Code as _, Directory, DirectoryError, DutyRow, GroupRow, ImportReport, ImportRow,
+    NewAudit, NewPushSubscriptionRow, NewSessionRow, NewToken, NewUser, NewWebhookRow,
+    OpenedSession, OrganisationPart, ParticipantNo, PushKey, PushNo, PushNote, SecretHash, Seen,
+    SessionNo, SignedOut, Standing, TokenNo, TokenOwner, TokenRow, UserAdded, UserChange,
+    WebhookAct, WebhookNo, fold, refused_notes,
 };
 
 /// A participant by id: the number and what it is.
@@ -42,7 +42,7 @@ fn find_user(sql: &Sql, id: &ParticipantId) -> Result<ParticipantNo, Refusal> {
 
 /// A new participant. With the turn in hand nobody else takes the number.
 fn make(sql: &Sql, id: &ParticipantId, standing: Standing) -> Result<ParticipantNo, Fault> {
-    let (id, code) = (id.as_str(), row::standing_code(standing));
+    let (id, code) = (id.as_str(), standing.code());
     let no = sql.value(
         "INSERT INTO participant (no, id, folded, standing)
          VALUES ((SELECT coalesce(max(no), 0) + 1 FROM participant), $1, $2, $3) RETURNING no",

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crewline_api::{ParticipantId, Priority, ReceiptState, Role, Timestamp};
 use crewline_core::{
-    ChatNo, ChatRow, Mark, MessageNo, MessageRow, ParticipantNo, ParticipantRow, RecipientRow,
-    ReminderRow, Standing,
+    ChatNo, ChatRow, Code, MessageNo, MessageRow, ParticipantNo, ParticipantRow, Reached,
+    RecipientRow, ReminderRow, Standing,
 };
 use tokio_postgres::Row;
 
@@ -80,60 +80,35 @@ pub(crate) fn participant_id(row: &Row, at: usize) -> Result<ParticipantId> {
         .map_err(|error| Fault::damaged(format!("the id {id:?} of a participant {error}")))
 }
 
-pub(crate) fn standing_code(standing: Standing) -> i16 {
-    match standing {
-        Standing::Expected => 0,
-        Standing::User => 1,
-        Standing::External => 2,
-    }
+/// A value that is kept as a number; `of` says what would have it.
+fn code<T: Code>(row: &Row, at: usize, of: &str) -> Result<T> {
+    let code: i16 = get(row, at)?;
+    T::from_code(code.into()).ok_or_else(|| Fault::damaged(format!("{of} {code}")))
 }
 
 pub(crate) fn standing(row: &Row, at: usize) -> Result<Standing> {
-    match get::<i16>(row, at)? {
-        0 => Ok(Standing::Expected),
-        1 => Ok(Standing::User),
-        2 => Ok(Standing::External),
-        code => Err(Fault::damaged(format!(
-            "a participant has the standing {code}"
-        ))),
-    }
-}
-
-pub(crate) fn role_code(role: Role) -> i16 {
-    match role {
-        Role::Crew => 0,
-        Role::Dispatcher => 1,
-        Role::Administrator => 2,
-    }
+    code(row, at, "a participant has the standing")
 }
 
 pub(crate) fn role(row: &Row, at: usize) -> Result<Role> {
-    match get::<i16>(row, at)? {
-        0 => Ok(Role::Crew),
-        1 => Ok(Role::Dispatcher),
-        2 => Ok(Role::Administrator),
-        code => Err(Fault::damaged(format!("a user has the role {code}"))),
-    }
+    code(row, at, "a user has the role")
 }
 
-pub(crate) fn state_code(state: ReceiptState) -> i16 {
-    match state {
-        ReceiptState::Accepted => 0,
-        ReceiptState::Delivered => 1,
-        ReceiptState::Read => 2,
-        ReceiptState::Acknowledged => 3,
-    }
-}
-
+/// What a receipt says, or a reminder asks for: never that a message is accepted.
 pub(crate) fn state(row: &Row, at: usize) -> Result<ReceiptState> {
-    match get::<i16>(row, at)? {
-        1 => Ok(ReceiptState::Delivered),
-        2 => Ok(ReceiptState::Read),
-        3 => Ok(ReceiptState::Acknowledged),
-        code => Err(Fault::damaged(format!(
-            "a receipt or a reminder has the state {code}"
-        ))),
+    let of = "a receipt or a reminder has the state";
+    match code(row, at, of)? {
+        ReceiptState::Accepted => Err(Fault::damaged(format!("{of} 0"))),
+        state => Ok(state),
     }
+}
+
+pub(crate) fn priority(row: &Row, at: usize) -> Result<Priority> {
+    let priority: i16 = get(row, at)?;
+    u64::try_from(priority)
+        .ok()
+        .and_then(|number| Priority::try_from(number).ok())
+        .ok_or_else(|| Fault::damaged(format!("a message has the priority {priority}")))
 }
 
 /// A participant, from the columns of [`participant_columns`] that begin at `at`.
@@ -149,17 +124,13 @@ pub(crate) fn participant(row: &Row, at: usize) -> Result<ParticipantRow> {
 
 /// A message, from the columns of [`message_columns`] that begin at `at`.
 pub(crate) fn message(row: &Row, at: usize) -> Result<MessageRow> {
-    let priority: i16 = get(row, at + 5)?;
     Ok(MessageRow {
         no: MessageNo(get(row, at)?),
         salt: count(row, at + 1)?,
         chat: ChatNo(get(row, at + 2)?),
         position: count(row, at + 3)?,
         sender: ParticipantNo(get(row, at + 4)?),
-        priority: u64::try_from(priority)
-            .ok()
-            .and_then(|number| Priority::try_from(number).ok())
-            .ok_or_else(|| Fault::damaged(format!("a message has the priority {priority}")))?,
+        priority: priority(row, at + 5)?,
         sent_at: time(row, at + 6)?,
         has_payloads: get(row, at + 7)?,
     })
@@ -171,34 +142,13 @@ pub(crate) fn recipient(row: &Row, at: usize) -> Result<RecipientRow> {
     let Some(implied) = get::<Option<i32>>(row, at + 6)? else {
         return Ok(RecipientRow::default());
     };
-    let mark = |column: usize, bit: i32| -> Result<Option<Mark>> {
-        let Some(reached) = time_or_none(row, at + column)? else {
-            return Ok(None);
-        };
-        let said_at = time_or_none(row, at + column + 1)?;
-        Ok(Some(Mark {
-            at: reached,
-            said_at,
-            implied: implied & bit != 0,
-        }))
+    let reached = |column: usize| -> Result<Reached> {
+        let (by_server, by_device) = (at + column, at + column + 1);
+        let said_at = time_or_none(row, by_device)?;
+        Ok(time_or_none(row, by_server)?.map(|at| (at, said_at)))
     };
-    Ok(RecipientRow {
-        delivered: mark(0, 1)?,
-        read: mark(2, 2)?,
-        acknowledged: mark(4, 0)?,
-    })
-}
-
-/// The bits of `implied`.
-pub(crate) fn implied_bits(row: &RecipientRow) -> i32 {
-    let bit = |mark: Option<Mark>, bit| {
-        if mark.is_some_and(|mark| mark.implied) {
-            bit
-        } else {
-            0
-        }
-    };
-    bit(row.delivered, 1) | bit(row.read, 2)
+    let reached = [reached(0)?, reached(2)?, reached(4)?];
+    Ok(RecipientRow::from_kept(reached, implied.into()))
 }
 
 /// A reminder, from the columns `at, by, until, who` that begin at `from`.

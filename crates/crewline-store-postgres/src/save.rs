@@ -1,10 +1,10 @@
 //! Writing what a batch decided: one statement for each table, whatever the number of rows, and all of them travel together.
 
 use crewline_core::changes::LogDetail;
-use crewline_core::{Changes, Mark, fold};
+use crewline_core::{Changes, Code as _, Mark, fold};
 
 use crate::error::Fault;
-use crate::row::{as_integer, implied_bits, standing_code, state_code};
+use crate::row::as_integer;
 use crate::sql::{Call, Unwritten};
 
 /// What it means where rows of a statement were not there as they must be: the statement then fails of itself, by
@@ -87,7 +87,7 @@ fn save_participants(writes: &mut Writes, changes: &Changes) {
     let rows = || changes.participants.values();
     let ids: Vec<String> = rows().map(|row| row.id.to_string()).collect();
     let folded: Vec<String> = ids.iter().map(|id| fold(id)).collect();
-    let standings: Vec<i16> = rows().map(|row| standing_code(row.standing)).collect();
+    let standings: Vec<i16> = rows().map(|row| row.standing.code()).collect();
     let names: Vec<Option<String>> = rows()
         .map(|row| row.name.as_deref().map(str::to_owned))
         .collect();
@@ -213,7 +213,7 @@ fn save_payloads(writes: &mut Writes, changes: &Changes) {
     if rows.is_empty() {
         return;
     }
-    let states: Vec<i16> = rows.iter().map(|row| state_code(row.state)).collect();
+    let states: Vec<i16> = rows.iter().map(|row| row.state.code()).collect();
     let bytes: Vec<Vec<u8>> = rows
         .iter()
         .map(|row| row.payload.as_bytes().to_vec())
@@ -279,7 +279,7 @@ fn save_members(writes: &mut Writes, changes: &Changes) {
 fn save_receipts(writes: &mut Writes, changes: &Changes) {
     let rows = &changes.facts;
     if !rows.is_empty() {
-        let states: Vec<i16> = rows.iter().map(|row| state_code(row.state)).collect();
+        let states: Vec<i16> = rows.iter().map(|row| row.state.code()).collect();
         let said: Vec<Option<i64>> = rows
             .iter()
             .map(|row| row.said_at.map(crewline_api::Timestamp::as_millis))
@@ -320,7 +320,7 @@ fn save_recipients(writes: &mut Writes, changes: &Changes) {
             })
             .collect()
     };
-    let implied: Vec<i32> = rows.values().map(implied_bits).collect();
+    let implied: Vec<i32> = rows.values().map(|row| row.implied_code().into()).collect();
     let call = Call::new(
         "INSERT INTO recipient (message, participant, delivered_at, delivered_said, read_at, read_said, acknowledged_at,
              acknowledged_said, implied)
@@ -349,7 +349,7 @@ fn save_reminders(writes: &mut Writes, changes: &Changes) {
         return;
     }
     let numbers: Vec<i32> = rows.keys().map(|key| key.1 as i32).collect();
-    let until: Vec<i16> = rows.values().map(|row| state_code(row.until)).collect();
+    let until: Vec<i16> = rows.values().map(|row| row.until.code()).collect();
     let who: Vec<Vec<u8>> = rows
         .values()
         .map(crewline_core::ReminderRow::who_to_bytes)

@@ -11,11 +11,11 @@ mod webhook;
 
 use crewline_api::{GroupId, ParticipantId, Seq, Timestamp, WebhookFailure};
 use crewline_core::{
-    AuditedAct, Directory, DirectoryError, DutyRow, GroupRow, ImportReport, ImportRow, NewAudit,
-    NewPushSubscriptionRow, NewSessionRow, NewToken, NewUser, NewWebhookRow, OpenedSession,
-    OrganisationPart, ParticipantNo, PushKey, PushNo, PushNote, SecretHash, Seen, SessionNo,
-    SignedOut, Standing, TokenNo, TokenOwner, TokenRow, UserAdded, UserChange, WebhookAct,
-    WebhookNo, fold, refused_notes,
+    AuditedAct, Code as _, Directory, DirectoryError, DutyRow, GroupRow, ImportReport, ImportRow,
+    NewAudit, NewPushSubscriptionRow, NewSessionRow, NewToken, NewUser, NewWebhookRow,
+    OpenedSession, OrganisationPart, ParticipantNo, PushKey, PushNo, PushNote, SecretHash, Seen,
+    SessionNo, SignedOut, Standing, TokenNo, TokenOwner, TokenRow, UserAdded, UserChange,
+    WebhookAct, WebhookNo, fold, refused_notes,
 };
 use rusqlite::Connection;
 
@@ -51,7 +51,7 @@ fn make(sql: &Connection, id: &ParticipantId, standing: Standing) -> Result<Part
     let mut statement = sql.prepare_cached(
         "INSERT INTO participant (id, folded, standing) VALUES (?1, ?2, ?3) RETURNING no",
     )?;
-    let (id, code) = (id.as_str(), row::standing_code(standing));
+    let (id, code) = (id.as_str(), standing.code());
     Ok(statement.query_row((id, fold(id), code), |row| row.get(0).map(ParticipantNo))?)
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crewline_api::{ParticipantId, Payload, Priority, ReceiptState, Role, Timestamp};
 use crewline_core::{
-    ChatNo, ChatRow, Mark, MessageNo, MessageRow, ParticipantNo, ParticipantRow, RecipientRow,
-    ReminderRow, Standing,
+    ChatNo, ChatRow, Code, MessageNo, MessageRow, ParticipantNo, ParticipantRow, Reached,
+    RecipientRow, ReminderRow, Standing,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -72,49 +72,35 @@ pub(crate) fn participant_id(row: &Row<'_>, at: usize) -> Result<ParticipantId> 
         .map_err(|error| Fault::damaged(format!("the id {id:?} of a participant {error}")))
 }
 
-pub(crate) fn standing_code(standing: Standing) -> u8 {
-    match standing {
-        Standing::Expected => 0,
-        Standing::User => 1,
-        Standing::External => 2,
-    }
+/// A value that is kept as a number; `of` says what would have it.
+fn code<T: Code>(row: &Row<'_>, at: usize, of: &str) -> Result<T> {
+    let code: i64 = row.get(at)?;
+    T::from_code(code).ok_or_else(|| Fault::damaged(format!("{of} {code}")))
 }
 
 pub(crate) fn standing(row: &Row<'_>, at: usize) -> Result<Standing> {
-    match row.get(at)? {
-        0 => Ok(Standing::Expected),
-        1 => Ok(Standing::User),
-        2 => Ok(Standing::External),
-        code => Err(Fault::damaged(format!(
-            "a participant has the standing {code}"
-        ))),
-    }
-}
-
-pub(crate) fn role_code(role: Role) -> u8 {
-    match role {
-        Role::Crew => 0,
-        Role::Dispatcher => 1,
-        Role::Administrator => 2,
-    }
+    code(row, at, "a participant has the standing")
 }
 
 pub(crate) fn role(row: &Row<'_>, at: usize) -> Result<Role> {
-    match row.get(at)? {
-        0 => Ok(Role::Crew),
-        1 => Ok(Role::Dispatcher),
-        2 => Ok(Role::Administrator),
-        code => Err(Fault::damaged(format!("a user has the role {code}"))),
+    code(row, at, "a user has the role")
+}
+
+/// What a receipt says, or a reminder asks for: never that a message is accepted.
+pub(crate) fn state(row: &Row<'_>, at: usize) -> Result<ReceiptState> {
+    let of = "a receipt or a reminder has the state";
+    match code(row, at, of)? {
+        ReceiptState::Accepted => Err(Fault::damaged(format!("{of} 0"))),
+        state => Ok(state),
     }
 }
 
-pub(crate) fn state_code(state: ReceiptState) -> u8 {
-    match state {
-        ReceiptState::Accepted => 0,
-        ReceiptState::Delivered => 1,
-        ReceiptState::Read => 2,
-        ReceiptState::Acknowledged => 3,
-    }
+pub(crate) fn priority(row: &Row<'_>, at: usize) -> Result<Priority> {
+    let priority: i64 = row.get(at)?;
+    u64::try_from(priority)
+        .ok()
+        .and_then(|number| Priority::try_from(number).ok())
+        .ok_or_else(|| Fault::damaged(format!("a message has the priority {priority}")))
 }
 
 /// A participant, from the columns of [`participant_columns`].
@@ -130,17 +116,13 @@ pub(crate) fn participant(row: &Row<'_>) -> Result<ParticipantRow> {
 
 /// A message, from the columns of [`message_columns`].
 pub(crate) fn message(row: &Row<'_>) -> Result<MessageRow> {
-    let priority: i64 = row.get(5)?;
     Ok(MessageRow {
         no: MessageNo(row.get(0)?),
         salt: count(row, 1)?,
         chat: ChatNo(row.get(2)?),
         position: count(row, 3)?,
         sender: ParticipantNo(row.get(4)?),
-        priority: u64::try_from(priority)
-            .ok()
-            .and_then(|number| Priority::try_from(number).ok())
-            .ok_or_else(|| Fault::damaged(format!("a message has the priority {priority}")))?,
+        priority: priority(row, 5)?,
         sent_at: time(row, 6)?,
         has_payloads: row.get(7)?,
     })
@@ -152,34 +134,13 @@ pub(crate) fn recipient(row: &Row<'_>, at: usize) -> Result<RecipientRow> {
     let Some(implied) = row.get::<_, Option<i64>>(at + 6)? else {
         return Ok(RecipientRow::default());
     };
-    let mark = |column: usize, bit: i64| -> Result<Option<Mark>> {
-        let Some(reached) = time_or_none(row, at + column)? else {
-            return Ok(None);
-        };
-        let said_at = time_or_none(row, at + column + 1)?;
-        Ok(Some(Mark {
-            at: reached,
-            said_at,
-            implied: implied & bit != 0,
-        }))
+    let reached = |column: usize| -> Result<Reached> {
+        let (by_server, by_device) = (at + column, at + column + 1);
+        let said_at = time_or_none(row, by_device)?;
+        Ok(time_or_none(row, by_server)?.map(|at| (at, said_at)))
     };
-    Ok(RecipientRow {
-        delivered: mark(0, 1)?,
-        read: mark(2, 2)?,
-        acknowledged: mark(4, 0)?,
-    })
-}
-
-/// The bits of `implied`.
-pub(crate) fn implied_bits(row: &RecipientRow) -> u8 {
-    let bit = |mark: Option<Mark>, bit| {
-        if mark.is_some_and(|mark| mark.implied) {
-            bit
-        } else {
-            0
-        }
-    };
-    bit(row.delivered, 1) | bit(row.read, 2)
+    let reached = [reached(0)?, reached(2)?, reached(4)?];
+    Ok(RecipientRow::from_kept(reached, implied))
 }
 
 /// What became of a message with a recipient.
@@ -221,17 +182,6 @@ pub(crate) fn load_id(sql: &Connection, no: ParticipantNo) -> Result<Participant
     participant_id(row, 0)
 }
 
-pub(crate) fn state(row: &Row<'_>, at: usize) -> Result<ReceiptState> {
-    match row.get(at)? {
-        1 => Ok(ReceiptState::Delivered),
-        2 => Ok(ReceiptState::Read),
-        3 => Ok(ReceiptState::Acknowledged),
-        code => Err(Fault::damaged(format!(
-            "a reminder asks for the state {code}"
-        ))),
-    }
-}
-
 /// A reminder, from the columns `at, by, until, who` that begin at `from`.
 pub(crate) fn reminder(row: &Row<'_>, from: usize) -> Result<ReminderRow> {
     let who = row.get_ref(from + 3)?.as_blob().ok();
@@ -254,7 +204,7 @@ pub(crate) fn load_payload(
     let mut statement = sql.prepare_cached(
         "SELECT bytes FROM payload WHERE message = ?1 AND recipient = ?2 AND state = ?3",
     )?;
-    let mut rows = statement.query((message.0, participant.0, state_code(state)))?;
+    let mut rows = statement.query((message.0, participant.0, state.code()))?;
     let Some(row) = rows.next()? else {
         return Ok(None);
     };

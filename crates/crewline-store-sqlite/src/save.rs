@@ -1,11 +1,10 @@
 //! Writing what a batch decided: one prepared statement for each table, one step for each row.
 
 use crewline_core::changes::LogDetail;
-use crewline_core::{Changes, ChatHead, NewChatRow, RecipientRow, fold};
+use crewline_core::{Changes, ChatHead, Code as _, NewChatRow, RecipientRow, fold};
 use rusqlite::{Connection, params};
 
 use crate::error::Fault;
-use crate::row::{implied_bits, standing_code, state_code};
 
 type Result<T> = std::result::Result<T, Fault>;
 
@@ -38,7 +37,7 @@ fn save_participants(sql: &Connection, changes: &Changes) -> Result<()> {
             no.0,
             id,
             fold(id),
-            standing_code(row.standing),
+            row.standing.code(),
             row.name.as_deref(),
             row.disabled
         ])?;
@@ -134,7 +133,7 @@ fn save_messages(sql: &Connection, changes: &Changes) -> Result<()> {
         payload.execute((
             row.message.0,
             row.recipient.0,
-            state_code(row.state),
+            row.state.code(),
             row.payload.as_bytes(),
         ))?;
     }
@@ -198,7 +197,7 @@ fn save_receipts(sql: &Connection, changes: &Changes) -> Result<()> {
                 row.at.as_millis(),
                 row.said_at.map(crewline_api::Timestamp::as_millis),
             );
-            let state = state_code(row.state);
+            let state = row.state.code();
             fact.execute((
                 row.message.0,
                 row.recipient.0,
@@ -237,7 +236,7 @@ fn save_receipts(sql: &Connection, changes: &Changes) -> Result<()> {
             said(read),
             at(acknowledged),
             said(acknowledged),
-            implied_bits(row),
+            row.implied_code(),
         ])?;
     }
     Ok(())
@@ -256,7 +255,7 @@ fn save_reminders(sql: &Connection, changes: &Changes) -> Result<()> {
             number,
             row.at.as_millis(),
             row.by.0,
-            state_code(row.until),
+            row.until.code(),
             row.who_to_bytes(),
         ))?;
     }

@@ -2,8 +2,8 @@
 
 use crewline_api::Timestamp;
 use crewline_core::{
-    DirectoryError, ExternalPattern, NewToken, ParticipantNo, SecretHash, Standing, TokenNo,
-    TokenOwner, TokenRow,
+    Code as _, DirectoryError, ExternalPattern, NewToken, ParticipantNo, SecretHash, Standing,
+    TokenNo, TokenOwner, TokenRow,
 };
 
 use super::{find as find_participant, find_user, make, number_of, session};
@@ -13,16 +13,15 @@ use crate::sql::Sql;
 
 /// Makes a token. Externals that it names are known from now on.
 pub(super) fn create(sql: &Sql, token: &NewToken, now: Timestamp) -> Result<TokenRow, Refusal> {
-    let (kind, user) = match &token.owner {
-        TokenOwner::Administration => (0i16, None),
-        TokenOwner::User(id) => (1, Some(find_user(sql, id)?)),
-        TokenOwner::Externals(patterns) => {
-            patterns
-                .iter()
-                .try_for_each(|pattern| know_external(sql, pattern))?;
-            (2, None)
-        }
-    };
+    let mut user = None;
+    match &token.owner {
+        TokenOwner::Administration => {}
+        TokenOwner::User(id) => user = Some(find_user(sql, id)?),
+        TokenOwner::Externals(patterns) => patterns
+            .iter()
+            .try_for_each(|pattern| know_external(sql, pattern))?,
+    }
+    let kind = token.owner.kind().code();
     // The device has the token's number in its id, and the token the device's: one of them must wait.
     let no = sql.value(
         "INSERT INTO token (hash, kind, participant, device, created_at) VALUES ($1, $2, $3, 0, $4) RETURNING no",

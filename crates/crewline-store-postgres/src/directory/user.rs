@@ -2,13 +2,12 @@
 
 use crewline_api::{ParticipantId, Timestamp};
 use crewline_core::{
-    DirectoryError, ImportReport, ImportRow, NewUser, ParticipantNo, Standing, UserAdded,
-    UserChange,
+    Code as _, DirectoryError, ImportReport, ImportRow, NewUser, ParticipantNo, Standing,
+    UserAdded, UserChange,
 };
 
 use super::{find, find_user, looks_like, make, session, token};
 use crate::error::{Fault, Refusal};
-use crate::row;
 use crate::sql::Sql;
 
 /// Adds a user. A participant who was expected becomes the user.
@@ -27,7 +26,7 @@ pub(super) fn add(sql: &Sql, user: &NewUser, now: Timestamp) -> Result<UserAdded
     };
     sql.execute(
         "UPDATE participant SET standing = 1, name = $2, role = $3, password = $4, created_at = $5 WHERE no = $1",
-        &[&no.0, &user.name, &row::role_code(user.role), &user.password, &now.as_millis()],
+        &[&no.0, &user.name, &user.role.code(), &user.password, &now.as_millis()],
     )?;
     Ok(UserAdded {
         no,
@@ -46,7 +45,7 @@ pub(super) fn change(sql: &Sql, id: &ParticipantId, change: &UserChange) -> Resu
         }
         UserChange::Password(hash) => set_password(sql, no, hash)?,
         UserChange::Role(role) => {
-            let role = row::role_code(*role);
+            let role = role.code();
             sql.execute(
                 "UPDATE participant SET role = $2 WHERE no = $1",
                 &[&no.0, &role],
@@ -125,7 +124,7 @@ fn at_line(line: u64, refusal: Refusal) -> Refusal {
 fn change_to(sql: &Sql, no: ParticipantNo, user: &NewUser) -> Result<bool, Fault> {
     let changed = sql.execute(
         "UPDATE participant SET name = $2, role = $3 WHERE no = $1 AND (name IS DISTINCT FROM $2 OR role <> $3)",
-        &[&no.0, &user.name, &row::role_code(user.role)],
+        &[&no.0, &user.name, &user.role.code()],
     )?;
     if let Some(password) = &user.password {
         set_password(sql, no, password)?;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crewline_api::{ParticipantId, Timestamp};
+use crewline_api::{ParticipantId, Timestamp, TokenKind};
 use crewline_core::{
-    Credential, CredentialSource, DeviceNo, ExternalPattern, ParticipantNo, PasswordRow, Scope,
-    SecretHash, SessionNo, TokenNo, TokenOwner, TokenRow,
+    Code as _, Credential, CredentialSource, DeviceNo, ExternalPattern, ParticipantNo, PasswordRow,
+    Scope, SecretHash, SessionNo, TokenNo, TokenOwner, TokenRow,
 };
 use tokio_postgres::Row;
 
@@ -57,12 +57,13 @@ fn user(row: &Row, at: usize) -> Result<Scope> {
 
 fn token_of(sql: &Sql, row: &Row) -> Result<Option<Credential>> {
     let no = TokenNo(get(row, 3)?);
-    let scope = match get::<i16>(row, 5)? {
-        0 => Scope::Administration,
-        1 if get(row, 6)? => user(row, 0)?,
-        1 => return Ok(None),
-        2 => Scope::Externals(patterns(sql, &[no.0])?.remove(&no).unwrap_or_default()),
-        kind => return Err(unknown_kind(no, kind)),
+    let scope = match kind(row, 5, no)? {
+        TokenKind::Administration => Scope::Administration,
+        TokenKind::User if get(row, 6)? => user(row, 0)?,
+        TokenKind::User => return Ok(None),
+        TokenKind::External => {
+            Scope::Externals(patterns(sql, &[no.0])?.remove(&no).unwrap_or_default())
+        }
     };
     let device = DeviceNo(get(row, 4)?);
     Ok(Some(Credential {
@@ -73,8 +74,10 @@ fn token_of(sql: &Sql, row: &Row) -> Result<Option<Credential>> {
     }))
 }
 
-fn unknown_kind(no: TokenNo, kind: i16) -> Fault {
-    Fault::damaged(format!("token {} is of the kind {kind}", no.0))
+fn kind(row: &Row, at: usize, no: TokenNo) -> Result<TokenKind> {
+    let kind: i16 = get(row, at)?;
+    TokenKind::from_code(kind.into())
+        .ok_or_else(|| Fault::damaged(format!("token {} is of the kind {kind}", no.0)))
 }
 
 fn patterns(sql: &Sql, tokens: &[i64]) -> Result<BTreeMap<TokenNo, Vec<ExternalPattern>>> {
@@ -107,11 +110,10 @@ pub(super) fn tokens(sql: &Sql) -> Result<Vec<TokenRow>> {
     let mut tokens = Vec::new();
     for row in &rows {
         let no = TokenNo(get(row, 1)?);
-        let owner = match get::<i16>(row, 2)? {
-            0 => TokenOwner::Administration,
-            1 => TokenOwner::User(row::participant_id(row, 0)?),
-            2 => TokenOwner::Externals(patterns.remove(&no).unwrap_or_default()),
-            kind => return Err(unknown_kind(no, kind)),
+        let owner = match kind(row, 2, no)? {
+            TokenKind::Administration => TokenOwner::Administration,
+            TokenKind::User => TokenOwner::User(row::participant_id(row, 0)?),
+            TokenKind::External => TokenOwner::Externals(patterns.remove(&no).unwrap_or_default()),
         };
         let (created_at, last_used_at) = (row::time(row, 3)?, row::time_or_none(row, 4)?);
         tokens.push(TokenRow {

@@ -1,7 +1,9 @@
 //! People: those one may write to, the users, and the caller.
 
 use crewline_api::{DeviceView, ParticipantKind, PeoplePage, Person, SessionView, Timestamp};
-use crewline_core::{MeRows, ParticipantNo, ParticipantRow, SessionNo, Standing, UserRow};
+use crewline_core::{
+    Code as _, MeRows, ParticipantNo, ParticipantRow, SessionNo, Standing, UserRow,
+};
 use tokio_postgres::Row;
 
 use super::watcher;
@@ -153,7 +155,7 @@ pub(super) fn found(
         " FROM participant p WHERE p.id > $1 AND p.standing = $2 ORDER BY p.id LIMIT $3"
     );
     let q = q.to_lowercase();
-    let standing = row::standing_code(standing);
+    let standing = standing.code();
     let mut after = after.unwrap_or_default().to_owned();
     let most = at_once(&q, limit);
     let mut found = Vec::new();

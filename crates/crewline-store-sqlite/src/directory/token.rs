@@ -2,8 +2,8 @@
 
 use crewline_api::Timestamp;
 use crewline_core::{
-    DirectoryError, ExternalPattern, NewToken, ParticipantNo, SecretHash, Standing, TokenNo,
-    TokenOwner, TokenRow,
+    Code as _, DirectoryError, ExternalPattern, NewToken, ParticipantNo, SecretHash, Standing,
+    TokenNo, TokenOwner, TokenRow,
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -18,16 +18,15 @@ pub(super) fn create(
     token: &NewToken,
     now: Timestamp,
 ) -> Result<TokenRow, Refusal> {
-    let (kind, user) = match &token.owner {
-        TokenOwner::Administration => (0, None),
-        TokenOwner::User(id) => (1, Some(find_user(sql, id)?)),
-        TokenOwner::Externals(patterns) => {
-            patterns
-                .iter()
-                .try_for_each(|pattern| know_external(sql, pattern))?;
-            (2, None)
-        }
-    };
+    let mut user = None;
+    match &token.owner {
+        TokenOwner::Administration => {}
+        TokenOwner::User(id) => user = Some(find_user(sql, id)?),
+        TokenOwner::Externals(patterns) => patterns
+            .iter()
+            .try_for_each(|pattern| know_external(sql, pattern))?,
+    }
+    let kind = token.owner.kind().code();
     // The device has the token's number in its id, and the token the device's: one of them must wait.
     let no: TokenNo = sql
         .prepare_cached(

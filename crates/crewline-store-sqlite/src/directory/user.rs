@@ -2,15 +2,14 @@
 
 use crewline_api::{ParticipantId, Timestamp};
 use crewline_core::{
-    DirectoryError, ImportReport, ImportRow, NewUser, ParticipantNo, Standing, UserAdded,
-    UserChange,
+    Code as _, DirectoryError, ImportReport, ImportRow, NewUser, ParticipantNo, Standing,
+    UserAdded, UserChange,
 };
 use rusqlite::{Connection, params};
 
 use super::{find, find_user, looks_like, make, session, token};
 use crate::connection::Refusal;
 use crate::error::Fault;
-use crate::row;
 
 /// Adds a user. A participant who was expected becomes the user.
 pub(super) fn add(sql: &Connection, user: &NewUser, now: Timestamp) -> Result<UserAdded, Refusal> {
@@ -32,7 +31,7 @@ pub(super) fn add(sql: &Connection, user: &NewUser, now: Timestamp) -> Result<Us
     .execute(params![
         no.0,
         user.name,
-        row::role_code(user.role),
+        user.role.code(),
         user.password,
         now.as_millis()
     ])?;
@@ -58,7 +57,7 @@ pub(super) fn change(
         UserChange::Password(hash) => set_password(sql, no, hash)?,
         UserChange::Role(role) => {
             sql.prepare_cached("UPDATE participant SET role = ?2 WHERE no = ?1")?
-                .execute((no.0, row::role_code(*role)))?;
+                .execute((no.0, role.code()))?;
         }
         UserChange::Name(name) => {
             sql.prepare_cached("UPDATE participant SET name = ?2 WHERE no = ?1")?
@@ -129,7 +128,7 @@ fn change_to(sql: &Connection, no: ParticipantNo, user: &NewUser) -> Result<bool
         .prepare_cached(
             "UPDATE participant SET name = ?2, role = ?3 WHERE no = ?1 AND (name IS NOT ?2 OR role <> ?3)",
         )?
-        .execute((no.0, &user.name, row::role_code(user.role)))?;
+        .execute((no.0, &user.name, user.role.code()))?;
     if let Some(password) = &user.password {
         set_password(sql, no, password)?;
     }

@@ -1,9 +1,9 @@
 //! Credentials: whose a secret is, by its hash.
 
-use crewline_api::{ParticipantId, Timestamp};
+use crewline_api::{ParticipantId, Timestamp, TokenKind};
 use crewline_core::{
-    Credential, CredentialSource, DeviceNo, ExternalPattern, ParticipantNo, PasswordRow, Scope,
-    SecretHash, SessionNo, TokenNo, TokenOwner, TokenRow,
+    Code as _, Credential, CredentialSource, DeviceNo, ExternalPattern, ParticipantNo, PasswordRow,
+    Scope, SecretHash, SessionNo, TokenNo, TokenOwner, TokenRow,
 };
 use rusqlite::{Connection, Row};
 
@@ -59,12 +59,11 @@ fn token(sql: &Connection, hash: &SecretHash) -> Result<Option<Credential>> {
         return Ok(None);
     };
     let no = TokenNo(row.get(3)?);
-    let scope = match row.get(5)? {
-        0 => Scope::Administration,
-        1 if row.get(6)? => user(row, 0)?,
-        1 => return Ok(None),
-        2 => Scope::Externals(patterns(sql, no)?),
-        kind => return Err(unknown_kind(no, kind)),
+    let scope = match kind(row, 5, no)? {
+        TokenKind::Administration => Scope::Administration,
+        TokenKind::User if row.get(6)? => user(row, 0)?,
+        TokenKind::User => return Ok(None),
+        TokenKind::External => Scope::Externals(patterns(sql, no)?),
     };
     let device = DeviceNo(row.get(4)?);
     Ok(Some(Credential {
@@ -75,8 +74,10 @@ fn token(sql: &Connection, hash: &SecretHash) -> Result<Option<Credential>> {
     }))
 }
 
-fn unknown_kind(no: TokenNo, kind: i64) -> Fault {
-    Fault::damaged(format!("token {} is of the kind {kind}", no.0))
+fn kind(row: &Row<'_>, at: usize, no: TokenNo) -> Result<TokenKind> {
+    let kind: i64 = row.get(at)?;
+    TokenKind::from_code(kind)
+        .ok_or_else(|| Fault::damaged(format!("token {} is of the kind {kind}", no.0)))
 }
 
 fn patterns(sql: &Connection, token: TokenNo) -> Result<Vec<ExternalPattern>> {
@@ -105,11 +106,10 @@ pub(super) fn tokens(sql: &Connection) -> Result<Vec<TokenRow>> {
     let mut tokens = Vec::new();
     while let Some(row) = rows.next()? {
         let no = TokenNo(row.get(1)?);
-        let owner = match row.get(2)? {
-            0 => TokenOwner::Administration,
-            1 => TokenOwner::User(row::participant_id(row, 0)?),
-            2 => TokenOwner::Externals(patterns(sql, no)?),
-            kind => return Err(unknown_kind(no, kind)),
+        let owner = match kind(row, 2, no)? {
+            TokenKind::Administration => TokenOwner::Administration,
+            TokenKind::User => TokenOwner::User(row::participant_id(row, 0)?),
+            TokenKind::External => TokenOwner::Externals(patterns(sql, no)?),
         };
         let (created_at, last_used_at) = (row::time(row, 3)?, row::time_or_none(row, 4)?);
         tokens.push(TokenRow {

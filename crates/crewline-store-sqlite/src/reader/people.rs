@@ -1,7 +1,9 @@
 //! People: those one may write to, the users, and the caller.
 
 use crewline_api::{DeviceView, ParticipantKind, PeoplePage, Person, SessionView, Timestamp};
-use crewline_core::{MeRows, ParticipantNo, ParticipantRow, SessionNo, Standing, UserRow};
+use crewline_core::{
+    Code as _, MeRows, ParticipantNo, ParticipantRow, SessionNo, Standing, UserRow,
+};
 use rusqlite::{Connection, Row};
 
 use super::watcher;
@@ -138,7 +140,7 @@ pub(super) fn found(
     );
     let q = q.to_lowercase();
     let mut statement = sql.prepare_cached(SQL)?;
-    let mut rows = statement.query((after.unwrap_or_default(), row::standing_code(standing)))?;
+    let mut rows = statement.query((after.unwrap_or_default(), standing.code()))?;
     let mut found = Vec::new();
     while found.len() < limit
         && let Some(row) = rows.next()?

@@ -1,6 +1,6 @@
 //! The whole story of a message. It judges nobody's right to know.
 
-use crewline_api::{MessageId, MessageStory, ReceiptState, RecipientStory, StoryReceipt};
+use crewline_api::{MessageId, MessageStory, RecipientStory, StoryReceipt};
 use crewline_core::{MessageNo, MessageRow, ParticipantNo};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -77,14 +77,8 @@ fn recipient(
 }
 
 fn receipt(row: &Row<'_>) -> Result<StoryReceipt> {
-    let state = match row.get(0)? {
-        1 => ReceiptState::Delivered,
-        2 => ReceiptState::Read,
-        3 => ReceiptState::Acknowledged,
-        code => return Err(Fault::damaged(format!("a receipt has the state {code}"))),
-    };
     Ok(StoryReceipt {
-        state,
+        state: row::state(row, 0)?,
         at: row::time(row, 1)?,
         device_at: row::time_or_none(row, 2)?,
         device_id: row.get(3)?,
