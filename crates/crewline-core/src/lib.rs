@@ -40,6 +40,7 @@ mod resolve;
 pub mod search;
 mod set;
 mod state;
+mod user;
 pub mod webhook;
 
 pub use audit::{
@@ -86,4 +87,5 @@ pub use state::{
     MembersKey, MessageRow, Numbers, ParticipantRow, Payloads, RecipientRow, Reminders, Settings,
     Standing, State, UnknownRecipients, Window, WindowRow,
 };
+pub use user::{Imported, becomes_user, import_users};
 pub use webhook::{NewWebhookRow, WebhookAct, WebhookRow, WebhookSecret};

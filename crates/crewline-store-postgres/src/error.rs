@@ -186,6 +186,16 @@ pub(crate) enum Refusal {
     Fault(Fault),
 }
 
+impl Refusal {
+    /// The same, of a line of an import.
+    pub(crate) fn at_line(self, line: u64) -> Self {
+        match self {
+            Self::Directory(error) => Self::Directory(error.at_line(line)),
+            Self::Fault(_) => self,
+        }
+    }
+}
+
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)

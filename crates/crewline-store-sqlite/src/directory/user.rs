@@ -2,8 +2,8 @@
 
 use crewline_api::{ParticipantId, Timestamp};
 use crewline_core::{
-    Code as _, DirectoryError, ImportReport, ImportRow, NewUser, ParticipantNo, Standing,
-    UserAdded, UserChange,
+    Code as _, ImportReport, ImportRow, Imported, NewUser, ParticipantNo, Standing, UserAdded,
+    UserChange, becomes_user, import_users,
 };
 use rusqlite::{Connection, params};
 
@@ -13,16 +13,9 @@ use crate::error::Fault;
 
 /// Adds a user. A participant who was expected becomes the user.
 pub(super) fn add(sql: &Connection, user: &NewUser, now: Timestamp) -> Result<UserAdded, Refusal> {
-    let exists = |what| {
-        Err(Refusal::Directory(DirectoryError::Exists {
-            id: user.id.clone(),
-            what,
-        }))
-    };
-    let no = match find(sql, &user.id)? {
-        Some((_, Standing::User)) => return exists("a user"),
-        Some((_, Standing::External)) => return exists("an external"),
-        Some((no, Standing::Expected)) => no,
+    let known = find(sql, &user.id)?;
+    let no = match becomes_user(&user.id, known).map_err(Refusal::Directory)? {
+        Some(no) => no,
         None => make(sql, &user.id, Standing::User)?,
     };
     sql.prepare_cached(
@@ -41,7 +34,7 @@ pub(super) fn add(sql: &Connection, user: &NewUser, now: Timestamp) -> Result<Us
     })
 }
 
-/// Changes a user. Whoever is shut out, or has a new password, is signed out everywhere, too.
+/// Changes a user.
 pub(super) fn change(
     sql: &Connection,
     id: &ParticipantId,
@@ -50,10 +43,7 @@ pub(super) fn change(
     let no = find_user(sql, id)?;
     match change {
         UserChange::Enable => set_disabled(sql, no, false)?,
-        UserChange::Disable => {
-            set_disabled(sql, no, true)?;
-            session::close_all(sql, no)?;
-        }
+        UserChange::Disable => set_disabled(sql, no, true)?,
         UserChange::Password(hash) => set_password(sql, no, hash)?,
         UserChange::Role(role) => {
             sql.prepare_cached("UPDATE participant SET role = ?2 WHERE no = ?1")?
@@ -63,12 +53,13 @@ pub(super) fn change(
             sql.prepare_cached("UPDATE participant SET name = ?2 WHERE no = ?1")?
                 .execute((no.0, name))?;
         }
-        UserChange::SignOut { tokens } => {
-            session::close_all(sql, no)?;
-            if *tokens {
-                token::revoke_all(sql, no)?;
-            }
-        }
+        UserChange::SignOut { .. } => {}
+    }
+    if change.ends_sessions() {
+        session::close_all(sql, no)?;
+    }
+    if change.revokes_tokens() {
+        token::revoke_all(sql, no)?;
     }
     Ok(())
 }
@@ -82,7 +73,7 @@ fn set_disabled(sql: &Connection, no: ParticipantNo, disabled: bool) -> Result<(
 fn set_password(sql: &Connection, no: ParticipantNo, hash: &str) -> Result<(), Fault> {
     sql.prepare_cached("UPDATE participant SET password = ?2 WHERE no = ?1")?
         .execute((no.0, hash))?;
-    session::close_all(sql, no)
+    Ok(())
 }
 
 /// Adds or changes users, in the order of the lines.
@@ -91,35 +82,18 @@ pub(super) fn import(
     rows: &[ImportRow],
     now: Timestamp,
 ) -> Result<ImportReport, Refusal> {
-    let mut report = ImportReport::default();
-    for ImportRow { user, line } in rows {
-        let id = user.id.clone();
-        if let Some((no, Standing::User)) = find(sql, &id)? {
-            let list = if change_to(sql, no, user)? {
-                &mut report.changed
+    import_users(rows, |ImportRow { user, line }| {
+        if let Some((no, Standing::User)) = find(sql, &user.id)? {
+            return Ok(if change_to(sql, no, user)? {
+                Imported::Changed
             } else {
-                &mut report.unchanged
-            };
-            list.push(id);
-            continue;
+                Imported::Unchanged
+            });
         }
-        let added = add(sql, user, now).map_err(|refusal| at_line(*line, refusal))?;
-        report
-            .look_alikes
-            .extend(added.looks_like.map(|other| (id.clone(), other)));
-        report.added.push(id);
-    }
-    Ok(report)
-}
-
-fn at_line(line: u64, refusal: Refusal) -> Refusal {
-    match refusal {
-        Refusal::Directory(error) => Refusal::Directory(DirectoryError::Line {
-            line,
-            detail: error.to_string(),
-        }),
-        fault @ Refusal::Fault(_) => fault,
-    }
+        let added = add(sql, user, now).map_err(|refusal| refusal.at_line(*line))?;
+        let looks_like = added.looks_like;
+        Ok(Imported::Added { looks_like })
+    })
 }
 
 /// Makes a user what an import says; returns whether anything changed. Without a password the old one stays.
@@ -131,6 +105,7 @@ fn change_to(sql: &Connection, no: ParticipantNo, user: &NewUser) -> Result<bool
         .execute((no.0, &user.name, user.role.code()))?;
     if let Some(password) = &user.password {
         set_password(sql, no, password)?;
+        session::close_all(sql, no)?;
     }
     Ok(changed > 0 || user.password.is_some())
 }
