@@ -11,7 +11,10 @@
 //! - A *cursor* that has been behind for too long is *released*: it stays where it is and holds nothing any more. Its
 //!   consumer is told when it comes back, by `log_truncated`, and holds its place again from its next PUT on.
 //!
-//! A store removes in steps of a few rows each, so that nobody waits long for one. A [`Pass`] is where they stand.
+//! A store removes in steps of a few rows each, so that nobody waits long for one. A [`Pass`] is where they stand, and
+//! [`step()`] is one of them.
+
+mod step;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,6 +25,8 @@ use crate::changes::{CursorRow, LogRow};
 use crate::event::EventSource;
 use crate::state::{ParticipantRow, RecipientRow, Standing};
 use crate::{MessageNo, ParticipantNo};
+
+pub use step::{NamedCursor, OldRow, OldRows, OldText, cursors_behind, step};
 
 /// A cursor that is behind is reported for this long before it is released.
 const GRACE: Duration = Duration::from_hours(24);

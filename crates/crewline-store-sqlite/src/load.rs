@@ -8,7 +8,7 @@ use crewline_core::{
     ChatHead, ChatNo, CursorRow, Fingerprint, KeyRow, LogHead, MemberRow, MembersKey, MessageNo,
     Numbers, ParticipantNo, ParticipantRow, Payloads, Reminders, State, Window, WindowRow,
 };
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::error::Fault;
 use crate::reader::group;
@@ -313,13 +313,16 @@ pub(crate) fn cursor(
     let mut statement = sql.prepare_cached(
         "SELECT seq, kinds, put_at, released FROM cursor WHERE participant = ?1 AND name = ?2",
     )?;
-    let row = statement.query_row((participant.0, name), |row| {
-        Ok(CursorRow {
-            seq: row.get::<_, i64>(0)? as u64,
-            kinds: EventKinds::from_bits(row.get(1)?),
-            put_at: Timestamp::from_millis(row.get(2)?),
-            released: row.get(3)?,
-        })
-    });
-    Ok(row.optional()?)
+    let mut rows = statement.query((participant.0, name))?;
+    rows.next()?.map(|row| cursor_row(row, 0)).transpose()
+}
+
+/// A named cursor, from the columns `seq, kinds, put_at, released` that begin at `at`.
+pub(crate) fn cursor_row(row: &Row<'_>, at: usize) -> Result<CursorRow> {
+    Ok(CursorRow {
+        seq: row::count(row, at)?,
+        kinds: EventKinds::from_bits(row.get(at + 1)?),
+        put_at: row::time(row, at + 2)?,
+        released: row.get(at + 3)?,
+    })
 }
