@@ -41,6 +41,7 @@ pub mod search;
 mod set;
 mod state;
 mod user;
+mod view;
 pub mod webhook;
 
 pub use audit::{

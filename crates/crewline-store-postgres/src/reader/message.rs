@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crewline_api::{
-    ChatId, MessageId, MessageView, MessagesPage, ParticipantId, RecipientView, ReminderView,
-};
+use crewline_api::{ChatId, MessageId, MessageView, MessagesPage, ReminderView};
 use crewline_core::{ChatRow, MessageNo, MessageRow, ParticipantNo, RecipientRow, history_takes};
 use tokio_postgres::Row;
 
@@ -179,7 +177,7 @@ fn show_one(
         })
         .map(|(who, id)| {
             let row = known.get(&(message.no, *who)).copied().unwrap_or_default();
-            recipient_view(id, &row)
+            row.view(id)
         });
     Ok(MessageView {
         message_id: message.id(),
@@ -228,14 +226,4 @@ pub(super) fn reminders(sql: &Sql, message: MessageNo) -> Result<Vec<ReminderVie
         });
     }
     Ok(views)
-}
-
-fn recipient_view(id: &ParticipantId, row: &RecipientRow) -> RecipientView {
-    RecipientView {
-        user_id: id.clone(),
-        state: row.state(),
-        delivered_at: row.delivered.map(|mark| mark.at),
-        read_at: row.read.map(|mark| mark.at),
-        acknowledged_at: row.acknowledged.map(|mark| mark.at),
-    }
 }

@@ -1,6 +1,6 @@
 //! People: those one may write to, the users, and the caller.
 
-use crewline_api::{DeviceView, ParticipantKind, PeoplePage, Person, SessionView, Timestamp};
+use crewline_api::{DeviceView, PeoplePage, Person, SessionView, Timestamp};
 use crewline_core::{
     Code as _, MeRows, ParticipantNo, ParticipantRow, SessionNo, Standing, UserRow,
 };
@@ -25,11 +25,6 @@ fn at_once(q: &str, limit: usize) -> usize {
     }
 }
 
-fn contains(row: &ParticipantRow, q: &str) -> bool {
-    let contains = |text: &str| text.to_lowercase().contains(q);
-    contains(row.id.as_str()) || contains(row.shown_name())
-}
-
 /// Users and externals whose id or name contains `q`, by id.
 pub(super) fn people(sql: &Sql, q: &str, after: Option<&str>, limit: usize) -> Result<PeoplePage> {
     const SQL: &str = concat!(
@@ -50,7 +45,7 @@ pub(super) fn people(sql: &Sql, q: &str, after: Option<&str>, limit: usize) -> R
         let rows = sql.query(SQL, &[&after, &as_integer(most as u64)])?;
         for row in &rows {
             let found = row::participant(row, 0)?;
-            if !contains(&found, &q) {
+            if !found.contains(&q) {
                 continue;
             }
             if page.people.len() == limit {
@@ -58,30 +53,19 @@ pub(super) fn people(sql: &Sql, q: &str, after: Option<&str>, limit: usize) -> R
                 page.next = last.map(|person: &Person| person.user_id.to_string());
                 return Ok(page);
             }
-            page.people.push(person(row, found)?);
+            let of_user = || {
+                let role = row::role(row, PARTICIPANT_WIDTH)?;
+                Ok::<_, Fault>((role, get(row, PARTICIPANT_WIDTH + 1)?))
+            };
+            let is_user = found.standing == Standing::User;
+            let of_user = is_user.then(of_user).transpose()?;
+            page.people.push(found.person(of_user));
         }
         let Some(last) = rows.last().filter(|_| rows.len() == most) else {
             return Ok(page);
         };
         after = get(last, 1)?;
     }
-}
-
-fn person(row: &Row, found: ParticipantRow) -> Result<Person> {
-    let is_user = found.standing == Standing::User;
-    let role = || row::role(row, PARTICIPANT_WIDTH);
-    Ok(Person {
-        role: is_user.then(role).transpose()?,
-        on_duty: is_user
-            .then(|| get(row, PARTICIPANT_WIDTH + 1))
-            .transpose()?,
-        name: found.shown_name().to_owned(),
-        kind: match found.standing {
-            Standing::User => ParticipantKind::User,
-            Standing::Expected | Standing::External => ParticipantKind::External,
-        },
-        user_id: found.id,
-    })
 }
 
 macro_rules! users {
@@ -163,7 +147,7 @@ pub(super) fn found(
         let rows = sql.query(SQL, &[&after, &standing, &as_integer(most as u64)])?;
         for row in &rows {
             let row = row::participant(row, 0)?;
-            if contains(&row, &q) && found.len() < limit {
+            if row.contains(&q) && found.len() < limit {
                 found.push(row);
             }
         }

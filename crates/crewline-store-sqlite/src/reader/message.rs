@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crewline_api::{
-    ChatId, MessageId, MessageView, MessagesPage, ParticipantId, RecipientView, ReminderView,
-};
-use crewline_core::{ChatRow, MessageNo, MessageRow, ParticipantNo, RecipientRow, history_takes};
+use crewline_api::{ChatId, MessageId, MessageView, MessagesPage, RecipientView, ReminderView};
+use crewline_core::{ChatRow, MessageNo, MessageRow, ParticipantNo, history_takes};
 use rusqlite::{Connection, Row};
 
 use super::as_integer;
@@ -179,7 +177,7 @@ fn recipients(
             .filter(|(who, _)| viewers.contains(who))
             .map(|(who, id)| {
                 let row = row::load_recipient(sql, message.no, *who)?;
-                Ok(recipient_view(id, &row))
+                Ok(row.view(id))
             })
             .collect();
     }
@@ -191,16 +189,6 @@ fn recipients(
     }
     let others = members.filter(|(who, _)| **who != message.sender);
     Ok(others
-        .map(|(who, id)| recipient_view(id, &known.get(who).copied().unwrap_or_default()))
+        .map(|(who, id)| known.get(who).copied().unwrap_or_default().view(id))
         .collect())
-}
-
-fn recipient_view(id: &ParticipantId, row: &RecipientRow) -> RecipientView {
-    RecipientView {
-        user_id: id.clone(),
-        state: row.state(),
-        delivered_at: row.delivered.map(|mark| mark.at),
-        read_at: row.read.map(|mark| mark.at),
-        acknowledged_at: row.acknowledged.map(|mark| mark.at),
-    }
 }

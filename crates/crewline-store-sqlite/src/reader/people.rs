@@ -1,6 +1,6 @@
 //! People: those one may write to, the users, and the caller.
 
-use crewline_api::{DeviceView, ParticipantKind, PeoplePage, Person, SessionView, Timestamp};
+use crewline_api::{DeviceView, PeoplePage, Person, SessionView, Timestamp};
 use crewline_core::{
     Code as _, MeRows, ParticipantNo, ParticipantRow, SessionNo, Standing, UserRow,
 };
@@ -37,8 +37,7 @@ pub(super) fn people(
     let mut rows = statement.query([after.unwrap_or_default()])?;
     while let Some(row) = rows.next()? {
         let found = row::participant(row)?;
-        let contains = |text: &str| text.to_lowercase().contains(&q);
-        if !contains(found.id.as_str()) && !contains(found.shown_name()) {
+        if !found.contains(&q) {
             continue;
         }
         if page.people.len() == limit {
@@ -48,17 +47,10 @@ pub(super) fn people(
                 .map(|person: &Person| person.user_id.to_string());
             break;
         }
+        let of_user = || Ok::<_, Fault>((row::role(row, 5)?, row.get(6)?));
         let is_user = found.standing == Standing::User;
-        page.people.push(Person {
-            role: is_user.then(|| row::role(row, 5)).transpose()?,
-            on_duty: is_user.then(|| row.get(6)).transpose()?,
-            name: found.shown_name().to_owned(),
-            kind: match found.standing {
-                Standing::User => ParticipantKind::User,
-                Standing::Expected | Standing::External => ParticipantKind::External,
-            },
-            user_id: found.id,
-        });
+        let of_user = is_user.then(of_user).transpose()?;
+        page.people.push(found.person(of_user));
     }
     Ok(page)
 }
@@ -146,8 +138,7 @@ pub(super) fn found(
         && let Some(row) = rows.next()?
     {
         let row = row::participant(row)?;
-        let contains = |text: &str| text.to_lowercase().contains(&q);
-        if contains(row.id.as_str()) || contains(row.shown_name()) {
+        if row.contains(&q) {
             found.push(row);
         }
     }
