@@ -8,7 +8,7 @@ use crewline_core::{DirectoryError, Fence, StoreError, StoreErrorKind};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::error::{Fault, Place};
+use crate::error::{Fault, Place, is_busy};
 use crate::log_file::LogFile;
 use crate::node;
 use crate::options::Options;
@@ -64,10 +64,6 @@ pub(crate) fn poll_for_locks(connection: &mut Connection, timeout: Duration) -> 
 
 /// How long another process may take to turn on the WAL of the same file.
 const WAL_PATIENCE: Duration = Duration::from_secs(5);
-
-fn is_busy(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
-}
 
 /// Makes the file one with a WAL. Where it is so already, nothing happens.
 pub(crate) fn use_wal(connection: &Connection, place: &Place) -> Result<(), StoreError> {

@@ -30,16 +30,9 @@ use crate::{keep, meta, migration};
 /// # Errors
 /// Where there is no store, or it cannot be read.
 pub fn cursors_behind(path: &Path, before: Timestamp) -> Result<Vec<CursorBehind>, StoreError> {
-    let doing = "reading cursors";
-    let (place, sql) = open_existing(path, doing)?;
-    let read = || -> Result<Vec<CursorBehind>, Fault> {
-        sql.pragma_update(None, "query_only", true)?;
-        if migration::version(&sql)? != migration::NEWEST {
-            return Ok(Vec::new());
-        }
-        keep::cursors_behind(&sql, before)
-    };
-    read().map_err(|fault| place.error(doing, fault))
+    rows(path, "reading cursors", |sql| {
+        keep::cursors_behind(sql, before)
+    })
 }
 
 /// The webhooks of the store in `path`. None are found in a store of another schema.
@@ -47,16 +40,7 @@ pub fn cursors_behind(path: &Path, before: Timestamp) -> Result<Vec<CursorBehind
 /// # Errors
 /// Where there is no store, or it cannot be read.
 pub fn webhooks(path: &Path) -> Result<Vec<WebhookRow>, StoreError> {
-    let doing = "reading the webhooks";
-    let (place, sql) = open_existing(path, doing)?;
-    let read = || -> Result<Vec<WebhookRow>, Fault> {
-        sql.pragma_update(None, "query_only", true)?;
-        if migration::version(&sql)? != migration::NEWEST {
-            return Ok(Vec::new());
-        }
-        crate::reader::webhooks(&sql)
-    };
-    read().map_err(|fault| place.error(doing, fault))
+    rows(path, "reading the webhooks", crate::reader::webhooks)
 }
 
 /// The push subscriptions of the store in `path`. None are found in a store of another schema.
@@ -67,16 +51,26 @@ pub fn push_subscriptions(
     path: &Path,
     now: Timestamp,
 ) -> Result<Vec<PushSubscriptionRow>, StoreError> {
-    let doing = "reading the push subscriptions";
+    rows(path, "reading the push subscriptions", |sql| {
+        crate::reader::push_subscriptions(sql, now)
+    })
+}
+
+/// Rows of the store in `path`; none of one of another schema.
+fn rows<T>(
+    path: &Path,
+    doing: &str,
+    read: impl FnOnce(&Connection) -> Result<Vec<T>, Fault>,
+) -> Result<Vec<T>, StoreError> {
     let (place, sql) = open_existing(path, doing)?;
-    let read = || -> Result<Vec<PushSubscriptionRow>, Fault> {
+    let found = || {
         sql.pragma_update(None, "query_only", true)?;
         if migration::version(&sql)? != migration::NEWEST {
             return Ok(Vec::new());
         }
-        crate::reader::push_subscriptions(&sql, now)
+        read(&sql)
     };
-    read().map_err(|fault| place.error(doing, fault))
+    found().map_err(|fault: Fault| place.error(doing, fault))
 }
 
 /// Adds a row to the audit of the store in `path`; says whether it was added. A store of another schema is left as it is.

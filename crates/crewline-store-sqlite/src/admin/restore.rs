@@ -26,6 +26,8 @@ use old::Old;
 use part::Part;
 
 const DOING: &str = "restoring a store";
+/// What the names of files end in that SQLite keeps beside a store.
+const BESIDE: [&str; 3] = ["-journal", "-wal", "-shm"];
 
 /// How to restore.
 #[derive(Debug, Clone)]
@@ -170,7 +172,9 @@ impl Work {
         let part = self.part_path();
         if fs::symlink_metadata(&part).is_ok() {
             let aside = self.free_name("interrupted")?;
-            self.move_with_log(&part, &aside)?;
+            self.move_beside(&part, &aside)?;
+            self.move_one(&part, &aside, "")?;
+            self.sync()?;
         }
         Ok(())
     }
@@ -183,8 +187,8 @@ impl Work {
         };
         let names = std::iter::once(String::new()).chain((2..100).map(|at| format!("-{at}")));
         let mut free = names.map(|more| name(&more)).filter(|path| {
-            ["", "-wal", "-shm", "-journal"]
-                .iter()
+            std::iter::once("")
+                .chain(BESIDE)
                 .all(|suffix| fs::symlink_metadata(beside(path, suffix)).is_err())
         });
         free.next().ok_or_else(|| {
@@ -195,16 +199,20 @@ impl Work {
         })
     }
 
-    /// Renames a file and what SQLite keeps beside it: the log first, so that it is never without its file's name.
-    fn move_with_log(&mut self, from: &Path, to: &Path) -> Result<(), StoreError> {
-        for suffix in ["-journal", "-wal", "-shm", ""] {
-            match fs::rename(beside(from, suffix), beside(to, suffix)) {
-                Ok(()) => self.set_aside.push(beside(to, suffix)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(self.place.io_error(DOING, &error)),
-            }
+    /// Renames what SQLite keeps beside a file: before the file itself, so that it is never without its file's name.
+    fn move_beside(&mut self, from: &Path, to: &Path) -> Result<(), StoreError> {
+        BESIDE
+            .iter()
+            .try_for_each(|suffix| self.move_one(from, to, suffix))
+    }
+
+    fn move_one(&mut self, from: &Path, to: &Path, suffix: &str) -> Result<(), StoreError> {
+        match fs::rename(beside(from, suffix), beside(to, suffix)) {
+            Ok(()) => self.set_aside.push(beside(to, suffix)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(self.place.io_error(DOING, &error)),
         }
-        self.sync()
+        Ok(())
     }
 
     /// Makes the old store one file. Where there is none, or one that SQLite cannot read, what lies beside it under the
@@ -223,13 +231,8 @@ impl Work {
             }
         }
         let aside = self.free_name("replaced")?;
-        for suffix in ["-journal", "-wal", "-shm"] {
-            match fs::rename(beside(self.place.real(), suffix), beside(&aside, suffix)) {
-                Ok(()) => self.set_aside.push(beside(&aside, suffix)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(self.place.io_error(DOING, &error)),
-            }
-        }
+        let real = self.place.real().to_owned();
+        self.move_beside(&real, &aside)?;
         self.sync()?;
         Ok(None)
     }
@@ -274,9 +277,7 @@ impl Work {
 /// The file of which this is the log.
 fn name_of_log(path: &Path) -> Option<PathBuf> {
     let text = path.to_str()?;
-    let name = ["-journal", "-wal", "-shm"]
-        .iter()
-        .find_map(|suffix| text.strip_suffix(suffix))?;
+    let name = BESIDE.iter().find_map(|suffix| text.strip_suffix(suffix))?;
     name.contains(".replaced-").then(|| name.into())
 }
 
