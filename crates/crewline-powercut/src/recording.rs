@@ -170,9 +170,7 @@ impl State {
                 self.files.insert(*id, *file);
             }
         }
-        let there: Vec<String> = self.names.keys().cloned().collect();
         self.names.retain(|name, _| then.contains_key(name));
-        debug_assert!(there.len() >= self.names.len());
         // What was not copied (memory that was shared) is gone.
         let gone = then.keys().filter(|name| !self.names.contains_key(*name));
         let gone: BTreeMap<String, Option<FileNo>> =

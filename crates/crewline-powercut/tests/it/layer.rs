@@ -45,8 +45,7 @@ fn a_name_is_there_once_its_folder_was_synced() {
     file.sync_all().unwrap();
     fs::rename(folder.path().join("part"), folder.path().join("new")).unwrap();
     fs::remove_file(folder.path().join("old")).unwrap();
-    let before = position_of(recording, folder.path());
-    let (tape, synced) = before;
+    let (tape, synced) = before_and_after_a_sync(recording, folder.path());
     let dropped = |file| left(&synced, Style::Dropped, Names::Dropped, file);
     assert_eq!(dropped("new").as_deref(), Some("new"));
     assert_eq!((dropped("part"), dropped("old")), (None, None));
@@ -55,14 +54,13 @@ fn a_name_is_there_once_its_folder_was_synced() {
     assert_eq!(dropped("old").as_deref(), Some("old"));
 }
 
-/// The tape before the folder is synced, and after.
-fn position_of(recording: Recording, folder: &Path) -> (Tape, Tape) {
-    let before = crewline_powercut::position();
+fn before_and_after_a_sync(recording: Recording, folder: &Path) -> (Tape, Tape) {
+    let calls_before = crewline_powercut::position();
     sync_folder(folder);
-    let synced = recording.end();
-    let mut tape = synced.clone();
-    tape.calls.truncate(before);
-    (tape, synced)
+    let after = recording.end();
+    let mut before = after.clone();
+    before.calls.truncate(calls_before);
+    (before, after)
 }
 
 #[test]
