@@ -14,7 +14,7 @@ use crewline_api::{AuditEntry, AuditKind, AuditRole, MessageId, ParticipantId, R
 
 use crate::DeviceNo;
 use crate::credential::{Credential, CredentialSource, ExternalPattern, Scope};
-use crate::directory::{Directory, DirectoryError};
+use crate::directory::{Directory, DirectoryError, UserChange};
 
 /// Who acts, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -332,6 +332,23 @@ pub fn audited<T>(
         let detail = "an act that was to be noted was not carried out";
         crate::StoreError::new(crate::StoreErrorKind::Refused, detail).into()
     })
+}
+
+impl UserChange {
+    /// How it is noted: as what, and with what detail.
+    pub fn noted(&self) -> (AuditKind, Option<String>) {
+        match self {
+            Self::Enable => (AuditKind::UserEnabled, None),
+            Self::Disable => (AuditKind::UserDisabled, None),
+            Self::Password(_) => (AuditKind::UserPassword, None),
+            Self::Role(role) => (AuditKind::UserRole, Some(format!("role {role}"))),
+            Self::Name(name) => (AuditKind::UserNamed, Some(format!("name {name:?}"))),
+            Self::SignOut { tokens } => {
+                let detail = tokens.then(|| "tokens too".to_owned());
+                (AuditKind::UserSignedOut, detail)
+            }
+        }
+    }
 }
 
 /// What is added when an act was refused.

@@ -40,6 +40,7 @@ mod resolve;
 pub mod search;
 mod set;
 mod state;
+mod token;
 mod user;
 mod view;
 pub mod webhook;

@@ -156,15 +156,6 @@ impl Caller {
         matches!(self.credential().scope, Scope::Externals(_)) && self.me().is_none()
     }
 
-    /// What a body names by an id, or by `me`.
-    pub(crate) fn named<'t>(&'t self, id: &'t str) -> &'t str {
-        if id == "me" {
-            self.me().map_or(id, ParticipantId::as_str)
-        } else {
-            id
-        }
-    }
-
     /// Refuses callers that are not externals, before they are asked for more.
     pub(crate) fn must_be_external(&self, remedy: &str) -> Result<(), ApiError> {
         match &self.credential().scope {

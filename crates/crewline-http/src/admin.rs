@@ -4,20 +4,24 @@
 
 pub(crate) mod external;
 pub(crate) mod log;
+pub(crate) mod password;
 pub(crate) mod read;
+pub(crate) mod sign_out;
 pub(crate) mod system;
 pub(crate) mod token;
 pub(crate) mod user;
 
 use std::sync::Arc;
 
-use crewline_api::{AuditKind, Kept, LogLine};
-use crewline_core::{Directory, DirectoryError, NewAudit, audited};
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
+use crewline_api::{ApiError, AuditKind, Kept, LogLine, Timestamp};
+use crewline_core::{Directory, DirectoryError, NewAudit};
 
 use crate::app::Edge;
 use crate::audit::Administrator;
-use crate::directory::refused;
-use crate::problem::Refusal;
+use crate::directory;
+use crate::problem::Answered;
 
 /// What the server knows of itself, for administrators: said by who put it together.
 #[derive(Clone)]
@@ -61,24 +65,39 @@ async fn act<T, F>(
     what: AuditKind,
     about: &str,
     act: F,
-) -> Result<T, Refusal>
+) -> Result<T, ApiError>
 where
     T: Send + 'static,
-    F: FnOnce(&mut dyn Directory, &mut Vec<NewAudit>) -> Result<T, DirectoryError> + Send + 'static,
+    F: FnOnce(&mut dyn Directory, &mut Vec<NewAudit>, Timestamp) -> Result<T, DirectoryError>
+        + Send
+        + 'static,
 {
-    let note = by.0.does(what).about(about);
-    let done = edge
-        .engine
-        .directory(move |directory, now| audited(directory, note, now, act))
-        .await?;
-    let done = done.map_err(refused)?;
-    tracing::info!(actor = %by.0.actor_name(), %about, %what, "administration");
+    let done = directory::act(edge, by.0.does(what).about(about), act).await?;
+    log(by, what, about);
     Ok(done)
 }
 
-/// A page of what was read with one more than it holds; the last one is named by `next` where there are more.
-fn page<T>(rows: &mut Vec<T>, limit: usize, name: impl Fn(&T) -> String) -> Option<String> {
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    rows.last().filter(|_| more).map(name)
+/// Ends something of that name, with more about it for the audit. Where there is no such thing nothing is noted.
+async fn end<F>(
+    edge: &Edge,
+    by: &Administrator,
+    what: AuditKind,
+    about: &str,
+    detail: Option<String>,
+    end: F,
+) -> Answered
+where
+    F: FnOnce(&mut dyn Directory) -> Result<bool, DirectoryError> + Send + 'static,
+{
+    let mut note = by.0.does(what).about(about);
+    note.detail = detail;
+    if !directory::change(edge, note, |directory, _| end(directory)).await? {
+        return Err(ApiError::not_found().into());
+    }
+    log(by, what, about);
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn log(by: &Administrator, what: AuditKind, about: &str) {
+    tracing::info!(actor = %by.0.actor_name(), %about, %what, "administration");
 }

@@ -35,6 +35,13 @@ pub(crate) fn json_bytes(status: StatusCode, bytes: Vec<u8>) -> Response {
     response
 }
 
+/// A page of what was read with one more than it holds; its last row is named by `next` where there are more.
+pub(crate) fn page<T, N>(rows: &mut Vec<T>, limit: usize, name: impl Fn(&T) -> N) -> Option<N> {
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    rows.last().filter(|_| more).map(name)
+}
+
 /// An answer that keeps the room it needs until it was taken.
 pub(crate) fn holding(response: Response, held: Held) -> Response {
     match shrink(held, length(&response)) {

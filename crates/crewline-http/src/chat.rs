@@ -14,9 +14,8 @@ use crate::auth::Caller;
 use crate::body::JsonBody;
 use crate::fault::{Faults, Place};
 use crate::fields::Fields;
+use crate::id::{PathIds, read_id};
 use crate::json::Json;
-use crate::message::read_id;
-use crate::path::PathIds;
 use crate::problem::{Answered, internal};
 use crate::query::{NoQuery, Query};
 use crate::refusals::{BODY, CALLER, READ, WRITE, refusals};
@@ -97,9 +96,7 @@ pub(crate) fn read_chat(
     let from = if by_user {
         None
     } else {
-        fields.parsed("fromExtUserId", |id| {
-            read_id::<ParticipantId>(caller.named(id))
-        })
+        fields.parsed("fromExtUserId", |id| caller.read_named(id))
     };
     // One of both is needed.
     let with_groups = fields.has("toGroups");
@@ -155,9 +152,7 @@ pub(crate) async fn get_history(
     let mut query = Query::read(&parts, &["before", "limit", "participant"]);
     let before = query.whole("before", 1..=i64::MAX as u64);
     let limit = query.limit(HISTORY_DEFAULT);
-    let participant = query.parsed("participant", |id| {
-        read_id::<ParticipantId>(caller.named(id))
-    });
+    let participant = query.parsed("participant", |id| caller.read_named(id));
     query.finish()?;
     let viewers = caller.viewers(&edge, participant.as_ref()).await?;
     let chat: ChatId = chat.parse().map_err(|_| ApiError::not_found())?;

@@ -1,11 +1,59 @@
-//! What the directory refuses, as callers are told. Whoever acts on it has been let in before.
+//! Acts on the directory, each noted in the audit in its own transaction; and what the directory refuses, as callers are
+//! told. Whoever acts on it has been let in before.
 
 use crewline_api::limits::{PUSH_SUBSCRIPTIONS_MAX, WEBHOOKS_MAX};
-use crewline_api::{ApiError, ErrorCode, FieldCode};
-use crewline_core::{DirectoryError, StoreError, StoreErrorKind};
+use crewline_api::{ApiError, ErrorCode, FieldCode, Timestamp};
+use crewline_core::{Directory, DirectoryError, NewAudit, StoreError, StoreErrorKind, audited};
 
+use crate::app::Edge;
 use crate::fault::quoted;
 use crate::problem::internal;
+
+/// Carries an act out, and notes it. The act may say more in its rows of the audit, or take them away where there is nothing
+/// to be noted.
+pub(crate) async fn act<T, F>(edge: &Edge, note: NewAudit, act: F) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut dyn Directory, &mut Vec<NewAudit>, Timestamp) -> Result<T, DirectoryError>
+        + Send
+        + 'static,
+{
+    try_act(edge, note, act).await?.map_err(refused)
+}
+
+/// The same, for who tells a refusal in another way.
+pub(crate) async fn try_act<T, F>(
+    edge: &Edge,
+    note: NewAudit,
+    act: F,
+) -> Result<Result<T, DirectoryError>, ApiError>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut dyn Directory, &mut Vec<NewAudit>, Timestamp) -> Result<T, DirectoryError>
+        + Send
+        + 'static,
+{
+    edge.engine
+        .directory(move |directory, now| {
+            audited(directory, note, now, |directory, notes| {
+                act(directory, notes, now)
+            })
+        })
+        .await
+}
+
+/// Carries an act out that says whether it changed anything. What is as before is no news, and is not noted.
+pub(crate) async fn change<F>(edge: &Edge, note: NewAudit, change: F) -> Result<bool, ApiError>
+where
+    F: FnOnce(&mut dyn Directory, Timestamp) -> Result<bool, DirectoryError> + Send + 'static,
+{
+    act(edge, note, move |directory, notes, now| {
+        let changed = change(directory, now)?;
+        notes.retain(|_| changed);
+        Ok(changed)
+    })
+    .await
+}
 
 /// A refusal of the directory.
 pub(crate) fn refused(error: DirectoryError) -> ApiError {

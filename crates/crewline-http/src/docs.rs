@@ -11,7 +11,7 @@ use utoipa_swagger_ui::Config;
 
 use crate::answer::json_bytes;
 use crate::browser;
-use crate::path::PathIds;
+use crate::id::PathIds;
 use crate::problem::Answered;
 use crate::query::NoQuery;
 use crate::refusals::{OPS, refusals};

@@ -18,7 +18,7 @@ use crate::acting::Owner;
 use crate::answer::{self, json_bytes};
 use crate::app::Edge;
 use crate::auth::Caller;
-use crate::path::PathIds;
+use crate::id::PathIds;
 use crate::problem::Answered;
 use crate::query::{Query, read_seq};
 use crate::refusals::{READ, refusals};

@@ -6,8 +6,9 @@ use std::borrow::Cow;
 
 use crewline_api::{ApiError, FieldCode, Payload, Timestamp};
 
-use crate::fault::{Faults, Place, named, quoted};
+use crate::fault::{Faults, Place, named};
 use crate::json::Json;
+use crate::text::{Read, read_time};
 
 /// A field as it was written; its value, until that is taken.
 type Entry<'a> = (Cow<'a, str>, Option<Json<'a>>);
@@ -117,7 +118,7 @@ impl<'a, 'f> Fields<'a, 'f> {
     pub(crate) fn optional_parsed<T>(
         &mut self,
         name: &'static str,
-        read: impl FnOnce(&str) -> Result<T, (FieldCode, String)>,
+        read: impl FnOnce(&str) -> Read<T>,
     ) -> Option<T> {
         let text = self.optional_text(name)?;
         read(&text)
@@ -129,7 +130,7 @@ impl<'a, 'f> Fields<'a, 'f> {
     pub(crate) fn parsed<T>(
         &mut self,
         name: &'static str,
-        read: impl FnOnce(&str) -> Result<T, (FieldCode, String)>,
+        read: impl FnOnce(&str) -> Read<T>,
     ) -> Option<T> {
         let given = self.has(name);
         let value = self.optional_parsed(name, read);
@@ -150,17 +151,7 @@ impl<'a, 'f> Fields<'a, 'f> {
 
     /// A point in time; may be left out.
     pub(crate) fn time(&mut self, name: &'static str) -> Option<Timestamp> {
-        self.optional_parsed(name, |text| {
-            text.parse().map_err(|_| {
-                (
-                    FieldCode::Malformed,
-                    format!(
-                        "{} is not a time of RFC 3339, such as 2026-11-23T03:47:29.120Z",
-                        quoted(text)
-                    ),
-                )
-            })
-        })
+        self.optional_parsed(name, read_time)
     }
 
     /// A whole number of 0 or more that may be left out.
@@ -253,7 +244,7 @@ impl<'a, 'f> Fields<'a, 'f> {
     pub(crate) fn optional_texts<T>(
         &mut self,
         name: &'static str,
-        read: impl Fn(&str) -> Result<T, (FieldCode, String)>,
+        read: impl Fn(&str) -> Read<T>,
     ) -> Option<Vec<T>> {
         let list = self.optional_list(name)?;
         let items = list.into_iter().enumerate().filter_map(|(index, item)| {
@@ -278,7 +269,7 @@ impl<'a, 'f> Fields<'a, 'f> {
     pub(crate) fn texts<T>(
         &mut self,
         name: &'static str,
-        read: impl Fn(&str) -> Result<T, (FieldCode, String)>,
+        read: impl Fn(&str) -> Read<T>,
     ) -> Option<Vec<T>> {
         let given = self.has(name);
         let texts = self.optional_texts(name, read);

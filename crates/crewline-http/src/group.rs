@@ -3,24 +3,24 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
-use crewline_api::limits::{GROUP_MEMBERS_MAX, NAME_CHARS_MAX, PAGE_DEFAULT};
+use crewline_api::limits::{GROUP_MEMBERS_MAX, PAGE_DEFAULT};
 use crewline_api::{
     ApiError, AuditKind, Duty, ErrorCode, FieldCode, GroupId, GroupsPage, NewDuty, NewGroup,
     ParticipantId,
 };
-use crewline_core::{GroupRow, Scope, audited};
+use crewline_core::{GroupRow, Scope};
 
 use crate::answer::json;
 use crate::app::Edge;
 use crate::auth::Caller;
 use crate::body::JsonBody;
-use crate::directory::refused;
+use crate::directory::{act, change, refused, try_act};
 use crate::fault::Faults;
-use crate::message::read_id;
-use crate::path::PathIds;
+use crate::id::{PathIds, read_id};
 use crate::problem::{Answered, internal};
 use crate::query::{NoQuery, Query};
 use crate::refusals::{BODY, CALLER, READ, WRITE, refusals};
+use crate::text::read_name;
 
 refusals!(GroupsRefusals: READ);
 refusals!(PutGroupRefusals: BODY, CALLER, WRITE, [NotAllowed, NotFound, UnknownRecipient]);
@@ -83,14 +83,10 @@ pub(crate) async fn put_group(
         name,
         members: user_ids.clone(),
     };
-    let done = edge
-        .engine
-        .directory(move |directory, now| {
-            audited(directory, note, now, |directory, _| {
-                directory.put_groups(&[row], now)
-            })
-        })
-        .await?;
+    let done = try_act(&edge, note, move |directory, _, now| {
+        directory.put_groups(&[row], now)
+    })
+    .await?;
     let new = done.map_err(|error| refused_members(error, &user_ids))?;
     let actor = caller.actor_name();
     edge.live.note_change();
@@ -123,18 +119,6 @@ pub(crate) fn read_group(body: &JsonBody) -> Result<NewGroup, ApiError> {
         let (name, user_ids) = group.ok_or_else(internal)?;
         Ok(NewGroup { name, user_ids })
     })
-}
-
-/// A name: 1 to 255 characters.
-pub(crate) fn read_name(text: &str) -> Result<String, (FieldCode, String)> {
-    match text.chars().count() {
-        0 => Err((FieldCode::Empty, "is empty".to_owned())),
-        chars if chars > NAME_CHARS_MAX => Err((
-            FieldCode::TooLong,
-            format!("has {chars} characters; at most {NAME_CHARS_MAX} are allowed"),
-        )),
-        _ => Ok(text.to_owned()),
-    }
 }
 
 /// The refusal, with the places of those who are no users.
@@ -174,17 +158,7 @@ pub(crate) async fn delete_group(
     let id = GroupId::new(id).map_err(|_| ApiError::not_found())?;
     let group = id.clone();
     let note = caller.does(AuditKind::GroupRemoved).about(id.as_str());
-    let done = edge
-        .engine
-        .directory(move |directory, now| {
-            audited(directory, note, now, |directory, notes| {
-                let removed = directory.remove_group(&id)?;
-                notes.retain(|_| removed);
-                Ok(removed)
-            })
-        })
-        .await?;
-    if done.map_err(refused)? {
+    if change(&edge, note, move |directory, _| directory.remove_group(&id)).await? {
         edge.live.note_change();
         let actor = caller.actor_name();
         tracing::info!(%actor, %group, "a group was removed");
@@ -209,25 +183,20 @@ pub(crate) async fn put_duty(
     _: NoQuery,
     body: JsonBody,
 ) -> Answered {
-    let id = ParticipantId::new(caller.named(&id));
+    let id = caller.named_in_path(&id);
     let own = matches!((&id, &caller.credential().scope), (Ok(id), Scope::User { id: own, .. }) if id == own);
     if !own {
         caller.must_dispatch()?;
     }
-    let id = id.map_err(|_| ApiError::not_found())?;
+    let id = id?;
     let on_duty = read_duty(&body)?.on_duty;
     let (user, by) = (id.clone(), caller.actor_name());
     let note = caller.does(AuditKind::DutySaid).about(id.as_str());
     let note = note.detail(if on_duty { "on" } else { "off" });
-    let done = edge
-        .engine
-        .directory(move |directory, now| {
-            audited(directory, note, now, |directory, _| {
-                directory.set_duty(&user, on_duty, &by, now)
-            })
-        })
-        .await?;
-    let row = done.map_err(refused)?;
+    let row = act(&edge, note, move |directory, _, now| {
+        directory.set_duty(&user, on_duty, &by, now)
+    })
+    .await?;
     let actor = caller.actor_name();
     edge.live.note_change();
     tracing::info!(%actor, user = %id, on_duty, "it was said who is on duty");

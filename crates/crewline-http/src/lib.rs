@@ -6,8 +6,9 @@
 //! **Invariant:** nothing is decided here. A request becomes a command or a reading of the engine, and its answer
 //! becomes JSON. Whoever is not allowed to act so is refused before the engine hears of it.
 //!
-//! To add a call: a handler in the file of its noun, with its `#[utoipa::path]`, and a line in `router.rs`. What it
-//! refuses is written down by a `refusals!` list beside it, so that the description never lags behind.
+//! To add a call: a handler in the file of its noun, with its `#[utoipa::path]`, a line in `router.rs`, and one in `who.rs`
+//! that says who may call it. What it refuses is written down by a `refusals!` list beside it, so that the description
+//! never lags behind.
 #![cfg_attr(
     not(test),
     deny(clippy::expect_used, clippy::panic, clippy::unreachable)
@@ -33,6 +34,7 @@ mod fields;
 #[doc(hidden)]
 pub mod fuzzing;
 mod group;
+mod id;
 mod json;
 mod live;
 mod me;
@@ -42,7 +44,6 @@ mod ops;
 mod organisation;
 mod origin;
 pub mod password;
-mod path;
 mod people;
 mod problem;
 mod proxy;
@@ -63,6 +64,7 @@ mod socket;
 mod stalled;
 mod story;
 mod stream;
+mod text;
 mod throttle;
 pub mod tls;
 mod viewers;

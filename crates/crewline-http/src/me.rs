@@ -10,10 +10,10 @@ use crate::answer::json;
 use crate::app::Edge;
 use crate::auth::Caller;
 use crate::fault::quoted;
-use crate::message::read_id;
 use crate::problem::{Answered, internal};
 use crate::query::{NoQuery, Query};
 use crate::refusals::{READ, refusals};
+use crate::text::Read;
 use crate::viewers::Viewers;
 
 refusals!(MeRefusals: READ, [NotAllowed]);
@@ -72,9 +72,7 @@ pub(crate) async fn get_chats(
     let mut query = Query::read(&parts, &["before", "limit", "participant"]);
     let before = query.parsed("before", read_before);
     let limit = query.limit(PAGE_DEFAULT);
-    let participant = query.parsed("participant", |id| {
-        read_id::<ParticipantId>(caller.named(id))
-    });
+    let participant = query.parsed("participant", |id| caller.read_named(id));
     query.finish()?;
     let (own, _) = caller.user()?;
     let no = match participant {
@@ -92,7 +90,7 @@ pub(crate) async fn get_chats(
 }
 
 /// The place behind a chat, as `next` says it: `<lastActivity in ms>.<number of the chat>`.
-pub(crate) fn read_before(text: &str) -> Result<ChatsBefore, (FieldCode, String)> {
+pub(crate) fn read_before(text: &str) -> Read<ChatsBefore> {
     let place = text.split_once('.').and_then(|(time, chat)| {
         Some(ChatsBefore {
             last_activity: Timestamp::from_millis(time.parse().ok()?),

@@ -1,13 +1,12 @@
 //! `POST /api/v1/messages`, `POST /api/v1/chats/{chatId}/messages`, `GET /api/v1/messages/{messageId}`
 
 use std::convert::Infallible;
-use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use crewline_api::{
-    ApiError, ChatId, FieldCode, IdError, IdempotencyKey, MessageId, MessageView, NewMessage,
+    ApiError, ChatId, FieldCode, IdempotencyKey, MessageId, MessageView, NewMessage,
     NewMessageGroup, NewMessageUser, NewReply, ParticipantId, Priority, SentMessage,
 };
 use crewline_core::{Actor, Answer, Command, ReplyCommand, SendCommand};
@@ -18,25 +17,18 @@ use crate::auth::Caller;
 use crate::body::JsonBody;
 use crate::fault::{Faults, Place};
 use crate::fields::Fields;
+use crate::id::{PathIds, read_id};
 use crate::json::Json;
-use crate::path::PathIds;
 use crate::problem::{Answered, internal};
 use crate::query::{NoQuery, Query};
 use crate::refusals::{BODY, CALLER, READ, WRITE, refusals};
+use crate::text::Read;
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 refusals!(SendRefusals: BODY, CALLER, WRITE, [NotAllowed, UnknownRecipient, UnknownGroup, IdempotencyMismatch]);
 refusals!(ReplyRefusals: BODY, CALLER, WRITE, [NotAllowed, NotFound, IdempotencyMismatch]);
 refusals!(MessageRefusals: READ, [NotAllowed, NotFound]);
-
-/// An id of a participant, as a fault tells what is wrong with it.
-pub(crate) fn read_id<T: FromStr<Err = IdError>>(text: &str) -> Result<T, (FieldCode, String)> {
-    text.parse().map_err(|error| {
-        let fault = crewline_api::id_error("", &error);
-        (fault.code, fault.detail)
-    })
-}
 
 /// Send a message to people.
 ///
@@ -162,7 +154,7 @@ fn read_priority(fields: &mut Fields<'_, '_>, faults: &Faults) -> Priority {
 }
 
 /// The idempotency key of a request, or what is wrong with that header.
-pub(crate) struct KeyHeader(Result<Option<IdempotencyKey>, (FieldCode, String)>);
+pub(crate) struct KeyHeader(Read<Option<IdempotencyKey>>);
 
 impl<S: Sync> FromRequestParts<S> for KeyHeader {
     type Rejection = Infallible;
@@ -330,9 +322,7 @@ pub(crate) async fn get_message(
 ) -> Answered {
     let (parts, _) = request.into_parts();
     let mut query = Query::read(&parts, &["participant"]);
-    let participant = query.parsed("participant", |id| {
-        read_id::<ParticipantId>(caller.named(id))
-    });
+    let participant = query.parsed("participant", |id| caller.read_named(id));
     query.finish()?;
     let viewers = caller.viewers(&edge, participant.as_ref()).await?;
     let id: MessageId = id.parse().map_err(|_| ApiError::not_found())?;

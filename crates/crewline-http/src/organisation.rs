@@ -8,7 +8,7 @@ use crewline_api::{
     ApiError, AuditKind, EmergencyPhone, ErrorCode, FieldCode, FieldError, Organisation,
     ParticipantId, Phrases, Sos,
 };
-use crewline_core::{OrganisationPart, OrganisationRow, Reader, Standing, StoreError, audited};
+use crewline_core::{OrganisationPart, OrganisationRow, Reader, Standing, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -16,7 +16,7 @@ use crate::answer::json;
 use crate::app::Edge;
 use crate::auth::Caller;
 use crate::body::JsonBody;
-use crate::directory::refused;
+use crate::directory::act;
 use crate::problem::{Answered, internal};
 use crate::query::NoQuery;
 use crate::refusals::{BODY, CALLER, READ, WRITE, refusals};
@@ -113,15 +113,10 @@ async fn put(
     let note = caller
         .does(AuditKind::OrganisationChanged)
         .about(part.as_str());
-    let done = edge
-        .engine
-        .directory(move |directory, now| {
-            audited(directory, note, now, |directory, _| {
-                directory.put_organisation(part, revision, &text)
-            })
-        })
-        .await?;
-    let revision = done.map_err(refused)?;
+    let revision = act(edge, note, move |directory, _, _| {
+        directory.put_organisation(part, revision, &text)
+    })
+    .await?;
     let actor = caller.actor_name();
     tracing::info!(%actor, part = part.as_str(), revision, "what the organisation keeps was changed");
     Ok(revision)

@@ -6,7 +6,7 @@ use crewline_api::PeoplePage;
 use crewline_api::limits::PAGE_DEFAULT;
 use crewline_core::{Reader, Scope, StoreError};
 
-use crate::answer::json;
+use crate::answer::{json, page};
 use crate::app::Edge;
 use crate::auth::Caller;
 use crate::problem::Answered;
@@ -62,9 +62,6 @@ fn others(
 ) -> Result<PeoplePage, StoreError> {
     let mut people = reader.people(q, after, limit + 2)?.people;
     people.retain(|person| !own(person.user_id.as_str()));
-    let more = people.len() > limit;
-    people.truncate(limit);
-    let last = people.last().filter(|_| more);
-    let next = last.map(|person| person.user_id.to_string());
+    let next = page(&mut people, limit, |person| person.user_id.to_string());
     Ok(PeoplePage { people, next })
 }

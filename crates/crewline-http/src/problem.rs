@@ -37,17 +37,21 @@ fn status(error: &ApiError) -> StatusCode {
 pub(crate) fn write(response: Response, error: &ApiError, request_id: &str) -> Response {
     let (mut parts, _) = response.into_parts();
     parts.status = status(error);
-    let document = if error.code == ErrorCode::Internal {
-        // What went wrong inside is for the log, whoever wrote the detail.
-        Problem::new(&internal(), request_id)
-    } else {
-        Problem::new(error, request_id)
-    };
+    let document = document(error, request_id);
     write_headers(&mut parts.headers, error);
     Response::from_parts(
         parts,
         Body::from(serde_json::to_vec(&document).unwrap_or_default()),
     )
+}
+
+/// The document of an error. What went wrong inside is for the log, whoever wrote the detail.
+pub(crate) fn document(error: &ApiError, request_id: &str) -> Problem {
+    if error.code == ErrorCode::Internal {
+        Problem::new(&internal(), request_id)
+    } else {
+        Problem::new(error, request_id)
+    }
 }
 
 fn write_headers(headers: &mut HeaderMap, error: &ApiError) {

@@ -26,6 +26,7 @@ use crate::origin;
 use crate::problem::Answered;
 use crate::query::NoQuery;
 use crate::refusals::{BODY, CALLER, READ, WRITE, refusals};
+use crate::text::{Read, check_bytes};
 
 refusals!(PushRefusals: READ, [NotAllowed]);
 refusals!(PutRefusals: BODY, CALLER, WRITE, [NotAllowed, NotFound]);
@@ -288,14 +289,8 @@ pub(crate) fn read_subscription(
     })
 }
 
-fn read_endpoint(text: &str, push: &dyn Pushes) -> Result<WebhookUrl, (FieldCode, String)> {
-    if text.len() > WEBHOOK_URL_BYTES_MAX {
-        let detail = format!(
-            "has {} bytes; at most {WEBHOOK_URL_BYTES_MAX} are allowed",
-            text.len()
-        );
-        return Err((FieldCode::TooLong, detail));
-    }
+fn read_endpoint(text: &str, push: &dyn Pushes) -> Read<WebhookUrl> {
+    check_bytes(text, WEBHOOK_URL_BYTES_MAX)?;
     let url = WebhookUrl::new(text).map_err(|error| (FieldCode::Malformed, error.to_string()))?;
     match push.refuses(&url) {
         None => Ok(url),
@@ -303,7 +298,7 @@ fn read_endpoint(text: &str, push: &dyn Pushes) -> Result<WebhookUrl, (FieldCode
     }
 }
 
-fn read_bytes<const N: usize>(text: &str, what: &str) -> Result<[u8; N], (FieldCode, String)> {
+fn read_bytes<const N: usize>(text: &str, what: &str) -> Read<[u8; N]> {
     let bytes = BASE64.decode(text).ok();
     bytes
         .and_then(|bytes| bytes.try_into().ok())

@@ -7,11 +7,13 @@ use std::str::FromStr;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use crewline_api::limits::{NAME_CHARS_MAX, PAGE_MAX};
-use crewline_api::{ApiError, CursorName, EventKind, EventKinds, FieldCode, Seq};
+use crewline_api::{ApiError, CursorName, EventKind, EventKinds, FieldCode, Seq, Timestamp};
 use percent_encoding::percent_decode_str;
 
 use crate::fault::{Faults, named, quoted};
+use crate::id::read_id;
 use crate::problem::Refusal;
+use crate::text::{self, Read, check_chars};
 
 /// The parameters of a call.
 pub(crate) struct Query {
@@ -73,7 +75,7 @@ impl Query {
     pub(crate) fn parsed<T>(
         &mut self,
         name: &'static str,
-        read: impl FnOnce(&str) -> Result<T, (FieldCode, String)>,
+        read: impl FnOnce(&str) -> Read<T>,
     ) -> Option<T> {
         let text = self.text(name)?;
         read(&text)
@@ -145,25 +147,20 @@ impl Query {
 
     /// The name of a cursor.
     pub(crate) fn cursor(&mut self) -> Option<CursorName> {
-        self.parsed("cursor", |text| {
-            CursorName::new(text).map_err(|error| {
-                let fault = crewline_api::id_error("cursor", &error);
-                (fault.code, fault.detail)
-            })
-        })
+        self.parsed("cursor", read_id)
     }
 
     /// A text to look for: at most 255 characters.
     pub(crate) fn search(&mut self, name: &'static str) -> Option<String> {
         self.parsed(name, |text| {
-            let chars = text.chars().count();
-            if chars > NAME_CHARS_MAX {
-                let detail =
-                    format!("has {chars} characters; at most {NAME_CHARS_MAX} are allowed");
-                return Err((FieldCode::TooLong, detail));
-            }
+            check_chars(text, NAME_CHARS_MAX)?;
             Ok(text.to_owned())
         })
+    }
+
+    /// A point in time.
+    pub(crate) fn time(&mut self, name: &'static str) -> Option<Timestamp> {
+        self.parsed(name, read_time)
     }
 
     /// Notes a fault of a parameter or header.
@@ -178,7 +175,7 @@ impl Query {
 }
 
 /// The number of an event. What is beyond every log is kept as the largest number that a store can hold.
-pub(crate) fn read_seq(text: &str) -> Result<Seq, (FieldCode, String)> {
+pub(crate) fn read_seq(text: &str) -> Read<Seq> {
     if text.is_empty() || text.len() > 40 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err((
             FieldCode::Malformed,
@@ -193,8 +190,13 @@ pub(crate) fn clamp_seq(seq: Seq) -> Seq {
     seq.min(i64::MAX as Seq)
 }
 
+/// A point in time. A plus sign in a query is a space: who writes +01:00 there means an offset.
+pub(crate) fn read_time(text: &str) -> Read<Timestamp> {
+    text::read_time(&text.replace(' ', "+"))
+}
+
 /// A kind of event by its word.
-pub(crate) fn read_kind(text: &str) -> Result<EventKind, (FieldCode, String)> {
+pub(crate) fn read_kind(text: &str) -> Read<EventKind> {
     text.parse().map_err(|()| {
         let words: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
         (

@@ -2,9 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use crewline_api::{
-    ApiError, FieldCode, NewReceipts, ParticipantId, ReceiptSaid, ReceiptState, ReceiptsDone,
-};
+use crewline_api::{ApiError, FieldCode, NewReceipts, ReceiptSaid, ReceiptState, ReceiptsDone};
 use crewline_core::{Actor, Answer, Command, ReceiptsCommand};
 
 use crate::answer::json;
@@ -14,10 +12,10 @@ use crate::body::JsonBody;
 use crate::fault::{Faults, Place};
 use crate::fields::Fields;
 use crate::json::Json;
-use crate::message::read_id;
 use crate::problem::{Answered, internal};
 use crate::query::NoQuery;
 use crate::refusals::{BODY, CALLER, WRITE, refusals};
+use crate::text::Read;
 
 refusals!(ReceiptRefusals: BODY, CALLER, WRITE, [NotAllowed]);
 
@@ -53,9 +51,7 @@ pub(crate) async fn post_receipts(
 pub(crate) fn read_receipts(caller: &Caller, body: &JsonBody) -> Result<NewReceipts, ApiError> {
     let faults = Faults::default();
     let mut fields = body.fields(&faults)?;
-    let participant = fields.optional_parsed("participant", |id| {
-        read_id::<ParticipantId>(caller.named(id))
-    });
+    let participant = fields.optional_parsed("participant", |id| caller.read_named(id));
     let list = fields.list("receipts").unwrap_or_default();
     fields.end();
     let receipts = read_list(list, &faults);
@@ -89,6 +85,15 @@ fn read_list(list: Vec<Json<'_>>, faults: &Faults) -> Vec<ReceiptSaid> {
     items
         .map(|(index, item)| read_receipt(item, index, faults))
         .collect()
+}
+
+/// A state that a device can say.
+pub(crate) fn read_state(word: &str) -> Read<ReceiptState> {
+    let state = word.parse().ok();
+    let must_be = "must be delivered, read or acknowledged; accepted is what the server says";
+    state
+        .filter(|state| *state != ReceiptState::Accepted)
+        .ok_or_else(|| (FieldCode::OutOfRange, must_be.to_owned()))
 }
 
 /// A receipt; where it is at fault, one that stands in for it.
@@ -128,13 +133,7 @@ fn read_receipt(item: Json<'_>, index: usize, faults: &Faults) -> ReceiptSaid {
         };
     } else {
         let message_id = fields.text("messageId").unwrap_or_default().into_owned();
-        let state = fields.parsed("state", |word| {
-            let state = word.parse::<ReceiptState>().ok();
-            let state = state.filter(|state| *state != ReceiptState::Accepted);
-            let must_be =
-                "must be delivered, read or acknowledged; accepted is what the server says";
-            state.ok_or_else(|| (FieldCode::OutOfRange, must_be.to_owned()))
-        });
+        let state = fields.parsed("state", read_state);
         said = ReceiptSaid::Message {
             message_id,
             state: state.unwrap_or(ReceiptState::Delivered),

@@ -2,10 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use crewline_api::{
-    ApiError, ErrorCode, FieldCode, MessageId, NewReminder, ParticipantId, ReceiptState, Reminded,
-    Role,
-};
+use crewline_api::{ApiError, ErrorCode, MessageId, NewReminder, ParticipantId, Reminded, Role};
 use crewline_core::{Actor, Answer, Command, RemindCommand, Scope};
 
 use crate::answer::json;
@@ -14,10 +11,11 @@ use crate::auth::Caller;
 use crate::body::JsonBody;
 use crate::fault::Faults;
 use crate::fields::Fields;
+use crate::id::PathIds;
 use crate::json::Json;
-use crate::path::PathIds;
 use crate::problem::{Answered, internal};
 use crate::query::NoQuery;
+use crate::receipt::read_state;
 use crate::refusals::{BODY, CALLER, WRITE, refusals};
 
 refusals!(RemindRefusals: BODY, CALLER, WRITE, [NotAllowed, NotFound, RemindedJustNow]);
@@ -93,12 +91,7 @@ pub(crate) fn read_reminder(
     } else {
         String::new()
     };
-    let until = fields.optional_parsed("until", |word| {
-        let state = word.parse::<ReceiptState>().ok();
-        let state = state.filter(|state| *state != ReceiptState::Accepted);
-        let must_be = "must be delivered, read or acknowledged; accepted is what the server says";
-        state.ok_or_else(|| (FieldCode::OutOfRange, must_be.to_owned()))
-    });
+    let until = fields.optional_parsed("until", read_state);
     fields.end();
     faults.finish(|| Ok((message, NewReminder { until })))
 }

@@ -3,14 +3,12 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use crewline_api::limits::HISTORY_DEFAULT;
-use crewline_api::{ApiError, ChatId, FieldCode, ParticipantId, SearchPage, Timestamp};
+use crewline_api::{ChatId, FieldCode, ParticipantId, SearchPage, Timestamp};
 use crewline_core::search::{Search, SearchWords};
 
-use crate::admin::log::read_time;
 use crate::answer::json;
 use crate::app::Edge;
 use crate::auth::{Caller, participant};
-use crate::message::read_id;
 use crate::problem::Answered;
 use crate::query::Query;
 use crate::refusals::{READ, refusals};
@@ -54,13 +52,10 @@ pub(crate) async fn get_search(
             "has no word in it: letters or digits",
         );
     }
-    let from = query.parsed("from", |id| read_id::<ParticipantId>(caller.named(id)));
+    let from = query.parsed("from", |id| caller.read_named(id));
     // What cannot be a chat is one in which nothing is.
     let chat = query.text("chat").map(|id| id.parse::<ChatId>().ok());
-    let (after, before) = (
-        query.parsed("after", read_time),
-        query.parsed("before", read_time),
-    );
+    let (after, before) = (query.time("after"), query.time("before"));
     let below = query.whole("page", 1..=i64::MAX);
     let limit = query.limit(HISTORY_DEFAULT);
     if asked.is_none() && from.is_none() && chat.is_none() {
@@ -111,8 +106,7 @@ async fn find(
             }
             Ok((found, through))
         })
-        .await
-        .map_err(|error: ApiError| error)?;
+        .await?;
     caller.note_seen_through(edge, &through).await;
     let page = SearchPage {
         hits: found.hits,

@@ -8,13 +8,13 @@ use axum::extract::{FromRequest as _, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use crewline_api::limits::{NAME_CHARS_MAX, PASSWORD_BYTES_MAX};
+use crewline_api::limits::PASSWORD_BYTES_MAX;
 use crewline_api::{
     ApiError, AuditKind, ErrorCode, FieldCode, NewSession, ParticipantId, SessionOpened,
 };
 use crewline_core::{
     AuditActor, CredentialSource, DirectoryError, NewAudit, NewSessionRow, PasswordRow, Secret,
-    UserChange, audited,
+    UserChange,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -22,11 +22,13 @@ use crate::answer::json;
 use crate::app::Edge;
 use crate::auth::{COOKIE, Caller};
 use crate::body::JsonBody;
+use crate::directory::try_act;
 use crate::fault::Faults;
-use crate::message::read_id;
+use crate::id::read_id;
 use crate::problem::{Answered, internal};
 use crate::query::{NoQuery, Query};
 use crate::refusals::{BODY, CALLER, WRITE, refusals};
+use crate::text::{Read, check_bytes, check_not_empty, read_name};
 use crate::throttle::{Throttle, Tried};
 use crate::{audit, directory, origin, password, proxy};
 
@@ -107,23 +109,13 @@ pub(crate) fn read_session(body: &JsonBody) -> Result<NewSession, ApiError> {
     let faults = Faults::default();
     let mut fields = body.fields(&faults)?;
     let user_id = fields.parsed("userId", read_id::<ParticipantId>);
-    let password = fields.parsed("password", |text| match text.len() {
-        0 => Err((FieldCode::Empty, "is empty".to_owned())),
-        bytes if bytes > PASSWORD_BYTES_MAX => Err((
-            FieldCode::TooLong,
-            format!("has {bytes} bytes; at most {PASSWORD_BYTES_MAX} are allowed"),
-        )),
-        _ => Ok(text.to_owned()),
+    let password = fields.parsed("password", |text| {
+        check_not_empty(text)?;
+        check_bytes(text, PASSWORD_BYTES_MAX)?;
+        Ok(text.to_owned())
     });
     let device_id = fields.optional_parsed("deviceId", read_device_id);
-    let device_name = fields.optional_parsed("deviceName", |text| match text.chars().count() {
-        0 => Err((FieldCode::Empty, "is empty".to_owned())),
-        chars if chars > NAME_CHARS_MAX => Err((
-            FieldCode::TooLong,
-            format!("has {chars} characters; at most {NAME_CHARS_MAX} are allowed"),
-        )),
-        _ => Ok(text.to_owned()),
-    });
+    let device_name = fields.optional_parsed("deviceName", read_name);
     fields.end();
     let wanted = user_id.zip(password).map(|(user_id, password)| NewSession {
         user_id,
@@ -135,7 +127,7 @@ pub(crate) fn read_session(body: &JsonBody) -> Result<NewSession, ApiError> {
 }
 
 /// A UUID as it is written everywhere: 36 characters. One device has one spelling.
-fn read_device_id(text: &str) -> Result<String, (FieldCode, String)> {
+fn read_device_id(text: &str) -> Read<String> {
     let id = uuid::Uuid::try_parse(text)
         .ok()
         .filter(|_| text.len() == 36);
@@ -231,20 +223,15 @@ async fn open(
         ..AuditActor::nobody(wanted.user_id.as_str(), address)
     };
     let note = NewAudit::new(by, AuditKind::SignIn);
-    let opened = edge
-        .engine
-        .directory(move |directory, now| {
-            audited(directory, note, now, |directory, notes| {
-                let opened = directory.open_session(&row, now)?;
-                for note in notes {
-                    note.by.credential = Some(CredentialSource::Session(opened.session));
-                    note.by.device = Some(opened.device);
-                }
-                Ok(())
-            })
-        })
-        .await?;
-    opened.map_err(refused)?;
+    let opened = try_act(edge, note, move |directory, notes, now| {
+        let opened = directory.open_session(&row, now)?;
+        for note in notes {
+            note.by.credential = Some(CredentialSource::Session(opened.session));
+            note.by.device = Some(opened.device);
+        }
+        Ok(())
+    });
+    opened.await?.map_err(refused)?;
     let opened = SessionOpened {
         token: secret.reveal().to_owned(),
         user_id: wanted.user_id,
@@ -297,20 +284,15 @@ pub(crate) async fn delete_session(
     let (_, actor) = caller.user()?;
     let mut note = caller.does(AuditKind::SignOut);
     note.detail = everywhere.then(|| "everywhere".to_owned());
-    let closed = edge
-        .engine
-        .directory(move |directory, now| {
-            audited(directory, note, now, |directory, _| {
-                if everywhere {
-                    let all = UserChange::SignOut { tokens: false };
-                    directory.change_user(&actor.id, &all, now)
-                } else {
-                    directory.close_session(session).map(|_| ())
-                }
-            })
-        })
-        .await?;
-    closed.map_err(refused)?;
+    let closed = try_act(&edge, note, move |directory, _, now| {
+        if everywhere {
+            let all = UserChange::SignOut { tokens: false };
+            directory.change_user(&actor.id, &all, now)
+        } else {
+            directory.close_session(session).map(|_| ())
+        }
+    });
+    closed.await?.map_err(refused)?;
     if everywhere {
         let actor = caller.actor_name();
         tracing::info!(%actor, user = %actor, tokens = false, "a user is signed out everywhere");

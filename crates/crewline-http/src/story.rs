@@ -17,10 +17,11 @@ use crate::answer::json;
 use crate::app::Edge;
 use crate::auth::{Caller, participant, watches};
 use crate::fault::quoted;
-use crate::path::PathIds;
+use crate::id::PathIds;
 use crate::problem::{Answered, internal};
 use crate::query::Query;
 use crate::refusals::{READ, refusals};
+use crate::text::Read;
 use crate::{audit, browser};
 
 refusals!(StoryRefusals: READ, [NotFound]);
@@ -82,7 +83,7 @@ pub(crate) async fn get_story(
     }
 }
 
-pub(crate) fn read_format(text: &str) -> Result<Format, (FieldCode, String)> {
+pub(crate) fn read_format(text: &str) -> Read<Format> {
     match text {
         "json" => Ok(Format::Json),
         "csv" => Ok(Format::Csv),

@@ -5,14 +5,13 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use crewline_api::limits::PAGE_DEFAULT;
 use crewline_api::{ApiError, AuditKind, ParticipantId, Watcher, Watchers};
-use crewline_core::audited;
+use crewline_core::Directory;
 
-use crate::answer::json;
+use crate::answer::{json, page};
 use crate::app::Edge;
 use crate::audit::Administrator;
-use crate::auth::Caller;
-use crate::directory::refused;
-use crate::path::PathIds;
+use crate::directory::change;
+use crate::id::PathIds;
 use crate::problem::Answered;
 use crate::query::{NoQuery, Query};
 use crate::refusals::{CALLER, READ, WRITE, refusals};
@@ -43,17 +42,14 @@ pub(crate) async fn get_watchers(
     let after = query.search("after");
     let limit = query.limit(PAGE_DEFAULT);
     query.finish()?;
-    let id = read(&caller, &id)?;
+    let id = caller.named_in_path(&id)?;
     // One more is read than the page holds: it says that there is a next one.
     let mut rows = edge
         .engine
         .read(move |reader| reader.watchers(&id, after.as_deref(), limit + 1))
         .await?
         .ok_or_else(ApiError::not_found)?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let last = rows.last().filter(|_| more);
-    let next = last.map(|row| row.id.to_string());
+    let next = page(&mut rows, limit, |row| row.id.to_string());
     let watchers = rows.into_iter().map(|row| Watcher {
         user_id: row.id,
         name: row.name,
@@ -82,23 +78,13 @@ pub(crate) async fn put_watcher(
     PathIds((id, user)): PathIds<(String, String)>,
     _: NoQuery,
 ) -> Answered {
-    let (participant, user) = (read(&caller, &id)?, read(&caller, &user)?);
-    let (watcher, watched) = (user.clone(), participant.clone());
+    let participant = caller.named_in_path(&id)?;
+    let user = caller.named_in_path(&user)?;
     let note = caller.does(AuditKind::WatcherMade).about(user.as_str());
     let note = note.detail(format!("of {participant}"));
-    let done = edge
-        .engine
-        .directory(move |directory, now| {
-            audited(directory, note, now, |directory, notes| {
-                let new = directory.watch(&user, &participant, now)?;
-                // What is as before is no news.
-                notes.retain(|_| new);
-                Ok(new)
-            })
-        })
-        .await?;
-    // What is as before is no news.
-    if done.map_err(refused)? {
+    let (watcher, watched) = (user.clone(), participant.clone());
+    let watch = move |directory: &mut dyn Directory, now| directory.watch(&user, &participant, now);
+    if change(&edge, note, watch).await? {
         let actor = caller.actor_name();
         tracing::info!(%actor, %watcher, participant = %watched, "a user watches a participant from now on");
     }
@@ -123,28 +109,15 @@ pub(crate) async fn delete_watcher(
     PathIds((id, user)): PathIds<(String, String)>,
     _: NoQuery,
 ) -> Answered {
-    let (participant, user) = (read(&caller, &id)?, read(&caller, &user)?);
-    let (watcher, watched) = (user.clone(), participant.clone());
+    let participant = caller.named_in_path(&id)?;
+    let user = caller.named_in_path(&user)?;
     let note = caller.does(AuditKind::WatcherEnded).about(user.as_str());
     let note = note.detail(format!("of {participant}"));
-    let done = edge
-        .engine
-        .directory(move |directory, now| {
-            audited(directory, note, now, |directory, notes| {
-                let ended = directory.unwatch(&user, &participant)?;
-                notes.retain(|_| ended);
-                Ok(ended)
-            })
-        })
-        .await?;
-    if done.map_err(refused)? {
+    let (watcher, watched) = (user.clone(), participant.clone());
+    let unwatch = move |directory: &mut dyn Directory, _| directory.unwatch(&user, &participant);
+    if change(&edge, note, unwatch).await? {
         let actor = caller.actor_name();
         tracing::info!(%actor, %watcher, participant = %watched, "a user does not watch a participant any more");
     }
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-/// An id of the path. What cannot be an id does not exist.
-fn read(caller: &Caller, text: &str) -> Result<ParticipantId, ApiError> {
-    ParticipantId::new(caller.named(text)).map_err(|_| ApiError::not_found())
 }

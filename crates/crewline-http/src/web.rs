@@ -13,7 +13,7 @@ use bytes::Bytes;
 use crewline_api::ApiError;
 
 use crate::browser;
-use crate::path::PathIds;
+use crate::id::PathIds;
 use crate::problem::Answered;
 
 include!(concat!(env!("OUT_DIR"), "/web_files.rs"));

@@ -14,16 +14,15 @@ use crewline_api::{
 };
 use crewline_core::{
     ExternalPattern, NewAudit, NewWebhookRow, Scope, WebhookAct, WebhookNo, WebhookRow,
-    WebhookSecret, audited,
+    WebhookSecret,
 };
 
-use crate::answer::json;
+use crate::answer::{json, page};
 use crate::app::Edge;
 use crate::auth::Caller;
 use crate::body::JsonBody;
-use crate::directory::refused;
-use crate::message::read_id;
-use crate::path::PathIds;
+use crate::directory::{act, change};
+use crate::id::{PathIds, number_in_path};
 use crate::problem::{Answered, internal};
 use crate::query::{NoQuery, Query};
 use crate::refusals::{BODY, CALLER, READ, WRITE, refusals};
@@ -57,9 +56,7 @@ pub(crate) async fn get_webhooks(
 ) -> Answered {
     let (parts, _) = request.into_parts();
     let mut query = Query::read(&parts, &["participant", "after", "limit"]);
-    let participant = query.parsed("participant", |text| {
-        read_id::<ParticipantId>(caller.named(text))
-    });
+    let participant = query.parsed("participant", |text| caller.read_named(text));
     let after = query.seq("after").unwrap_or(0) as i64;
     let limit = query.limit(PAGE_DEFAULT);
     query.finish()?;
@@ -72,10 +69,7 @@ pub(crate) async fn get_webhooks(
         .take(limit + 1)
         .map(WebhookRow::shown)
         .collect();
-    let more = shown.len() > limit;
-    shown.truncate(limit);
-    let next = shown.last().filter(|_| more);
-    let next = next.map(|webhook| webhook.webhook_id.clone());
+    let next = page(&mut shown, limit, |webhook| webhook.webhook_id.clone());
     let page = Webhooks {
         webhooks: shown,
         next,
@@ -114,19 +108,15 @@ pub(crate) async fn post_webhook(
         secret: secret.clone(),
         after,
     };
-    let added = edge
-        .engine
-        .directory(move |directory, now| {
-            audited(directory, note, now, |directory, notes| {
-                let no = directory.add_webhook(&new, now)?;
-                for note in notes {
-                    note.about = Some(format!("webhook {}", no.0));
-                }
-                Ok(no)
-            })
-        })
-        .await?;
-    let row = find(&edge, &caller, added.map_err(refused)?).await?;
+    let no = act(&edge, note, move |directory, notes, now| {
+        let no = directory.add_webhook(&new, now)?;
+        for note in notes {
+            note.about = Some(format!("webhook {}", no.0));
+        }
+        Ok(no)
+    })
+    .await?;
+    let row = find(&edge, &caller, no).await?;
     told(&caller, &row, "a webhook is added");
     let secret = Some(secret.reveal().to_owned());
     let shown = Webhook {
@@ -169,8 +159,8 @@ pub(crate) async fn put_webhook(
     body: JsonBody,
 ) -> Answered {
     let row = named(&edge, &caller, &id).await?;
-    let act = read_change(&body)?;
-    done(&edge, &caller, &row, act, "a webhook is changed").await
+    let change = read_change(&body)?;
+    done(&edge, &caller, &row, change, "a webhook is changed").await
 }
 
 /// Remove a webhook.
@@ -190,17 +180,10 @@ pub(crate) async fn delete_webhook(
     let row = named(&edge, &caller, &id).await?;
     let no = row.no;
     let note = noted(&caller, &row, AuditKind::WebhookRemoved);
-    let removed = edge
-        .engine
-        .directory(move |directory, now| {
-            audited(directory, note, now, |directory, notes| {
-                let removed = directory.remove_webhook(no)?;
-                notes.retain(|_| removed);
-                Ok(removed)
-            })
-        })
-        .await?;
-    if !removed.map_err(refused)? {
+    let removed = change(&edge, note, move |directory, _| {
+        directory.remove_webhook(no)
+    });
+    if !removed.await? {
         return Err(ApiError::not_found().into());
     }
     told(&caller, &row, "a webhook is removed");
@@ -222,8 +205,8 @@ pub(crate) async fn pause_webhook(
     _: NoQuery,
 ) -> Answered {
     let row = named(&edge, &caller, &id).await?;
-    let act = WebhookAct::Pause(format!("paused by {}", caller.actor_name()));
-    done(&edge, &caller, &row, act, "a webhook is paused").await
+    let pause = WebhookAct::Pause(format!("paused by {}", caller.actor_name()));
+    done(&edge, &caller, &row, pause, "a webhook is paused").await
 }
 
 /// Resume a webhook.
@@ -241,14 +224,8 @@ pub(crate) async fn resume_webhook(
     _: NoQuery,
 ) -> Answered {
     let row = named(&edge, &caller, &id).await?;
-    done(
-        &edge,
-        &caller,
-        &row,
-        WebhookAct::Resume,
-        "a webhook is resumed",
-    )
-    .await
+    let resume = WebhookAct::Resume;
+    done(&edge, &caller, &row, resume, "a webhook is resumed").await
 }
 
 /// Post a test event now, and see what is answered.
@@ -299,9 +276,7 @@ pub(crate) async fn get_failures(
         .engine
         .read(move |reader| reader.webhook_failures(no, after, limit + 1))
         .await?;
-    let more = failures.len() > limit;
-    failures.truncate(limit);
-    let next = failures.last().filter(|_| more).map(|failure| failure.seq);
+    let next = page(&mut failures, limit, |failure| failure.seq);
     let page = WebhookFailures {
         failures,
         dropped: row.dropped,
@@ -327,8 +302,8 @@ pub(crate) async fn replay_webhook(
     body: JsonBody,
 ) -> Answered {
     let row = named(&edge, &caller, &id).await?;
-    let act = read_replay(&body)?;
-    done(&edge, &caller, &row, act, "a webhook posts again").await
+    let replay = read_replay(&body)?;
+    done(&edge, &caller, &row, replay, "a webhook posts again").await
 }
 
 /// Carries an act out, and shows what the webhook is then.
@@ -336,20 +311,15 @@ async fn done(
     edge: &Edge,
     caller: &Caller,
     row: &WebhookRow,
-    act: WebhookAct,
+    wanted: WebhookAct,
     what: &'static str,
 ) -> Answered {
     let no = row.no;
     let note = noted(caller, row, AuditKind::WebhookChanged).detail(what);
-    let acted = edge
-        .engine
-        .directory(move |directory, now| {
-            audited(directory, note, now, |directory, _| {
-                directory.act_on_webhook(no, &act)
-            })
-        })
-        .await?;
-    acted.map_err(refused)?;
+    act(edge, note, move |directory, _, _| {
+        directory.act_on_webhook(no, &wanted)
+    })
+    .await?;
     told(caller, row, what);
     let row = find(edge, caller, no).await?;
     Ok(json(StatusCode::OK, &row.shown()))
@@ -369,9 +339,7 @@ fn told(caller: &Caller, row: &WebhookRow, what: &'static str) {
 /// A webhook of a path. What the caller may not see does not exist.
 async fn named(edge: &Edge, caller: &Caller, id: &str) -> Result<WebhookRow, ApiError> {
     caller.must_keep_webhooks()?;
-    // As it is shown: no sign, and no zero at the beginning.
-    let no = id.parse().ok().filter(|no: &i64| no.to_string() == id);
-    find(edge, caller, WebhookNo(no.ok_or_else(ApiError::not_found)?)).await
+    find(edge, caller, WebhookNo(number_in_path(id)?)).await
 }
 
 async fn find(edge: &Edge, caller: &Caller, no: WebhookNo) -> Result<WebhookRow, ApiError> {

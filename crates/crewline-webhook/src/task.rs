@@ -173,12 +173,17 @@ impl Task {
         }
     }
 
-    async fn keep(&mut self, events: Vec<EncodedEvent>) -> Ended<()> {
+    /// Keeps events of kinds that are asked for.
+    fn take_in(&mut self, events: Vec<EncodedEvent>) {
         let kinds = self.row.kinds;
         let wanted = events
             .into_iter()
             .filter(|event| kinds.contains(event.kind()));
         self.pending.extend(wanted);
+    }
+
+    async fn keep(&mut self, events: Vec<EncodedEvent>) -> Ended<()> {
+        self.take_in(events);
         let position = self.follower.position();
         if self.pending.is_empty() && position - self.passed_to >= SKIPPED_MAX {
             self.pass(position, None).await?;
@@ -314,12 +319,7 @@ impl Task {
     async fn read_more(&mut self) -> Ended<()> {
         match self.follower.next(PAGE).await {
             Ok(page) => {
-                let kinds = self.row.kinds;
-                let wanted = page
-                    .events
-                    .into_iter()
-                    .filter(|event| kinds.contains(event.kind()));
-                self.pending.extend(wanted);
+                self.take_in(page.events);
                 Ok(())
             }
             Err(error) => rest(&self.row, &error).await,

@@ -1,8 +1,8 @@
 //! `crewline token`: secrets by which systems, scripts and administrators act. A token is shown once and kept as a hash.
 
 use clap::{Args, Subcommand};
-use crewline_api::AuditKind;
-use crewline_core::{ExternalPattern, NewToken, Secret, SecretHash, TokenNo, TokenOwner};
+use crewline_api::{AuditKind, Token, TokenKind};
+use crewline_core::{ExternalPattern, NewToken, Secret, SecretHash, TokenNo, TokenOwner, TokenRow};
 use crewline_engine::{Clock as _, SystemClock};
 use serde_json::json;
 
@@ -95,23 +95,11 @@ fn create(args: &CreateArgs, context: &mut Context) -> Result<(), Failure> {
         let row = directory.create_token(&token, SystemClock.now())?;
         for note in notes {
             note.about = Some(format!("token {}", row.no.0));
-            note.detail = Some(whose(&token.owner));
+            note.detail = Some(format!("for {}", token.owner));
         }
         Ok(())
     })?;
     context.out.line(secret.reveal())
-}
-
-/// To whom a token belongs, for the audit.
-fn whose(owner: &TokenOwner) -> String {
-    match owner {
-        TokenOwner::User(id) => format!("for {id}"),
-        TokenOwner::Externals(patterns) => {
-            let words: Vec<String> = patterns.iter().map(ToString::to_string).collect();
-            format!("for {}", words.join(", "))
-        }
-        TokenOwner::Administration => "for administration".to_owned(),
-    }
 }
 
 fn owner(args: &CreateArgs) -> Result<TokenOwner, Failure> {
@@ -134,51 +122,41 @@ fn owner(args: &CreateArgs) -> Result<TokenOwner, Failure> {
 
 fn list(args: &ListArgs, context: &mut Context) -> Result<(), Failure> {
     let tokens = context.open_beside()?.reader().tokens()?;
-    let rows = tokens.into_iter().map(|token| {
-        let (kind, owners) = match token.owner {
-            TokenOwner::User(id) => ("user", vec![id.to_string()]),
-            TokenOwner::Externals(patterns) => (
-                "external",
-                patterns.iter().map(ToString::to_string).collect(),
-            ),
-            TokenOwner::Administration => ("administration", Vec::new()),
-        };
-        (
-            token.no.0,
-            kind,
-            owners,
-            token.created_at,
-            token.last_used_at,
-        )
-    });
+    let tokens: Vec<Token> = tokens.iter().map(TokenRow::shown).collect();
     if args.json {
-        let tokens: Vec<_> = rows
-            .map(|(no, kind, owners, created, used)| {
-                json!({ "id": no.to_string(), "kind": kind, "owners": owners, "createdAt": created, "lastUsedAt": used })
+        let tokens: Vec<_> = tokens
+            .iter()
+            .map(|token| {
+                json!({ "id": token.token_id, "kind": token.kind, "owners": token.owners, "createdAt": token.created_at, "lastUsedAt": token.last_used_at })
             })
             .collect();
         return context.out.json(&json!({ "tokens": tokens }));
     }
-    let mut table = Table::new(&["ID", "KIND", "OWNER", "CREATED", "LAST USED"]);
-    let mut none = true;
-    for (no, kind, owners, created, used) in rows {
-        none = false;
-        table.row([
-            no.to_string(),
-            kind.to_owned(),
-            if owners.is_empty() {
-                "-".to_owned()
-            } else {
-                owners.join(", ")
-            },
-            local_time(created),
-            used.map_or_else(|| "never".to_owned(), local_time),
-        ]);
-    }
-    if none {
+    if tokens.is_empty() {
         return context
             .out
             .line("no tokens yet; crewline token create --external ID makes one");
+    }
+    let mut table = Table::new(&["ID", "KIND", "OWNER", "CREATED", "LAST USED"]);
+    for token in tokens {
+        let kind = match token.kind {
+            TokenKind::User => "user",
+            TokenKind::External => "external",
+            TokenKind::Administration => "administration",
+        };
+        table.row([
+            token.token_id,
+            kind.to_owned(),
+            if token.owners.is_empty() {
+                "-".to_owned()
+            } else {
+                token.owners.join(", ")
+            },
+            local_time(token.created_at),
+            token
+                .last_used_at
+                .map_or_else(|| "never".to_owned(), local_time),
+        ]);
     }
     let text = table.render(context.out.style());
     context.out.write(&text)

@@ -289,25 +289,10 @@ fn sign_out(args: &SignOutArgs, context: &mut Context) -> Result<(), Failure> {
     change(&args.id, &UserChange::SignOut { tokens }, done, context)
 }
 
-/// How a change is noted.
-fn kind(change: &UserChange) -> (AuditKind, Option<String>) {
-    match change {
-        UserChange::Enable => (AuditKind::UserEnabled, None),
-        UserChange::Disable => (AuditKind::UserDisabled, None),
-        UserChange::Password(_) => (AuditKind::UserPassword, None),
-        UserChange::Role(role) => (AuditKind::UserRole, Some(format!("role {role}"))),
-        UserChange::Name(name) => (AuditKind::UserNamed, Some(format!("name {name:?}"))),
-        UserChange::SignOut { tokens } => {
-            let detail = tokens.then(|| "tokens too".to_owned());
-            (AuditKind::UserSignedOut, detail)
-        }
-    }
-}
-
 fn change(id: &str, change: &UserChange, done: &str, context: &mut Context) -> Result<(), Failure> {
     let id = parse_id(id)?;
     let mut store = context.open_beside()?;
-    let (what, detail) = kind(change);
+    let (what, detail) = change.noted();
     noted(store.directory(), what, id.as_str(), |directory, notes| {
         for note in notes {
             note.detail.clone_from(&detail);

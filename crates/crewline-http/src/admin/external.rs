@@ -6,8 +6,7 @@ use crewline_api::limits::PAGE_DEFAULT;
 use crewline_api::{External, Externals};
 use crewline_core::{ParticipantRow, TokenOwner, TokenRow};
 
-use super::page;
-use crate::answer::json;
+use crate::answer::{json, page};
 use crate::app::Edge;
 use crate::audit::Administrator;
 use crate::problem::Answered;

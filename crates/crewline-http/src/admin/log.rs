@@ -13,6 +13,7 @@ use crate::fault::quoted;
 use crate::problem::Answered;
 use crate::query::Query;
 use crate::refusals::{READ, refusals};
+use crate::text::Read;
 
 refusals!(AuditRefusals: READ, [NotAllowed]);
 
@@ -47,8 +48,8 @@ pub(crate) async fn get_audit(
         who: query.search("who"),
         about: query.search("about"),
         what: query.parsed("what", read_kinds).unwrap_or_default(),
-        from: query.parsed("from", read_time),
-        to: query.parsed("to", read_time),
+        from: query.time("from"),
+        to: query.time("to"),
         before: query.parsed("before", read_place),
     };
     let limit = query.limit(PAGE_DEFAULT);
@@ -64,14 +65,14 @@ pub(crate) async fn get_audit(
     Ok(json(StatusCode::OK, &page))
 }
 
-pub(crate) fn read_place(text: &str) -> Result<AuditPlace, (FieldCode, String)> {
+pub(crate) fn read_place(text: &str) -> Read<AuditPlace> {
     text.parse().map_err(|()| {
         let detail = format!("{} is not the `next` of a page", quoted(text));
         (FieldCode::Malformed, detail)
     })
 }
 
-pub(crate) fn read_kinds(text: &str) -> Result<Vec<AuditKind>, (FieldCode, String)> {
+pub(crate) fn read_kinds(text: &str) -> Read<Vec<AuditKind>> {
     let kinds = text.split(',').map(|word| {
         word.parse().map_err(|_| {
             let words: Vec<&str> = AuditKind::ALL.iter().map(|kind| kind.as_str()).collect();
@@ -84,16 +85,4 @@ pub(crate) fn read_kinds(text: &str) -> Result<Vec<AuditKind>, (FieldCode, Strin
         })
     });
     kinds.collect()
-}
-
-/// A point in time.
-pub(crate) fn read_time(text: &str) -> Result<Timestamp, (FieldCode, String)> {
-    // A plus sign in a query is a space: who writes +01:00 there means an offset.
-    text.replace(' ', "+").parse().map_err(|_| {
-        let detail = format!(
-            "{} is not a time of RFC 3339, such as 2026-11-23T03:47:29.120Z",
-            quoted(text)
-        );
-        (FieldCode::Malformed, detail)
-    })
 }

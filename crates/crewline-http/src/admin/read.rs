@@ -1,48 +1,39 @@
 //! Reading what administrators say.
 
-use crewline_api::limits::{NAME_CHARS_MAX, PASSWORD_BYTES_MAX};
+use crewline_api::limits::PASSWORD_BYTES_MAX;
 use crewline_api::{AddUser, ApiError, FieldCode, ParticipantId, UserChanges};
 use crewline_core::{ExternalPattern, TokenOwner};
 
 use crate::body::JsonBody;
 use crate::fault::{Faults, quoted};
 use crate::fields::Fields;
-use crate::message::read_id;
+use crate::id::read_id;
 use crate::problem::internal;
+use crate::text::{self, Read, check_bytes};
 
 /// Fewest bytes of a password that an administrator sets.
 const PASSWORD_BYTES_MIN: usize = 8;
 
 /// A name to show.
-fn read_name(text: &str) -> Result<String, (FieldCode, String)> {
-    match text.chars().count() {
-        0 => Err((
-            FieldCode::Empty,
-            "is empty; leave it out, or say the id".to_owned(),
-        )),
-        chars if chars > NAME_CHARS_MAX => Err((
-            FieldCode::TooLong,
-            format!("has {chars} characters; at most {NAME_CHARS_MAX} are allowed"),
-        )),
-        _ => Ok(text.to_owned()),
+fn read_name(text: &str) -> Read<String> {
+    if text.is_empty() {
+        let detail = "is empty; leave it out, or say the id";
+        return Err((FieldCode::Empty, detail.to_owned()));
     }
+    text::read_name(text)
 }
 
-fn read_password(text: &str) -> Result<String, (FieldCode, String)> {
-    match text.len() {
-        bytes if bytes < PASSWORD_BYTES_MIN => Err((
-            FieldCode::OutOfRange,
-            format!("has {bytes} bytes; at least {PASSWORD_BYTES_MIN} are needed"),
-        )),
-        bytes if bytes > PASSWORD_BYTES_MAX => Err((
-            FieldCode::TooLong,
-            format!("has {bytes} bytes; at most {PASSWORD_BYTES_MAX} are allowed"),
-        )),
-        _ => Ok(text.to_owned()),
+fn read_password(text: &str) -> Read<String> {
+    let bytes = text.len();
+    if bytes < PASSWORD_BYTES_MIN {
+        let detail = format!("has {bytes} bytes; at least {PASSWORD_BYTES_MIN} are needed");
+        return Err((FieldCode::OutOfRange, detail));
     }
+    check_bytes(text, PASSWORD_BYTES_MAX)?;
+    Ok(text.to_owned())
 }
 
-fn read_role<T: std::str::FromStr<Err = String>>(text: &str) -> Result<T, (FieldCode, String)> {
+fn read_role<T: std::str::FromStr<Err = String>>(text: &str) -> Read<T> {
     text.parse().map_err(|_| {
         let detail = format!(
             "is {}, and must be crew, dispatcher or administrator",

@@ -2,19 +2,18 @@
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::response::IntoResponse as _;
 use crewline_api::limits::PAGE_DEFAULT;
-use crewline_api::{ApiError, AuditKind, FieldCode, NewToken, Token, TokenKind, Tokens};
-use crewline_core::{DirectoryError, Secret, TokenNo, TokenOwner, TokenRow};
+use crewline_api::{ApiError, AuditKind, FieldCode, NewToken, Token, Tokens};
+use crewline_core::{Directory, Secret, TokenNo, TokenOwner};
 
 use super::read::read_token;
-use super::{act, page};
-use crate::answer::json;
+use super::{act, end};
+use crate::answer::{json, page};
 use crate::app::Edge;
 use crate::audit::Administrator;
 use crate::body::JsonBody;
 use crate::fault::quoted;
-use crate::path::PathIds;
+use crate::id::{PathIds, number_in_path};
 use crate::problem::Answered;
 use crate::query::{NoQuery, Query};
 use crate::refusals::{BODY, CALLER, READ, WRITE, refusals};
@@ -46,28 +45,9 @@ pub(crate) async fn get_tokens(
     query.finish()?;
     let rows = edge.engine.read(|reader| reader.tokens()).await?;
     let rows = rows.into_iter().filter(|row| row.no.0 > after);
-    let mut tokens: Vec<Token> = rows.take(limit + 1).map(|row| show(&row)).collect();
+    let mut tokens: Vec<Token> = rows.take(limit + 1).map(|row| row.shown()).collect();
     let next = page(&mut tokens, limit, |token| token.token_id.clone());
     Ok(json(StatusCode::OK, &Tokens { tokens, next }))
-}
-
-fn show(row: &TokenRow) -> Token {
-    let (kind, owners) = match &row.owner {
-        TokenOwner::User(id) => (TokenKind::User, vec![id.to_string()]),
-        TokenOwner::Externals(patterns) => (
-            TokenKind::External,
-            patterns.iter().map(ToString::to_string).collect(),
-        ),
-        TokenOwner::Administration => (TokenKind::Administration, Vec::new()),
-    };
-    Token {
-        token_id: row.no.0.to_string(),
-        kind,
-        owners,
-        created_at: row.created_at,
-        last_used_at: row.last_used_at,
-        token: None,
-    }
 }
 
 /// Make a token.
@@ -88,21 +68,14 @@ pub(crate) async fn post_token(
     let owner = read_token(&body)?;
     check_externals(&edge, &owner).await?;
     let secret = Secret::from_random(edge.engine.random());
-    let (now, hash) = (edge.engine.now(), secret.hash());
+    let hash = secret.hash();
     let row = act(
         &edge,
         &by,
         AuditKind::TokenMade,
         "",
-        move |directory, notes| {
-            let detail = match &owner {
-                TokenOwner::User(id) => format!("for {id}"),
-                TokenOwner::Externals(patterns) => {
-                    let words: Vec<String> = patterns.iter().map(ToString::to_string).collect();
-                    format!("for {}", words.join(", "))
-                }
-                TokenOwner::Administration => "for administration".to_owned(),
-            };
+        move |directory, notes, now| {
+            let detail = format!("for {owner}");
             let row = directory.create_token(&crewline_core::NewToken { hash, owner }, now);
             if let Some(note) = notes.first_mut() {
                 note.about = row.as_ref().ok().map(|row| format!("token {}", row.no.0));
@@ -114,7 +87,7 @@ pub(crate) async fn post_token(
     .await?;
     let token = Token {
         token: Some(secret.reveal().to_owned()),
-        ..show(&row)
+        ..row.shown()
     };
     Ok(json(StatusCode::CREATED, &token))
 }
@@ -151,26 +124,8 @@ pub(crate) async fn delete_token(
     PathIds(id): PathIds<String>,
     _: NoQuery,
 ) -> Answered {
-    let no = id.parse().ok().filter(|no: &i64| no.to_string() == id);
-    let no = TokenNo(no.ok_or_else(ApiError::not_found)?);
-    let about = format!("token {}", no.0);
-    let revoked = act(
-        &edge,
-        &by,
-        AuditKind::TokenRevoked,
-        &about,
-        move |directory, notes| {
-            let revoked = directory.revoke_token(no)?;
-            if !revoked {
-                notes.clear();
-            }
-            Ok::<_, DirectoryError>(revoked)
-        },
-    )
-    .await?;
-    if revoked {
-        Ok(StatusCode::NO_CONTENT.into_response())
-    } else {
-        Err(ApiError::not_found().into())
-    }
+    let no = number_in_path(&id)?;
+    let (what, about) = (AuditKind::TokenRevoked, format!("token {no}"));
+    let revoke = move |directory: &mut dyn Directory| directory.revoke_token(TokenNo(no));
+    end(&edge, &by, what, &about, None, revoke).await
 }

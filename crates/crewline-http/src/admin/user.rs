@@ -2,27 +2,23 @@
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::response::IntoResponse as _;
 use crewline_api::limits::PAGE_DEFAULT;
 use crewline_api::{
-    AddUser, ApiError, AuditKind, FieldCode, NewPassword, ParticipantId, PasswordSet, Role,
-    SignOutUser, Timestamp, User, UserAdded, UserChanges, Users,
+    AddUser, ApiError, AuditKind, FieldCode, ParticipantId, Role, Timestamp, User, UserAdded,
+    UserChanges, Users,
 };
-use crewline_core::{
-    DirectoryError, NewAudit, NewUser, Reader, SessionNo, SignedOut, StoreError, UserChange,
-    UserRow,
-};
+use crewline_core::{NewAudit, NewUser, Reader, SessionNo, StoreError, UserChange, UserRow};
 
-use super::read::{read_changes, read_new_password, read_sign_out, read_user};
-use super::{act, page};
-use crate::answer::json;
+use super::act;
+use super::password::hash;
+use super::read::{read_changes, read_user};
+use crate::answer::{json, page};
 use crate::app::Edge;
 use crate::audit::Administrator;
 use crate::auth::Caller;
 use crate::body::JsonBody;
-use crate::password;
-use crate::path::PathIds;
-use crate::problem::{Answered, internal};
+use crate::id::PathIds;
+use crate::problem::Answered;
 use crate::query::{NoQuery, Query};
 use crate::refusals::{BODY, CALLER, READ, WRITE, refusals};
 
@@ -30,7 +26,6 @@ refusals!(ListRefusals: READ, [NotAllowed]);
 refusals!(OneRefusals: READ, [NotAllowed, NotFound]);
 refusals!(AddRefusals: BODY, CALLER, WRITE, [NotAllowed]);
 refusals!(ChangeRefusals: BODY, CALLER, WRITE, [NotAllowed, NotFound]);
-refusals!(ActRefusals: CALLER, WRITE, [NotAllowed, NotFound]);
 
 /// List the users.
 ///
@@ -101,10 +96,13 @@ fn show(
     })
 }
 
-async fn find(edge: &Edge, by: &Administrator, id: &ParticipantId) -> Result<User, ApiError> {
+pub(super) async fn find(
+    edge: &Edge,
+    by: &Administrator,
+    id: &ParticipantId,
+) -> Result<User, ApiError> {
     let (now, current, id) = (edge.engine.now(), by.0.session(), id.clone());
     let user = edge.engine.read(move |reader| {
-        // What contains the id is more than the id; the id itself is the first that is not before it.
         let Some(row) = reader.participant(&id)? else {
             return Ok(None);
         };
@@ -128,7 +126,7 @@ pub(crate) async fn get_user(
     PathIds(id): PathIds<String>,
     _: NoQuery,
 ) -> Answered {
-    let id = named(&by.0, &id)?;
+    let id = by.0.named_in_path(&id)?;
     Ok(json(StatusCode::OK, &find(&edge, &by, &id).await?))
 }
 
@@ -159,15 +157,16 @@ pub(crate) async fn post_user(
         role: wanted.role,
         password: hash,
     };
-    let now = edge.engine.now();
     let id = wanted.user_id;
     let added = act(
         &edge,
         &by,
         AuditKind::UserAdded,
         id.as_str(),
-        move |directory, notes| {
-            set_detail(notes, format!("role {}", user.role));
+        move |directory, notes, now| {
+            for note in notes {
+                note.detail = Some(format!("role {}", user.role));
+            }
             directory.add_user(&user, now)
         },
     )
@@ -178,44 +177,6 @@ pub(crate) async fn post_user(
         looks_like: added.looks_like,
     };
     Ok(json(StatusCode::CREATED, &answer))
-}
-
-fn set_detail(notes: &mut [NewAudit], detail: String) {
-    if let Some(note) = notes.first_mut() {
-        note.detail = Some(detail);
-    }
-}
-
-/// Hashes a password, or one that is made here and returned beside it.
-async fn hash(edge: &Edge, password: Option<String>) -> Result<(String, Option<String>), ApiError> {
-    let made = password.is_none().then(|| make(edge.engine.random()));
-    let password = password.or_else(|| made.clone()).unwrap_or_default();
-    let turn = edge.sign_in.turn().await?;
-    let hashed = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
-        password::hash(&password)
-    });
-    match hashed.await {
-        Ok(Ok(hash)) => Ok((hash, made)),
-        Ok(Err(error)) => {
-            tracing::error!(%error, "a password could not be set");
-            Err(internal())
-        }
-        Err(_) => Err(internal()),
-    }
-}
-
-/// A password to be read out and typed once: four groups of five, a hundred random bits, without letters that look alike.
-fn make(random: [u8; 32]) -> String {
-    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-    let mut text = String::with_capacity(23);
-    for (at, byte) in random.iter().take(20).enumerate() {
-        if at > 0 && at % 5 == 0 {
-            text.push('-');
-        }
-        text.push(char::from(ALPHABET[usize::from(byte & 31)]));
-    }
-    text
 }
 
 /// Change a user's name or role, shut the user out, or let the user in again.
@@ -235,48 +196,25 @@ pub(crate) async fn patch_user(
     _: NoQuery,
     body: JsonBody,
 ) -> Answered {
-    let id = named(&by.0, &id)?;
+    let id = by.0.named_in_path(&id)?;
     let wanted = read_changes(&body)?;
     check_own(&by.0, &id, &wanted)?;
-    let changes = changes_of(wanted);
-    let (user, now) = (id.clone(), edge.engine.now());
-    let what = changes
-        .first()
-        .map_or(AuditKind::UserNamed, |(what, ..)| *what);
-    act(&edge, &by, what, id.as_str(), move |directory, notes| {
-        let first = notes.first().cloned();
-        notes.clear();
-        for (what, detail, change) in changes {
-            notes.extend(first.clone().map(|note| NewAudit {
-                what,
-                detail,
-                ..note
-            }));
-            directory.change_user(&user, &change, now)?;
-        }
-        Ok(())
-    })
-    .await?;
+    change(&edge, &by, &id, changes_of(wanted)).await?;
     Ok(json(StatusCode::OK, &find(&edge, &by, &id).await?))
 }
 
-/// The changes one by one, each with how it is noted.
-fn changes_of(wanted: UserChanges) -> Vec<(AuditKind, Option<String>, UserChange)> {
-    let mut changes = Vec::new();
-    if let Some(name) = wanted.name {
-        let detail = Some(format!("name {name:?}"));
-        changes.push((AuditKind::UserNamed, detail, UserChange::Name(name)));
-    }
-    if let Some(role) = wanted.role {
-        let detail = Some(format!("role {role}"));
-        changes.push((AuditKind::UserRole, detail, UserChange::Role(role)));
-    }
-    match wanted.disabled {
-        Some(true) => changes.push((AuditKind::UserDisabled, None, UserChange::Disable)),
-        Some(false) => changes.push((AuditKind::UserEnabled, None, UserChange::Enable)),
-        None => {}
-    }
-    changes
+/// The changes one by one.
+fn changes_of(wanted: UserChanges) -> Vec<UserChange> {
+    let disabled = wanted.disabled.map(|disabled| {
+        if disabled {
+            UserChange::Disable
+        } else {
+            UserChange::Enable
+        }
+    });
+    let name = wanted.name.map(UserChange::Name);
+    let role = wanted.role.map(UserChange::Role);
+    name.into_iter().chain(role).chain(disabled).collect()
 }
 
 /// Nobody shuts themselves out by mistake: another administrator does it.
@@ -297,178 +235,29 @@ fn check_own(caller: &Caller, id: &ParticipantId, wanted: &UserChanges) -> Resul
     Ok(())
 }
 
-/// Set a user's password.
-///
-/// For administrators. Open sessions of the user end. Where no password is said, one is made; it is in this answer, and
-/// never shown again.
-#[utoipa::path(
-    put, path = "/api/v1/admin/users/{userId}/password", tag = "administration",
-    params(("userId" = ParticipantId, Path, description = "The user; `me` is the user who calls")),
-    request_body(content = Option<NewPassword>, example = json!({})),
-    responses((status = 200, description = "The password is set", body = PasswordSet), ChangeRefusals)
-)]
-pub(crate) async fn put_password(
-    State(edge): State<Edge>,
-    by: Administrator,
-    PathIds(id): PathIds<String>,
-    _: NoQuery,
-    body: JsonBody,
-) -> Answered {
-    let id = named(&by.0, &id)?;
-    let wanted = read_new_password(body)?;
-    // A hash takes a core for some time: not for somebody who does not exist.
-    find(&edge, &by, &id).await?;
-    let (hash, made) = hash(&edge, wanted).await?;
-    change(
-        &edge,
-        &by,
-        &id,
-        AuditKind::UserPassword,
-        UserChange::Password(hash),
-    )
-    .await?;
-    let set = PasswordSet {
-        user_id: id,
-        password: made,
-    };
-    Ok(json(StatusCode::OK, &set))
-}
-
-/// Sign a user out everywhere.
-///
-/// For administrators. All sessions of the user end, and with `tokens` the user's tokens are revoked. The user may sign in
-/// again.
-#[utoipa::path(
-    post, path = "/api/v1/admin/users/{userId}/sign-out", tag = "administration",
-    params(("userId" = ParticipantId, Path, description = "The user; `me` is the user who calls")),
-    request_body(content = Option<SignOutUser>, example = json!({"tokens": true})),
-    responses((status = 204, description = "The user is signed out everywhere"), ChangeRefusals)
-)]
-pub(crate) async fn post_sign_out(
-    State(edge): State<Edge>,
-    by: Administrator,
-    PathIds(id): PathIds<String>,
-    _: NoQuery,
-    body: JsonBody,
-) -> Answered {
-    let id = named(&by.0, &id)?;
-    let tokens = read_sign_out(body)?;
-    change(
-        &edge,
-        &by,
-        &id,
-        AuditKind::UserSignedOut,
-        UserChange::SignOut { tokens },
-    )
-    .await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-async fn change(
+/// Changes a user: all of it, or nothing. Each change is noted by itself.
+pub(super) async fn change(
     edge: &Edge,
     by: &Administrator,
     id: &ParticipantId,
-    what: AuditKind,
-    change: UserChange,
-) -> Result<(), crate::problem::Refusal> {
-    let (user, now) = (id.clone(), edge.engine.now());
-    act(edge, by, what, id.as_str(), move |directory, notes| {
-        if let UserChange::SignOut { tokens: true } = change {
-            set_detail(notes, "tokens too".to_owned());
+    changes: Vec<UserChange>,
+) -> Result<(), ApiError> {
+    let Some((what, _)) = changes.first().map(UserChange::noted) else {
+        return Ok(());
+    };
+    let user = id.clone();
+    act(edge, by, what, id.as_str(), move |directory, notes, now| {
+        let first = notes.pop();
+        for change in changes {
+            let (what, detail) = change.noted();
+            notes.extend(first.clone().map(|note| NewAudit {
+                what,
+                detail,
+                ..note
+            }));
+            directory.change_user(&user, &change, now)?;
         }
-        directory.change_user(&user, &change, now)
+        Ok(())
     })
     .await
-}
-
-/// End one session of a user.
-///
-/// For administrators.
-#[utoipa::path(
-    delete, path = "/api/v1/admin/users/{userId}/sessions/{sessionId}", tag = "administration",
-    params(
-        ("userId" = ParticipantId, Path, description = "The user; `me` is the user who calls"),
-        ("sessionId" = String, Path, description = "The session, as the user's list shows it"),
-    ),
-    responses((status = 204, description = "It has ended"), ActRefusals)
-)]
-pub(crate) async fn delete_session(
-    State(edge): State<Edge>,
-    by: Administrator,
-    PathIds((id, session)): PathIds<(String, String)>,
-    _: NoQuery,
-) -> Answered {
-    let id = named(&by.0, &id)?;
-    let no = session
-        .parse()
-        .ok()
-        .filter(|no: &i64| no.to_string() == session);
-    let what = SignedOut::Session(SessionNo(no.ok_or_else(ApiError::not_found)?));
-    sign_out(&edge, &by, &id, AuditKind::SessionEnded, what).await
-}
-
-/// Sign a user out on one device: a lost phone.
-///
-/// For administrators. All sessions that are open on it end, and with them what it has open. Its id stays known, and the
-/// user may sign in on it again; a new password keeps whoever found it out.
-#[utoipa::path(
-    delete, path = "/api/v1/admin/users/{userId}/devices/{deviceId}", tag = "administration",
-    params(
-        ("userId" = ParticipantId, Path, description = "The user; `me` is the user who calls"),
-        ("deviceId" = String, Path, description = "The device, as the user's list shows it"),
-    ),
-    responses((status = 204, description = "No session is open on it any more"), ActRefusals)
-)]
-pub(crate) async fn delete_device(
-    State(edge): State<Edge>,
-    by: Administrator,
-    PathIds((id, device)): PathIds<(String, String)>,
-    _: NoQuery,
-) -> Answered {
-    let id = named(&by.0, &id)?;
-    let what = SignedOut::Device(device);
-    sign_out(&edge, &by, &id, AuditKind::DeviceSignedOut, what).await
-}
-
-async fn sign_out(
-    edge: &Edge,
-    by: &Administrator,
-    id: &ParticipantId,
-    what: AuditKind,
-    signed_out: SignedOut,
-) -> Answered {
-    let user = id.clone();
-    let there = act(edge, by, what, id.as_str(), move |directory, notes| {
-        let detail = match &signed_out {
-            SignedOut::Session(no) => format!("session {}", no.0),
-            SignedOut::Device(id) => format!("device {id}"),
-        };
-        let there = directory.sign_out(&user, &signed_out)?;
-        if there {
-            set_detail(notes, detail);
-        } else {
-            notes.clear();
-        }
-        Ok::<_, DirectoryError>(there)
-    })
-    .await?;
-    if there {
-        Ok(StatusCode::NO_CONTENT.into_response())
-    } else {
-        Err(ApiError::not_found().into())
-    }
-}
-
-/// An id of the path. What cannot be an id does not exist.
-fn named(caller: &Caller, text: &str) -> Result<ParticipantId, ApiError> {
-    ParticipantId::new(caller.named(text)).map_err(|_| ApiError::not_found())
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_password_that_is_made_has_four_groups_of_five() {
-        let made = super::make(std::array::from_fn(|at| at as u8));
-        assert_eq!(made, "01234-56789-abcde-fghjk");
-    }
 }

@@ -4,9 +4,9 @@ use axum::http::{HeaderValue, header};
 use crewline_api::FieldCode;
 
 use super::parts;
-use crate::admin::log::{read_kinds, read_place, read_time};
+use crate::admin::log::{read_kinds, read_place};
 use crate::me::read_before;
-use crate::query::{read_kind, read_seq};
+use crate::query::{read_kind, read_seq, read_time};
 use crate::story::read_format;
 use crate::{Settings, origin, socket, web};
 

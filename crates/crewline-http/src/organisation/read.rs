@@ -13,10 +13,9 @@ use crate::body::JsonBody;
 use crate::chat::read_to_group;
 use crate::fault::{Faults, Place};
 use crate::fields::Fields;
+use crate::id::read_id;
 use crate::json::Json;
-use crate::message::read_id;
-
-type Read<T> = Result<T, (FieldCode, String)>;
+use crate::text::{Read, check_chars, check_not_empty};
 
 fn too_many(field: &'static str, count: usize, max: usize, faults: &Faults) {
     if count > max {
@@ -88,11 +87,7 @@ fn phrase_text(text: &str) -> Read<String> {
     if text.trim().is_empty() {
         return Err((FieldCode::Empty, "holds nothing but white space".to_owned()));
     }
-    let chars = text.chars().count();
-    if chars > MESSAGE_CHARS_MAX {
-        let detail = format!("has {chars} characters; at most {MESSAGE_CHARS_MAX} are allowed");
-        return Err((FieldCode::TooLong, detail));
-    }
+    check_chars(text, MESSAGE_CHARS_MAX)?;
     let mut parts = text.split('{');
     let before = parts.next().unwrap_or_default();
     let well = !before.contains('}')
@@ -109,13 +104,9 @@ fn phrase_text(text: &str) -> Read<String> {
 }
 
 fn shortcut(text: &str) -> Read<String> {
-    let chars = text.chars().count();
-    if chars == 0 {
-        Err((FieldCode::Empty, "is empty".to_owned()))
-    } else if chars > SHORTCUT_CHARS_MAX {
-        let detail = format!("has {chars} characters; at most {SHORTCUT_CHARS_MAX} are allowed");
-        Err((FieldCode::TooLong, detail))
-    } else if text.contains(char::is_whitespace) {
+    check_not_empty(text)?;
+    check_chars(text, SHORTCUT_CHARS_MAX)?;
+    if text.contains(char::is_whitespace) {
         Err((FieldCode::Malformed, "holds white space".to_owned()))
     } else {
         Ok(text.to_owned())
@@ -124,11 +115,7 @@ fn shortcut(text: &str) -> Read<String> {
 
 /// A telephone number as people write it.
 fn number(text: &str) -> Read<String> {
-    let chars = text.chars().count();
-    if chars > PHONE_CHARS_MAX {
-        let detail = format!("has {chars} characters; at most {PHONE_CHARS_MAX} are allowed");
-        return Err((FieldCode::TooLong, detail));
-    }
+    check_chars(text, PHONE_CHARS_MAX)?;
     let fits = |c: char| c.is_ascii_digit() || " +-/().*#".contains(c);
     if text.chars().all(fits) && text.chars().any(|c| c.is_ascii_digit()) {
         Ok(text.to_owned())

@@ -1,7 +1,7 @@
 //! Commands of a session: each becomes a command of the engine, in the order in which they came; answers come as they
 //! are ready.
 
-use crewline_api::{ApiError, ErrorCode, Problem, ReceiptsDone};
+use crewline_api::{ApiError, ReceiptsDone};
 use crewline_core::{Answer, Command};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
@@ -13,7 +13,7 @@ use crate::app::Edge;
 use crate::auth::Caller;
 use crate::chat::chat_command;
 use crate::message::{Key, reply_command, send_command};
-use crate::problem::internal;
+use crate::problem::{document, internal};
 use crate::receipt::receipts_command;
 use crate::reminder::remind_command;
 
@@ -142,20 +142,11 @@ fn done(id: u64, answer: Answer) -> Vec<u8> {
         Answer::Receipts(results) => frame::done(id, &ReceiptsDone { results }),
         // The engine answers each command with its own kind of answer.
         Answer::Cursor(_) | Answer::Confirmed(_) | Answer::Appeared(_) => {
-            frame::refused(id, &Problem::new(&internal(), ""))
+            frame::refused(id, &document(&internal(), ""))
         }
     }
 }
 
 fn refuse(id: u64, error: &ApiError, request_id: &str) -> Vec<u8> {
-    frame::refused(id, &problem(error, request_id))
-}
-
-/// The document of an error; what went wrong inside is for the log.
-pub(super) fn problem(error: &ApiError, request_id: &str) -> Problem {
-    if error.code == ErrorCode::Internal {
-        Problem::new(&internal(), request_id)
-    } else {
-        Problem::new(error, request_id)
-    }
+    frame::refused(id, &document(error, request_id))
 }

@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use crate::fault::{Faults, named};
 use crate::fields::Fields;
+use crate::id::read_id;
 use crate::json::Json;
-use crate::message::read_id;
 use crate::query::{clamp_seq, read_kind};
 
 /// What a client said.

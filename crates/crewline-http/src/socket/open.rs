@@ -1,15 +1,22 @@
-//! The beginning of a session: whose log, from where, and what was missed.
+//! The beginning of a session, from the connection to the welcome: whose log, from where, and what was missed.
 
-use crewline_api::{ApiError, ErrorCode, EventKinds, FieldCode, Seq, Welcome};
+use crewline_api::{ApiError, ErrorCode, EventKinds, FieldCode, Seq, Welcome, close};
 use crewline_engine::{Follower, Page};
+use tokio::time::{Duration, timeout};
 
 use super::acks::Acks;
-use super::frame::Hello;
+use super::frame::{self, Hello, Said};
+use super::session::REVOKED;
+use super::wire::{Over, SLOW_MAX, Wire};
 use crate::acting::Owner;
 use crate::app::Edge;
 use crate::auth::Caller;
 use crate::event::check_epoch;
+use crate::live::Entered;
+use crate::problem::document;
 
+/// How long a client may take to say hello.
+const HELLO_WAIT: Duration = Duration::from_secs(10);
 /// Most events of one page.
 pub(super) const PAGE_EVENTS: usize = 200;
 
@@ -24,11 +31,60 @@ pub(super) struct Opened {
     pub(super) acks: Acks,
 }
 
+/// From the connection to the welcome.
+pub(super) async fn begin(
+    edge: &Edge,
+    caller: &Caller,
+    entered: &Entered,
+    wire: &mut Wire,
+    request_id: &str,
+) -> Result<Opened, Over> {
+    let text = timeout(HELLO_WAIT, wire.next()).await;
+    let text = text.map_err(|_| Over::fault("No hello came within 10 seconds."))??;
+    let Said::Hello(hello) = frame::read(&text).map_err(Over::fault)? else {
+        return Err(Over::fault("The first frame must be a hello."));
+    };
+    let opened = async {
+        // It may have ended between the request and this moment; from now on it is looked after.
+        caller.check_still_known(edge).await?;
+        let opened = open(edge, caller, frame::read_hello(hello)?).await?;
+        // The same for a log that is watched: that it is, was not known before.
+        entered.watches(caller, &opened.owner);
+        caller.check_still_allowed(edge, &opened.owner).await?;
+        Ok(opened)
+    };
+    match opened.await {
+        Ok(opened) => Ok(opened),
+        Err(error) => Err(refuse(wire, &error, request_id).await),
+    }
+}
+
+/// Says why a hello is refused.
+async fn refuse(wire: &mut Wire, error: &ApiError, request_id: &str) -> Over {
+    if is_passing(error) {
+        let delay = u64::from(error.retry_after_s.unwrap_or(1)) * 1000;
+        let reason = close::reason_with_delay(delay, "The server cannot read its store now.");
+        return Over::Close(close::TROUBLE, reason);
+    }
+    if error.code == ErrorCode::Unauthenticated {
+        return Over::Close(close::REVOKED, REVOKED.to_owned());
+    }
+    let frame = frame::error(&document(error, request_id));
+    let said = async {
+        wire.write(frame).await?;
+        wire.flush().await
+    };
+    match timeout(SLOW_MAX, said).await {
+        Ok(Ok(())) => Over::Close(close::HELLO_REFUSED, error.code.title().to_owned()),
+        _ => Over::Gone,
+    }
+}
+
 /// Opens a session.
 ///
 /// # Errors
 /// Those of the events call.
-pub(super) async fn open(edge: &Edge, caller: &Caller, hello: Hello) -> Result<Opened, ApiError> {
+async fn open(edge: &Edge, caller: &Caller, hello: Hello) -> Result<Opened, ApiError> {
     let owner = match &hello.participant {
         Some(id) => caller.owner(edge, id).await?,
         None if caller.names_several() => {

@@ -5,23 +5,21 @@
 
 use std::vec;
 
-use crewline_api::{ApiError, ErrorCode, Seq, close};
+use crewline_api::{ApiError, Seq, close};
 use crewline_engine::{EncodedEvent, Follower, Page};
 use hyper::upgrade::Upgraded;
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 
 use super::acks::Acks;
-use super::command::{Asking, Ready, UnderWay, problem};
+use super::command::{Asking, Ready, UnderWay};
 use super::frame::{self, Said};
-use super::open::{Opened, PAGE_EVENTS, is_passing, open};
-use super::wire::{Over, SLOW_MAX, Wire};
+use super::open::{Opened, PAGE_EVENTS, begin, is_passing};
+use super::wire::{Over, Wire};
 use crate::acting::Owner;
 use crate::app::Edge;
 use crate::auth::Caller;
 use crate::live::{End, Entered};
 
-/// How long a client may take to say hello.
-const HELLO_WAIT: Duration = Duration::from_secs(10);
 /// Once a frame of events has so many bytes, the next events go into another one.
 const FRAME_BYTES: usize = 64 * 1024;
 /// How many heartbeats may pass without a word of the client.
@@ -63,56 +61,8 @@ async fn start(
     None
 }
 
-/// From the connection to the welcome.
-async fn begin(
-    edge: &Edge,
-    caller: &Caller,
-    entered: &Entered,
-    wire: &mut Wire,
-    request_id: &str,
-) -> Result<Opened, Over> {
-    let text = timeout(HELLO_WAIT, wire.next()).await;
-    let text = text.map_err(|_| Over::fault("No hello came within 10 seconds."))??;
-    let Said::Hello(hello) = frame::read(&text).map_err(Over::fault)? else {
-        return Err(Over::fault("The first frame must be a hello."));
-    };
-    let opened = async {
-        // It may have ended between the request and this moment; from now on it is looked after.
-        caller.check_still_known(edge).await?;
-        let opened = open(edge, caller, frame::read_hello(hello)?).await?;
-        // The same for a log that is watched: that it is, was not known before.
-        entered.watches(caller, &opened.owner);
-        caller.check_still_allowed(edge, &opened.owner).await?;
-        Ok(opened)
-    };
-    match opened.await {
-        Ok(opened) => Ok(opened),
-        Err(error) => Err(refuse(wire, &error, request_id).await),
-    }
-}
-
-/// Says why a hello is refused.
-async fn refuse(wire: &mut Wire, error: &ApiError, request_id: &str) -> Over {
-    if is_passing(error) {
-        let delay = u64::from(error.retry_after_s.unwrap_or(1)) * 1000;
-        let reason = close::reason_with_delay(delay, "The server cannot read its store now.");
-        return Over::Close(close::TROUBLE, reason);
-    }
-    if error.code == ErrorCode::Unauthenticated {
-        return Over::Close(close::REVOKED, REVOKED.to_owned());
-    }
-    let frame = frame::error(&problem(error, request_id));
-    let said = async {
-        wire.write(frame).await?;
-        wire.flush().await
-    };
-    match timeout(SLOW_MAX, said).await {
-        Ok(Ok(())) => Over::Close(close::HELLO_REFUSED, error.code.title().to_owned()),
-        _ => Over::Gone,
-    }
-}
-
-const REVOKED: &str = "The credentials ended: signed out, revoked or disabled.";
+/// Why a session ends whose credential did.
+pub(super) const REVOKED: &str = "The credentials ended: signed out, revoked or disabled.";
 const UNWATCHED: &str = "You do not watch this participant any more.";
 
 struct Session {

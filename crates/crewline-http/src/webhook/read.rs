@@ -8,9 +8,9 @@ use crate::auth::Caller;
 use crate::body::JsonBody;
 use crate::fault::Faults;
 use crate::fields::Fields;
-use crate::message::read_id;
 use crate::problem::internal;
 use crate::query::{clamp_seq, read_kind};
+use crate::text::Read;
 
 type New = (ParticipantId, WebhookUrl, EventKinds, Option<Seq>);
 
@@ -18,7 +18,7 @@ pub(crate) fn read_new(caller: &Caller, body: &JsonBody) -> Result<New, ApiError
     let faults = Faults::default();
     let mut fields = body.fields(&faults)?;
     let given = fields.has("participant");
-    let named = fields.optional_parsed("participant", |text| read_id(caller.named(text)));
+    let named = fields.optional_parsed("participant", |text| caller.read_named(text));
     let participant = named.or_else(|| caller.me().filter(|_| !given).cloned());
     if participant.is_none() && !given {
         let detail = "is needed: whose events are to be posted";
@@ -80,7 +80,7 @@ fn read_what(fields: &mut Fields<'_, '_>, faults: &Faults) -> (Option<WebhookUrl
 }
 
 /// A URL. An address that is never called is refused here already; what a name stands for is looked at with each connection.
-fn read_url(text: &str) -> Result<WebhookUrl, (FieldCode, String)> {
+fn read_url(text: &str) -> Read<WebhookUrl> {
     let url = WebhookUrl::new(text).map_err(|error| {
         let code = match error {
             UrlError::TooLong(_) => FieldCode::TooLong,

@@ -132,3 +132,30 @@ async fn a_line_in_the_log_has_the_request_id_and_no_secret_and_no_text() {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
 }
+
+#[tokio::test]
+async fn what_was_not_there_to_be_ended_is_not_logged_as_done() {
+    let (lines, _guard) = kept_log();
+    let rig = Rig::start().await;
+    for path in [
+        "/api/v1/admin/tokens/999",
+        "/api/v1/admin/users/alice/sessions/999",
+        "/api/v1/admin/users/alice/devices/none",
+    ] {
+        let gone = rig.call(Method::DELETE, path).token("admin-token");
+        assert_eq!(gone.send().await.status, 404, "{path}");
+    }
+    let out = "/api/v1/admin/users/alice/sign-out";
+    let out = rig.call(Method::POST, out).token("admin-token");
+    assert_eq!(out.send().await.status, 204);
+    rig.stop().await;
+    let log = lines.text();
+    let told: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("administration actor="))
+        .collect();
+    assert!(
+        told.len() == 1 && told[0].contains("about=alice"),
+        "{told:?}"
+    );
+}
