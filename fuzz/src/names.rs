@@ -6,8 +6,7 @@ use std::str::FromStr;
 use crewline_api::{
     ChatId, CursorName, EventKind, IdempotencyKey, MessageId, ParticipantId, Payload, Timestamp,
 };
-use crewline_core::ExternalPattern;
-use crewline_http::Network;
+use crewline_core::{ExternalPattern, Network};
 
 /// A word, given to everything that reads one.
 pub(crate) fn names(data: &[u8]) -> usize {

@@ -18,6 +18,7 @@ mod files_limit;
 mod logging;
 mod output;
 mod progress;
+mod random;
 mod store;
 mod style;
 mod telemetry;

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crewline_api::Timestamp;
+use crewline_core::Network;
 use crewline_engine::Engine;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -12,7 +13,6 @@ use crate::admin::Administration;
 use crate::audit::Noted;
 use crate::auth::Credentials;
 use crate::live::{self, Live};
-use crate::proxy::Network;
 use crate::push::Pushes;
 use crate::request::RequestIds;
 use crate::room::Room;

@@ -78,7 +78,6 @@ pub use app::{App, MetricsRenderer, Settings};
 pub use asyncapi::asyncapi;
 pub use openapi::openapi;
 pub use organisation::{organisation_part, whole as organisation};
-pub use proxy::{Network, NotANetwork};
 pub use push::Pushes;
 pub use router::router;
 pub use serve::{serve, serve_tls};

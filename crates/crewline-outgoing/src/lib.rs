@@ -17,7 +17,6 @@ mod pace;
 mod post;
 mod tls;
 
-pub use address::{Network, NotANetwork};
 pub use hyper::header;
 pub use outgoing::Outgoing;
 pub use pace::Pace;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crewline_api::WebhookUrl;
+use crewline_core::Network;
 use rustls::ClientConfig;
 use tokio::sync::Semaphore;
 
-use crate::address::{Network, refusal};
+use crate::address::refusal;
 use crate::tls;
 
 /// Which addresses may be called, and whom to trust. Clones share what is large.

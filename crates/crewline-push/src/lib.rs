@@ -24,7 +24,7 @@ mod task;
 mod vapid;
 mod waiting;
 
-pub use crewline_outgoing::{Network, NotANetwork, Pace};
+pub use crewline_outgoing::Pace;
 pub use pusher::{Pusher, Untested};
 pub use settings::{Lives, Settings};
 pub use supervisor::{describe_metrics, run};

@@ -21,7 +21,7 @@ mod supervisor;
 mod task;
 mod trial;
 
-pub use crewline_outgoing::{Network, NotANetwork, Pace};
+pub use crewline_outgoing::Pace;
 pub use settings::Settings;
 pub use supervisor::{describe_metrics, run};
 pub use trial::trial;

@@ -1,7 +1,8 @@
 //! How webhooks are posted.
 
 use crewline_api::WebhookUrl;
-use crewline_outgoing::{Network, Outgoing, Pace};
+use crewline_core::Network;
+use crewline_outgoing::{Outgoing, Pace};
 
 /// How webhooks are posted. Clones share what is large.
 #[derive(Clone)]

@@ -1,7 +1,5 @@
 //! Files that the command reads, compiled in as they stand: it is a program, and has no library.
 
-#[path = "../../../crates/crewline-cli/src/command/duration.rs"]
-mod duration;
 #[path = "../../../crates/crewline-cli/src/command/group_file.rs"]
 pub(crate) mod group_file;
 mod password;
@@ -9,5 +7,3 @@ mod user;
 #[path = "../../../crates/crewline-cli/src/command/user_file.rs"]
 #[expect(dead_code, reason = "what is in a row is for the rest of the program")]
 pub(crate) mod user_file;
-
-pub(crate) use self::duration::parse_duration;

@@ -12,6 +12,7 @@ use super::audit::note;
 use super::{password, token};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::random::random;
 
 /// The external of the demo.
 const EXTERNAL: &str = "scada:demo";
@@ -105,9 +106,7 @@ fn id(text: &str) -> Result<ParticipantId, Failure> {
 fn readable_password() -> Result<String, Failure> {
     const CONSONANTS: &[u8; 16] = b"bdfghjklmnprstvz";
     const VOWELS: &[u8; 4] = b"aiou";
-    let mut random = [0u8; 8];
-    getrandom::fill(&mut random)
-        .map_err(|error| Failure::new(format!("this machine gives no random numbers: {error}")))?;
+    let random: [u8; 8] = random()?;
     let mut text = String::new();
     for (at, byte) in random.into_iter().enumerate() {
         if at > 0 && at % 2 == 0 {

@@ -37,7 +37,7 @@ pub(crate) mod webhook;
 
 use crewline_api::Timestamp;
 
-pub(crate) use self::duration::parse_duration;
+use self::duration::parse_duration;
 
 /// A point in time for people: local, to the second.
 fn local_time(at: Timestamp) -> String {

@@ -18,6 +18,7 @@ use crate::client::{ConnectionArgs, block_on, failure, later};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::random::random;
 
 const HELP: &str = "\
 Exit codes:
@@ -301,10 +302,7 @@ fn receipt(event: &Event) -> Option<(ReceiptState, &ReceiptEvent)> {
 }
 
 fn random_key() -> Result<String, Failure> {
-    let mut random = [0u8; 16];
-    getrandom::fill(&mut random)
-        .map_err(|error| Failure::new(format!("this machine gives no random numbers: {error}")))?;
-    Ok(format!("cli-{:032x}", u128::from_be_bytes(random)))
+    Ok(format!("cli-{:032x}", u128::from_be_bytes(random()?)))
 }
 
 fn seconds(time: Duration) -> String {

@@ -12,6 +12,7 @@ use super::user::parse_id;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Table, plain};
+use crate::random::random;
 
 /// Keep the tokens by which systems and scripts act. Works whether a server runs on the store or not
 #[derive(Debug, Subcommand)]
@@ -76,10 +77,7 @@ pub(crate) fn run(command: &TokenCommand, context: &mut Context) -> Result<(), F
 
 /// A new secret.
 pub(crate) fn new_secret() -> Result<Secret, Failure> {
-    let mut random = [0u8; 32];
-    getrandom::fill(&mut random)
-        .map_err(|error| Failure::new(format!("this machine gives no random numbers: {error}")))?;
-    Ok(Secret::from_random(random))
+    Ok(Secret::from_random(random()?))
 }
 
 fn create(args: &CreateArgs, context: &mut Context) -> Result<(), Failure> {

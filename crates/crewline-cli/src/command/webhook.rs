@@ -19,6 +19,7 @@ use crate::client::block_on;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Table, plain};
+use crate::random::random;
 
 /// Keep the webhooks: URLs to which the events of a participant are posted. Works whether a server runs on the store or not
 #[derive(Debug, Subcommand)]
@@ -147,10 +148,7 @@ fn add(args: &AddArgs, context: &mut Context) -> Result<(), Failure> {
             url.host()
         )));
     }
-    let mut random = [0; 32];
-    getrandom::fill(&mut random)
-        .map_err(|error| Failure::new(format!("this machine gives no random numbers: {error}")))?;
-    let secret = WebhookSecret::from_random(random);
+    let secret = WebhookSecret::from_random(random()?);
     let new = NewWebhookRow {
         participant,
         url,
@@ -255,9 +253,7 @@ fn state(row: &WebhookRow) -> String {
 fn test(args: &OneArgs, context: &mut Context) -> Result<(), Failure> {
     let row = find(context.open_beside()?.reader(), WebhookNo(args.id))?;
     let settings = context.config.webhooks.settings()?;
-    let mut random = [0; 32];
-    getrandom::fill(&mut random)
-        .map_err(|error| Failure::new(format!("this machine gives no random numbers: {error}")))?;
+    let random = random()?;
     block_on(async {
         let tested = trial(&row, &settings, SystemClock.now(), random).await;
         show_tested(&tested, args.json, context)

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::Layers;
-use super::retention::length;
 use crate::failure::Failure;
 
 /// How long it is kept who did what.
@@ -16,16 +15,7 @@ pub(crate) struct Audit {
 impl Audit {
     /// Reads the section.
     pub(crate) fn read(layers: &Layers) -> Result<Self, Failure> {
-        let key = "audit.keep";
-        let keep = match layers.text(key)?.trim() {
-            "" | "0" => None,
-            text => Some(length(text).ok_or_else(|| {
-                layers.wrong(
-                    key,
-                    "a length of time such as \"400d\" or \"36h\", or \"\" to keep everything",
-                )
-            })?),
-        };
+        let keep = layers.kept("audit.keep")?;
         Ok(Self { keep })
     }
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use crewline_bus_nats::{Login, Options};
 
-use super::Layers;
-use super::push::length;
+use super::{Layers, of_file, read_named};
 use crate::failure::Failure;
 
 /// How a server finds out what others on the same store do.
@@ -25,11 +24,7 @@ pub(crate) struct Bus {
 impl Bus {
     /// Reads the sections.
     pub(crate) fn read(layers: &Layers) -> Result<Self, Failure> {
-        let file = |key| {
-            let text = layers.text(key)?;
-            Ok::<_, Failure>((!text.is_empty()).then(|| PathBuf::from(text)))
-        };
-        let own = match (file("bus.certFile")?, file("bus.keyFile")?) {
+        let own = match (layers.file("bus.certFile")?, layers.file("bus.keyFile")?) {
             (Some(cert), Some(key)) => Some((cert, key)),
             (None, None) => None,
             (Some(_), None) => return Err(layers.wrong("bus.keyFile", "the key of bus.certFile")),
@@ -39,10 +34,10 @@ impl Bus {
         };
         Ok(Self {
             nats: nats(layers)?,
-            ca_file: file("bus.caFile")?,
+            ca_file: layers.file("bus.caFile")?,
             own,
-            look_every: length(layers, "nodes.lookEvery", 1, 60)?,
-            life: length(layers, "nodes.life", 1, 300)?,
+            look_every: layers.length("nodes.lookEvery", 1..=60)?,
+            life: layers.length("nodes.life", 1..=300)?,
         })
     }
 
@@ -51,15 +46,14 @@ impl Bus {
         let Some(mut options) = self.nats.clone() else {
             return Ok(None);
         };
-        let read = |key: &str, file: &PathBuf| {
-            std::fs::read(file)
-                .map_err(|error| Failure::new(format!("{key} {}: {error}", file.display())))
-        };
         if let Some(file) = &self.ca_file {
-            options.tls.authorities = Some(read("bus.caFile", file)?);
+            options.tls.authorities = Some(read_named("bus.caFile", file)?);
         }
         if let Some((cert, key)) = &self.own {
-            options.tls.own = Some((read("bus.certFile", cert)?, read("bus.keyFile", key)?));
+            options.tls.own = Some((
+                read_named("bus.certFile", cert)?,
+                read_named("bus.keyFile", key)?,
+            ));
         }
         Ok(Some(options))
     }
@@ -72,14 +66,13 @@ fn nats(layers: &Layers) -> Result<Option<Options>, Failure> {
     }
     let expected = "nats:// or tls://, and one or more hosts, such as nats://crewline:secret@a:4222,b:4222; or nothing";
     let mut options = Options::parse(url).map_err(|_| layers.wrong("bus.url", expected))?;
-    let file = layers.text("bus.passwordFile")?;
-    if !file.is_empty() {
+    if let Some(file) = layers.file("bus.passwordFile")? {
         let Login::Token(user) = &options.login else {
             let expected = "nothing, or bus.url names a user without a password";
             return Err(layers.wrong("bus.passwordFile", expected));
         };
-        let password = std::fs::read_to_string(file)
-            .map_err(|error| Failure::new(format!("bus.passwordFile {file}: {error}")))?;
+        let password = std::fs::read_to_string(&file)
+            .map_err(|error| of_file("bus.passwordFile", &file, error))?;
         options.login = Login::Password {
             user: user.clone(),
             password: password.trim_end().to_owned(),

@@ -27,14 +27,10 @@ impl Client {
             let expected = "http:// or https:// and a host, such as http://127.0.0.1:8080";
             return Err(layers.wrong("client.url", expected));
         }
-        let file = |key| {
-            let path = layers.text(key)?;
-            Ok::<_, Failure>((!path.is_empty()).then(|| PathBuf::from(path)))
-        };
         Ok(Self {
             url: url.to_owned(),
-            token_file: file("client.tokenFile")?,
-            ca_file: file("client.caFile")?,
+            token_file: layers.file("client.tokenFile")?,
+            ca_file: layers.file("client.caFile")?,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crewline_http::Network;
+use crewline_core::Network;
 use crewline_http::tls::TlsFiles;
 
 use super::Layers;
@@ -45,17 +45,11 @@ impl Http {
                 "a list of scheme and host without a path, such as https://crew.example.org",
             ));
         }
-        let proxies = layers.list("http.trustedProxies")?;
-        let trusted_proxies = proxies.iter().map(|text| text.parse()).collect();
-        let trusted_proxies: Result<_, crewline_http::NotANetwork> = trusted_proxies;
         Ok(Self {
             listen,
             heartbeat_s: layers.number("http.heartbeatSeconds", 1..=60)?,
             origins,
-            trusted_proxies: trusted_proxies.map_err(|_| {
-                let expected = "a list of addresses or networks, such as 10.0.0.5 or 10.0.0.0/8";
-                layers.wrong("http.trustedProxies", expected)
-            })?,
+            trusted_proxies: layers.networks("http.trustedProxies")?,
             behind_tls: layers.flag("http.behindTls")?,
             tls: tls_files(layers)?,
         })

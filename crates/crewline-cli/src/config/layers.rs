@@ -1,15 +1,15 @@
 //! Values by key, each with where it came from; a later layer covers an earlier one.
 
+mod values;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use toml::Value;
 
 use super::nearest::nearest;
-use super::secret::without_secret;
 use crate::failure::Failure;
 
 /// The lowest layer.
@@ -190,93 +190,6 @@ impl Layers {
             .map_or(&Origin::Default, |setting| &setting.origin)
     }
 
-    /// A text.
-    pub(crate) fn text(&self, key: &str) -> Result<&str, Failure> {
-        let value = self.value(key)?;
-        value.as_str().ok_or_else(|| self.wrong(key, "a text"))
-    }
-
-    /// A number.
-    pub(crate) fn number(&self, key: &str, range: RangeInclusive<u64>) -> Result<u64, Failure> {
-        let number = match self.value(key)? {
-            Value::Integer(number) => u64::try_from(*number).ok(),
-            Value::String(text) if self.comes_as_text(key) => text.trim().parse().ok(),
-            _ => None,
-        };
-        number
-            .filter(|number| range.contains(number))
-            .ok_or_else(|| {
-                let expected = format!("a whole number from {} to {}", range.start(), range.end());
-                self.wrong(key, &expected)
-            })
-    }
-
-    /// Yes or no.
-    pub(crate) fn flag(&self, key: &str) -> Result<bool, Failure> {
-        let flag = match self.value(key)? {
-            Value::Boolean(flag) => Some(*flag),
-            Value::String(text) if self.comes_as_text(key) => text.trim().parse().ok(),
-            _ => None,
-        };
-        flag.ok_or_else(|| self.wrong(key, "true or false"))
-    }
-
-    /// One of several words.
-    pub(crate) fn choice<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Result<T, Failure> {
-        let text = self.text(key)?;
-        let found = words.iter().find(|(word, _)| *word == text);
-        found.map(|(_, choice)| *choice).ok_or_else(|| {
-            let list: Vec<_> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
-            self.wrong(key, &list.join(" or "))
-        })
-    }
-
-    /// A list of texts.
-    pub(crate) fn list(&self, key: &str) -> Result<Vec<String>, Failure> {
-        let texts = match self.value(key)? {
-            Value::String(text) if self.comes_as_text(key) => Some(
-                text.split(',')
-                    .map(|part| part.trim().to_owned())
-                    .filter(|part| !part.is_empty())
-                    .collect(),
-            ),
-            Value::Array(values) => values
-                .iter()
-                .map(|value| value.as_str().map(str::to_owned))
-                .collect(),
-            _ => None,
-        };
-        texts.ok_or_else(|| self.wrong(key, "a list of texts"))
-    }
-
-    /// The error of a value that is not what it should be. It names the key, the value, and where it came from.
-    pub(crate) fn wrong(&self, key: &str, expected: &str) -> Failure {
-        let (value, origin) = match self.settings.get(key) {
-            Some(setting) => {
-                let shown = without_secret(&setting.value);
-                (shown.to_string(), setting.origin.to_string())
-            }
-            None => (String::new(), String::new()),
-        };
-        Failure::new(format!(
-            "{key} is {value} (from {origin}); it must be {expected}"
-        ))
-        .remedy("set it right there, or take it away: without it the default holds")
-        .remedy("docs/configuration.md lists every key with its range and its default")
-    }
-
-    fn value(&self, key: &str) -> Result<&Value, Failure> {
-        self.settings
-            .get(key)
-            .map(|setting| &setting.value)
-            .ok_or_else(|| Failure::new(format!("the built-in defaults lack {key}")))
-    }
-
-    /// The environment and flags know only text.
-    fn comes_as_text(&self, key: &str) -> bool {
-        matches!(self.origin(key), Origin::Environment(_) | Origin::Flag(_))
-    }
-
     fn unknown_section(&self, section: &str, known: bool, path: &Path) -> Failure {
         let path = path.display();
         if known {
@@ -440,27 +353,5 @@ mod tests {
                 warning("CREWLINE_STORE", &meant("CREWLINE_STORE_URL")),
             ]
         );
-    }
-
-    #[test]
-    fn a_wrong_value_is_named_with_its_key_and_origin() {
-        let mut layers = Layers::defaults().unwrap();
-        layers
-            .add_file(Path::new("x.toml"), "[auth]\nsessionDays = \"30\"\n")
-            .unwrap();
-        let error = layers.number("auth.sessionDays", 1..=3650).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "auth.sessionDays is \"30\" (from x.toml); it must be a whole number from 1 to 3650"
-        );
-    }
-
-    #[test]
-    fn a_wrong_value_is_named_without_the_password_in_it() {
-        let mut layers = Layers::defaults().unwrap();
-        let file = "[store]\nurl = \"mysql://crew:secret@host/db\"\n";
-        layers.add_file(Path::new("x.toml"), file).unwrap();
-        let text = layers.wrong("store.url", "something else").to_string();
-        assert!(text.contains("mysql://crew:(hidden)@host/db"), "{text}");
     }
 }

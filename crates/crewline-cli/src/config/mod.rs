@@ -20,6 +20,7 @@ mod sqlite;
 mod store;
 mod webhooks;
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 pub(crate) use audit::Audit;
@@ -128,6 +129,16 @@ fn read_file(named: Option<&Path>) -> Result<Option<(PathBuf, String)>, Failure>
         ))
         .remedy("check the path and who may read it")),
     }
+}
+
+/// What is wrong with a file that a key names.
+fn of_file(key: &str, file: &Path, what: impl Display) -> Failure {
+    Failure::new(format!("{key} {}: {what}", file.display()))
+}
+
+/// The bytes of a file that a key names.
+fn read_named(key: &str, file: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(file).map_err(|error| of_file(key, file, error))
 }
 
 #[cfg(test)]

@@ -24,18 +24,14 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// Reads the section.
     pub(crate) fn read(layers: &Layers) -> Result<Self, Failure> {
-        let file = |key| -> Result<Option<PathBuf>, Failure> {
-            let path = layers.text(key)?;
-            Ok((!path.is_empty()).then(|| path.into()))
-        };
         Ok(Self {
             readers: layers.number("postgres.readers", 1..=64)?,
             connect: Duration::from_millis(
                 layers.number("postgres.connectTimeoutMs", 100..=60_000)?,
             ),
             settle: Duration::from_secs(layers.number("postgres.settleSeconds", 1..=600)?),
-            password_file: file("postgres.passwordFile")?,
-            ca_file: file("postgres.caFile")?,
+            password_file: layers.file("postgres.passwordFile")?,
+            ca_file: layers.file("postgres.caFile")?,
         })
     }
 }

@@ -1,15 +1,17 @@
 //! `[push]`: how devices are woken whose app is closed.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crewline_core::Network;
 use crewline_outgoing::Outgoing;
-use crewline_push::{Lives, Network, NotANetwork, Pace, Settings};
+use crewline_push::{Lives, Pace, Settings};
 
-use super::Layers;
-use crate::command::parse_duration;
+use super::{Layers, of_file, read_named};
 use crate::failure::Failure;
 
 const NETWORKS: &str = "push.allowNetworks";
+const CA_FILE: &str = "push.caFile";
 
 /// How devices are woken whose app is closed.
 #[derive(Debug, Clone)]
@@ -18,7 +20,7 @@ pub(crate) struct Push {
     pub(crate) enabled: bool,
     contact: String,
     allowed: Vec<Network>,
-    ca_file: String,
+    ca_file: Option<PathBuf>,
     after: Duration,
     emergency_after: Duration,
     repeat_emergency: Duration,
@@ -28,9 +30,6 @@ pub(crate) struct Push {
 impl Push {
     /// Reads the section.
     pub(crate) fn read(layers: &Layers) -> Result<Self, Failure> {
-        let texts = layers.list(NETWORKS)?;
-        let allowed: Result<_, NotANetwork> = texts.iter().map(|text| text.parse()).collect();
-        let expected = "a list of networks or addresses, such as 10.0.0.0/8 or 10.0.0.5";
         let contact = layers.text("push.contact")?.to_owned();
         let good = contact.is_empty()
             || contact
@@ -43,15 +42,15 @@ impl Push {
             let expected = "mailto:somebody@example.org, an https:// address, or nothing";
             return Err(layers.wrong("push.contact", expected));
         }
-        let life = |key| length(layers, key, 1, 28 * 24 * 3_600);
+        let life = |key| layers.length(key, 1..=28 * 24 * 3_600);
         Ok(Self {
             enabled: layers.flag("push.enabled")?,
             contact,
-            allowed: allowed.map_err(|_| layers.wrong(NETWORKS, expected))?,
-            ca_file: layers.text("push.caFile")?.to_owned(),
-            after: length(layers, "push.after", 0, 600)?,
-            emergency_after: length(layers, "push.afterEmergency", 0, 60)?,
-            repeat_emergency: length(layers, "push.repeatEmergency", 0, 3_600)?,
+            allowed: layers.networks(NETWORKS)?,
+            ca_file: layers.file(CA_FILE)?,
+            after: layers.length("push.after", 0..=600)?,
+            emergency_after: layers.length("push.afterEmergency", 0..=60)?,
+            repeat_emergency: layers.length("push.repeatEmergency", 0..=3_600)?,
             lives: Lives {
                 emergency: life("push.lifeEmergency")?,
                 sticky: life("push.lifeSticky")?,
@@ -62,14 +61,12 @@ impl Push {
 
     /// How to push.
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
-        let fault = |what: String| Failure::new(format!("push.caFile {}: {what}", self.ca_file));
-        let pem = match self.ca_file.as_str() {
-            "" => None,
-            file => Some(std::fs::read(file).map_err(|error| fault(error.to_string()))?),
-        };
+        let file = self.ca_file.as_deref();
+        let pem = file.map(|file| read_named(CA_FILE, file)).transpose()?;
         let outgoing = Outgoing::new(NETWORKS, self.allowed.clone(), pem.as_deref());
         Ok(Settings {
-            outgoing: outgoing.map_err(fault)?,
+            outgoing: outgoing
+                .map_err(|what| of_file(CA_FILE, file.unwrap_or(Path::new("")), what))?,
             contact: self.contact.clone(),
             after: self.after,
             emergency_after: self.emergency_after,
@@ -80,36 +77,8 @@ impl Push {
     }
 }
 
-/// A length of time, in a range of seconds.
-pub(super) fn length(
-    layers: &Layers,
-    key: &'static str,
-    least: u64,
-    most: u64,
-) -> Result<Duration, Failure> {
-    let text = layers.text(key)?;
-    // Always with its unit: who writes 90 may mean days.
-    let unit = text.ends_with(|last: char| last.is_ascii_alphabetic());
-    let days = text
-        .strip_suffix('d')
-        .and_then(|days| days.parse::<u32>().ok());
-    let length = match days {
-        Some(days) => Some(Duration::from_hours(24).saturating_mul(days)),
-        None => parse_duration(text).ok().filter(|_| unit),
-    };
-    let range = Duration::from_secs(least)..=Duration::from_secs(most);
-    length.filter(|length| range.contains(length)).ok_or_else(|| {
-        let expected = format!(
-            "a length of time such as \"500ms\", \"2s\", \"4h\" or \"1d\", from {least} to {most} seconds"
-        );
-        layers.wrong(key, &expected)
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn read(text: &str) -> Result<Push, String> {

@@ -1,11 +1,14 @@
 //! `[webhooks]`: to where webhooks may post.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crewline_webhook::{Network, NotANetwork, Pace, Settings};
+use crewline_core::Network;
+use crewline_webhook::{Pace, Settings};
 
-use super::Layers;
+use super::{Layers, of_file, read_named};
 use crate::failure::Failure;
+
+const CA_FILE: &str = "webhooks.caFile";
 
 /// To where webhooks may post.
 #[derive(Debug, Clone)]
@@ -19,29 +22,17 @@ pub(crate) struct Webhooks {
 impl Webhooks {
     /// Reads the section.
     pub(crate) fn read(layers: &Layers) -> Result<Self, Failure> {
-        let key = "webhooks.allowNetworks";
-        let texts = layers.list(key)?;
-        let allowed: Result<_, NotANetwork> = texts.iter().map(|text| text.parse()).collect();
-        let expected = "a list of networks or addresses, such as 10.0.0.0/8 or 10.0.0.5";
-        let file = layers.text("webhooks.caFile")?;
         Ok(Self {
-            allowed: allowed.map_err(|_| layers.wrong(key, expected))?,
-            ca_file: (!file.is_empty()).then(|| PathBuf::from(file)),
+            allowed: layers.networks("webhooks.allowNetworks")?,
+            ca_file: layers.file(CA_FILE)?,
         })
     }
 
     /// How to post.
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
-        let fault = |file: &PathBuf, what: String| {
-            Failure::new(format!("webhooks.caFile {}: {what}", file.display()))
-        };
-        let pem = match &self.ca_file {
-            None => None,
-            Some(file) => {
-                Some(std::fs::read(file).map_err(|error| fault(file, error.to_string()))?)
-            }
-        };
+        let file = self.ca_file.as_deref();
+        let pem = file.map(|file| read_named(CA_FILE, file)).transpose()?;
         let settings = Settings::new(self.allowed.clone(), pem.as_deref(), Pace::default());
-        settings.map_err(|what| fault(self.ca_file.as_ref().unwrap_or(&PathBuf::new()), what))
+        settings.map_err(|what| of_file(CA_FILE, file.unwrap_or(Path::new("")), what))
     }
 }

@@ -7,13 +7,14 @@ use crewline_api::{
     EventKinds, MessageId, NewMessage, NewReminder, Priority, ReceiptState, Seq, WebhookFailure,
     WebhookUrl,
 };
+use crewline_core::Network;
 use crewline_core::{
     Actor, Answer, Command, DeviceNo, ExternalPattern, MemoryStore, NewToken, NewWebhookRow,
     RemindCommand, Retention, SecretHash, SendCommand, Settings as Decisions, TokenOwner,
     UnknownRecipients, WebhookAct, WebhookNo, WebhookRow, WebhookSecret,
 };
 use crewline_engine::{Clock, Engine, Options, SystemClock};
-use crewline_webhook::{Network, Pace, Settings};
+use crewline_webhook::{Pace, Settings};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
