@@ -26,8 +26,8 @@ test("over https with a private authority one signs in, sends, receives, acknowl
   expect(await alice.page.evaluate(() => isSecureContext)).toBe(true);
   await alice.message("Over a private line").waitFor();
   const cookies = await alice.context.cookies();
-  expect(cookies.map(({ secure, httpOnly, sameSite }) => ({ secure, httpOnly, sameSite }))).toEqual([
-    { secure: true, httpOnly: true, sameSite: expect.stringMatching(/Lax|Strict/) },
+  expect(cookies.map(({ name, secure, httpOnly, sameSite }) => ({ name, secure, httpOnly, sameSite }))).toEqual([
+    { name: "__Host-crewline_session", secure: true, httpOnly: true, sameSite: expect.stringMatching(/Lax|Strict/) },
   ]);
   await alice.write("And back");
   await alice.message("And back").getByText("At server").waitFor();

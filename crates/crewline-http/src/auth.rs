@@ -9,18 +9,16 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::FromRequestParts;
+use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
 use crewline_api::{ApiError, ErrorCode, ParticipantId, Timestamp};
 use crewline_core::{Credential, ParticipantNo, ParticipantRow, SecretHash, Standing};
 use tokio::sync::watch;
 
 use crate::app::Edge;
 use crate::problem::Refusal;
-use crate::{origin, proxy};
+use crate::{Settings, cookie, origin, proxy};
 
-/// The cookie of a session.
-pub(crate) const COOKIE: &str = "crewline_session";
 /// Most credentials, participants, and watchers that are kept in memory, of each. When there are more, all are read anew.
 const KEPT_MAX: usize = 10_000;
 
@@ -94,7 +92,7 @@ impl FromRequestParts<Edge> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Refusal> {
-        let (secret, by_cookie) = presented(&parts.headers)?;
+        let (secret, by_cookie) = presented(parts, &edge.settings)?;
         let known = find(edge, secret).await?.ok_or_else(unknown)?;
         if by_cookie && origin::is_needed(&parts.method, &parts.headers) {
             origin::check(parts, &edge.settings)?;
@@ -122,8 +120,11 @@ fn unknown() -> ApiError {
 }
 
 /// The secret of a request, and whether it came as a cookie. A token goes before a cookie.
-pub(crate) fn presented(headers: &HeaderMap) -> Result<(SecretHash, bool), ApiError> {
-    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+pub(crate) fn presented(
+    parts: &Parts,
+    settings: &Settings,
+) -> Result<(SecretHash, bool), ApiError> {
+    let mut given = parts.headers.get_all(header::AUTHORIZATION).iter();
     if let Some(value) = given.next() {
         let malformed =
             || unauthenticated("The header Authorization must be `Bearer TOKEN`, once.");
@@ -135,16 +136,7 @@ pub(crate) fn presented(headers: &HeaderMap) -> Result<(SecretHash, bool), ApiEr
         }
         return Ok((SecretHash::of(secret), false));
     }
-    let cookies = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='));
-    let session = pairs
-        .find(|(name, _)| *name == COOKIE)
-        .map(|(_, secret)| SecretHash::of(secret));
+    let session = cookie::secret(parts, settings);
     session.map(|secret| (secret, true)).ok_or_else(|| {
         unauthenticated("This call needs credentials: send `Authorization: Bearer TOKEN`, or sign in by POST /api/v1/session.")
     })
@@ -283,16 +275,17 @@ impl Credentials {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
+    use axum::http::Request;
 
     use super::*;
 
     fn secret(pairs: &[(header::HeaderName, &'static str)]) -> Option<(SecretHash, bool)> {
-        let mut headers = HeaderMap::new();
+        let mut request = Request::get("/");
         for (name, value) in pairs {
-            headers.append(name, HeaderValue::from_static(value));
+            request = request.header(name, *value);
         }
-        presented(&headers).ok()
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        presented(&parts, &Settings::default()).ok()
     }
 
     #[test]

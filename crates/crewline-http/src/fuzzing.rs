@@ -194,7 +194,7 @@ pub fn stream_headers(headers: &[(&[u8], &[u8])]) -> Option<Result<(bool, Option
 
 /// Whether the headers of a request carry a secret, and whether as a cookie; and the hash of it.
 pub fn credentials(headers: &[(&[u8], &[u8])]) -> Option<Result<([u8; 32], bool), ApiError>> {
-    let presented = auth::presented(&parts("", headers)?.headers);
+    let presented = auth::presented(&parts("", headers)?, &Settings::default());
     Some(presented.map(|(SecretHash(hash), by_cookie)| (hash, by_cookie)))
 }
 

@@ -24,6 +24,7 @@ mod auth;
 mod body;
 mod browser;
 mod chat;
+mod cookie;
 mod cursor;
 mod desk;
 mod directory;

@@ -9,8 +9,7 @@ use utoipa::openapi::schema::{AdditionalProperties, Object, OneOfBuilder, Schema
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi, RefOr, Schema};
 
-use crate::auth::COOKIE;
-use crate::who;
+use crate::{cookie, who};
 
 const ABOUT: &str = "Carries messages between control rooms and field crews, and proves what became of each one: stored, \
 delivered to a device, read by a person, acknowledged.
@@ -144,8 +143,9 @@ pub(crate) fn frame() -> OpenApi {
         ))
         .build();
     components.add_security_scheme("token", SecurityScheme::Http(bearer));
-    let about_cookie = "Set by signing in. Every write then needs an `Origin` of this server.";
-    let cookie = ApiKeyValue::with_description(COOKIE, about_cookie);
+    let about_cookie = "Set by signing in; by https it is called `__Host-crewline_session`. Every write then needs an \
+                        `Origin` of this server.";
+    let cookie = ApiKeyValue::with_description(cookie::NAME, about_cookie);
     components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     frame
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRequest as _, Request, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::IntoResponse as _;
 use crewline_api::limits::PASSWORD_BYTES_MAX;
 use crewline_api::{
     ApiError, AuditKind, ErrorCode, FieldCode, NewSession, ParticipantId, SessionOpened,
@@ -20,8 +20,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::answer::json;
 use crate::app::Edge;
-use crate::auth::{COOKIE, Caller};
+use crate::auth::Caller;
 use crate::body::JsonBody;
+use crate::cookie::SessionCookie;
 use crate::directory::try_act;
 use crate::fault::Faults;
 use crate::id::read_id;
@@ -90,7 +91,7 @@ pub(crate) async fn post_session(
 ) -> Answered {
     let (parts, body) = request.into_parts();
     let address = proxy::client(&parts, &edge.settings);
-    let is_https = proxy::is_https(&parts, &edge.settings);
+    let cookie = SessionCookie::of(&parts, &edge.settings);
     // A program has no Origin. A page that has another one must not sign its visitors in.
     origin::check_if_given(&parts, &edge.settings)?;
     let body = JsonBody::from_request(Request::from_parts(parts, body), &edge).await?;
@@ -102,7 +103,7 @@ pub(crate) async fn post_session(
             return Err(error.into());
         }
     };
-    open(&edge, wanted, &user, address, is_https).await
+    open(&edge, wanted, &user, address, cookie).await
 }
 
 pub(crate) fn read_session(body: &JsonBody) -> Result<NewSession, ApiError> {
@@ -206,7 +207,7 @@ async fn open(
     wanted: NewSession,
     user: &PasswordRow,
     address: Option<IpAddr>,
-    is_https: bool,
+    cookie: SessionCookie,
 ) -> Answered {
     let secret = Secret::from_random(edge.engine.random());
     let lifetime_ms = i64::from(edge.settings.session_days) * DAY_MS;
@@ -238,7 +239,7 @@ async fn open(
         expires_at,
     };
     let mut response = json(StatusCode::CREATED, &opened);
-    set_cookie(&mut response, secret.reveal(), lifetime_ms / 1000, is_https);
+    cookie.set(&mut response, secret.reveal(), lifetime_ms / 1000);
     Ok(response)
 }
 
@@ -247,16 +248,6 @@ fn refused(error: DirectoryError) -> ApiError {
     match error {
         DirectoryError::NoUser(_) => sign_in_failed(),
         error => directory::refused(error),
-    }
-}
-
-fn set_cookie(response: &mut Response, value: &str, max_age_s: i64, is_https: bool) {
-    let secure = if is_https { "; Secure" } else { "" };
-    let cookie =
-        format!("{COOKIE}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={max_age_s}{secure}");
-    if let Ok(mut cookie) = HeaderValue::from_str(&cookie) {
-        cookie.set_sensitive(true);
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
 }
 
@@ -298,11 +289,6 @@ pub(crate) async fn delete_session(
         tracing::info!(%actor, user = %actor, tokens = false, "a user is signed out everywhere");
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
-    set_cookie(
-        &mut response,
-        "",
-        0,
-        proxy::is_https(&parts, &edge.settings),
-    );
+    SessionCookie::of(&parts, &edge.settings).clear(&mut response);
     Ok(response)
 }

@@ -381,6 +381,7 @@ fn a_session_by_tls_has_a_secure_cookie_and_an_origin_of_https() {
     let opened = sign_in("https://crew.example.org");
     assert!(opened.starts_with("HTTP/1.1 201"), "{opened}");
     assert!(opened.contains("; Secure\r\n"), "{opened}");
+    assert!(opened.contains(": __Host-crewline_session="), "{opened}");
     let refused = sign_in("http://crew.example.org");
     assert!(refused.contains("wrong_origin"), "{refused}");
     server.stop().ok();

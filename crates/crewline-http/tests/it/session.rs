@@ -152,6 +152,85 @@ async fn over_https_the_cookie_is_secure() {
     rig.stop().await;
 }
 
+/// A server that people reach by https alone.
+async fn by_https() -> Rig {
+    let settings = crewline_http::Settings {
+        secure_cookie: true,
+        ..Default::default()
+    };
+    Rig::with(settings).await
+}
+
+/// Who somebody with these cookies is, or why nobody.
+async fn who(rig: &Rig, cookies: &str) -> String {
+    let me = rig.call(Method::GET, "/api/v1/me");
+    let me = me.header("cookie", cookies).send().await.value();
+    let said = me.get("userId").unwrap_or(&me["code"]);
+    said.as_str().unwrap().to_owned()
+}
+
+/// Every cookie that an answer sets, each as far as its value.
+fn set(reply: &Reply) -> Vec<String> {
+    let given = reply.headers.get_all("set-cookie").iter();
+    given
+        .map(|cookie| {
+            let cookie = cookie.to_str().unwrap();
+            assert!(cookie.ends_with("; Secure"), "{cookie}");
+            cookie.split(';').next().unwrap().to_owned()
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn by_https_no_neighbour_puts_another_session_in_the_place_of_ours() {
+    let rig = by_https().await;
+    let own = cookie(&sign_in(&rig, "alice", "secret of alice").await);
+    assert!(own.starts_with("__Host-crewline_session="), "{own}");
+    assert_eq!(who(&rig, &own).await, "alice");
+    // What a page of another name in the same site can set for both: never one whose name begins so.
+    let planted = "crewline_session=bob-token";
+    for both in [format!("{planted}; {own}"), format!("{own}; {planted}")] {
+        assert_eq!(who(&rig, &both).await, "alice");
+        let ended = both.replace(&own, "__Host-crewline_session=ended");
+        assert_eq!(who(&rig, &ended).await, "unauthenticated");
+    }
+    rig.stop().await;
+    let plain = Rig::start().await;
+    assert_eq!(
+        who(&plain, "__Host-crewline_session=bob-token").await,
+        "unauthenticated"
+    );
+    plain.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_under_the_older_name_of_the_cookie_stays_until_it_ends() {
+    let rig = by_https().await;
+    let older = "crewline_session=bob-token";
+    assert_eq!(who(&rig, older).await, "bob");
+    let host = rig.address.to_string();
+    let origin = format!("https://{host}");
+    let body = json!({"userId": "alice", "password": "secret of alice"});
+    let anew = rig
+        .call(Method::POST, "/api/v1/session")
+        .header("origin", &origin)
+        .header("cookie", older)
+        .json(&body);
+    let [own, taken] = set(&anew.send().await).try_into().unwrap();
+    assert!(own.starts_with("__Host-crewline_session="), "{own}");
+    assert_eq!(taken, "crewline_session=", "it does not come back later");
+    let out = rig
+        .call(Method::DELETE, "/api/v1/session")
+        .header("origin", &origin)
+        .header("cookie", format!("{own}; {older}"));
+    assert_eq!(
+        set(&out.send().await),
+        ["__Host-crewline_session=", "crewline_session="]
+    );
+    assert_eq!(who(&rig, &own).await, "unauthenticated");
+    rig.stop().await;
+}
+
 #[tokio::test]
 async fn a_trusted_proxy_says_who_came_by_https() {
     let settings = crewline_http::Settings {
