@@ -195,7 +195,12 @@ impl Hub {
                 events.push(event.clone());
             }
         }
-        Some(Page { events, next, head })
+        Some(Page {
+            events,
+            next,
+            head,
+            held: None,
+        })
     }
 
     fn drop_ring(&self, followed: &mut Followed) {

@@ -9,6 +9,7 @@ use crewline_core::ParticipantNo;
 use crate::Engine;
 use crate::engine::stopped;
 use crate::hub::Subscription;
+use crate::page_room::{HeldPage, PageRoom};
 
 /// An event, and its JSON. All of the JSON but the number is shared among the logs that hold the same event.
 #[derive(Debug, Clone)]
@@ -78,6 +79,15 @@ pub struct Page {
     pub next: Seq,
     /// The last seq of the log in the same reading.
     pub head: Seq,
+    /// The room that it takes, where it was read within one: to be kept as long as the events are.
+    pub held: Option<HeldPage>,
+}
+
+impl Page {
+    /// Bytes that its events take in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.events.iter().map(EncodedEvent::bytes).sum()
+    }
 }
 
 impl Engine {
@@ -145,6 +155,7 @@ impl Engine {
                 events: page.events.into_iter().map(EncodedEvent::new).collect(),
                 next: page.next,
                 head: page.head,
+                held: None,
             }),
         }
     }
@@ -180,6 +191,8 @@ pub struct Follower {
     /// A reading of the store that is under way, and how many hints had come before it. It is kept when a call is dropped:
     /// whoever waits for other things too would otherwise read the same page again and again.
     reading: Option<(u64, BoxFuture<'static, Result<Page, ApiError>>)>,
+    /// Where its pages are held, if that has a bound.
+    room: Option<PageRoom>,
 }
 
 impl Follower {
@@ -194,7 +207,15 @@ impl Follower {
             read_at: None,
             heeded: 0,
             reading: None,
+            room: None,
         }
+    }
+
+    /// Reads the store only while there is room for what it reads. What is new comes from memory, and waits for no room.
+    #[must_use]
+    pub fn within(mut self, room: &PageRoom) -> Self {
+        self.room = Some(room.clone());
+        self
     }
 
     /// Everything up to this seq was given out or skipped.
@@ -245,10 +266,13 @@ impl Follower {
                         return Ok(page);
                     }
                 } else {
-                    let engine = self.engine.clone();
+                    let (engine, room) = (self.engine.clone(), self.room.clone());
                     let reading = async move {
-                        let after = Some(after);
-                        engine.stored_page(participant, after, kinds, limit).await
+                        let reading = engine.stored_page(participant, Some(after), kinds, limit);
+                        match room {
+                            Some(room) => room.read(reading).await,
+                            None => reading.await,
+                        }
                     };
                     self.reading = Some((raised.hints, Box::pin(reading)));
                 }
@@ -265,5 +289,33 @@ impl Follower {
         self.read_at = self.read_at.max(Some(page.head));
         self.after = page.next;
         (!page.events.is_empty()).then_some(page)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use crewline_api::{ChatId, EventData, SelfEvent, Timestamp};
+
+    use super::*;
+
+    /// A page with an event of about so many bytes.
+    pub(crate) fn page_of(bytes: usize) -> Page {
+        let event = Event {
+            seq: 1,
+            timestamp: Timestamp::from_millis(0),
+            data: EventData::SelfRead(SelfEvent {
+                chat_id: ChatId::from_parts(1, 1),
+                message_ids: Vec::new(),
+                unread: 0,
+            }),
+        };
+        let mut event = EncodedEvent::new(event);
+        event.rest = Bytes::from(vec![b' '; bytes]);
+        Page {
+            events: vec![event],
+            next: 1,
+            head: 1,
+            held: None,
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Answers in JSON, written once.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, HttpBody};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -11,7 +11,7 @@ use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
 
 use crate::problem::{Refusal, internal};
-use crate::room::{Held, shrink};
+use crate::room::{Held, SMALL, shrink};
 
 /// An answer in JSON.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
@@ -42,11 +42,20 @@ pub(crate) fn page<T, N>(rows: &mut Vec<T>, limit: usize, name: impl Fn(&T) -> N
     rows.last().filter(|_| more).map(name)
 }
 
-/// An answer that keeps the room it needs until it was taken.
+/// An answer that keeps the room it needs until it was taken. It is given out in parts: the server takes a whole one at once,
+/// however slowly the other end takes it, and lets go of the answer when it has the last.
 pub(crate) fn holding(response: Response, held: Held) -> Response {
-    match shrink(held, length(&response)) {
+    let length = length(&response);
+    match shrink(held, length) {
         None => response,
-        Some(held) => response.map(|body| Body::new(Holding { body, _held: held })),
+        Some(held) => response.map(|body| {
+            Body::new(Holding {
+                body: Some(body),
+                part: Bytes::new(),
+                left: length as u64,
+                held: Some(held),
+            })
+        }),
     }
 }
 
@@ -56,9 +65,31 @@ pub(crate) fn length(response: &Response) -> usize {
     length.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX))
 }
 
+/// Bytes of an answer that are handed to the connection at once.
+const PART: usize = 2 * SMALL;
+
 struct Holding {
-    body: Body,
-    _held: Held,
+    /// `None` once all of it was given out.
+    body: Option<Body>,
+    /// What is left of the part of the body that came last.
+    part: Bytes,
+    /// Bytes that are left.
+    left: u64,
+    held: Option<Held>,
+}
+
+impl Holding {
+    fn give(&mut self) -> Bytes {
+        let part = self.part.split_to(PART.min(self.part.len()));
+        self.left = self.left.saturating_sub(part.len() as u64);
+        if self.left > 0 {
+            return part;
+        }
+        // The last part would keep all of it in memory, without room.
+        let last = Bytes::copy_from_slice(&part);
+        (self.body, self.part, self.held) = (None, Bytes::new(), None);
+        last
+    }
 }
 
 impl HttpBody for Holding {
@@ -69,14 +100,56 @@ impl HttpBody for Holding {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        while self.part.is_empty() {
+            let Some(body) = &mut self.body else {
+                return Poll::Ready(None);
+            };
+            match ready!(Pin::new(body).poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.part = data,
+                    // Trailers hold no room.
+                    Err(frame) => return Poll::Ready(Some(Ok(frame))),
+                },
+                other => return Poll::Ready(other),
+            }
+        }
+        Poll::Ready(Some(Ok(Frame::data(self.give()))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        SizeHint::with_exact(self.left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+    use crate::room::{LIST_BYTES, Room};
+
+    #[tokio::test]
+    async fn a_large_answer_is_given_out_in_parts_and_its_room_is_given_back_with_the_last() {
+        let room = Room::new();
+        let bytes: Vec<u8> = (0..LIST_BYTES).map(|at| (at % 251) as u8).collect();
+        let held = room.of_answer(LIST_BYTES).await.unwrap();
+        let free = room.free_for_answers();
+        let response = json_bytes(StatusCode::OK, bytes.clone());
+        let mut body = holding(response, held).into_body();
+        assert_eq!(body.size_hint().exact(), Some(bytes.len() as u64));
+        let mut given = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let part = frame.unwrap().into_data().unwrap();
+            assert!(part.len() <= PART);
+            given.extend_from_slice(&part);
+            let is_all = given.len() == bytes.len();
+            assert_eq!(room.free_for_answers() > free, is_all, "{}", given.len());
+            assert_eq!(body.is_end_stream(), is_all);
+        }
+        assert!(given == bytes);
     }
 }

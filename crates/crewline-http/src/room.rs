@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crewline_api::{ApiError, ErrorCode};
+use crewline_engine::PageRoom;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep, timeout_at};
 use tokio_util::sync::PollSemaphore;
@@ -21,6 +22,8 @@ pub(crate) const SMALL: usize = 16 * 1024;
 const IN_BYTES: usize = 64 * 1024 * 1024;
 /// For what goes out, all together.
 const OUT_BYTES: usize = 64 * 1024 * 1024;
+/// For pages of logs that sessions and streams have read and not passed on, all together; in memory it is twice as much.
+const PAGES_BYTES: usize = 32 * 1024 * 1024;
 /// Room is given in pieces of this size.
 const PIECE: usize = 64 * 1024;
 /// How long a request waits for room.
@@ -32,6 +35,7 @@ pub(crate) const WHOLE_WAIT: Duration = Duration::from_mins(1);
 pub(crate) struct Room {
     incoming: Arc<Semaphore>,
     outgoing: Arc<Semaphore>,
+    pages: PageRoom,
 }
 
 /// What somebody holds of it; given back when dropped.
@@ -43,7 +47,19 @@ impl Room {
         Self {
             incoming: pieces(IN_BYTES),
             outgoing: pieces(OUT_BYTES),
+            pages: PageRoom::new(PAGES_BYTES),
         }
+    }
+
+    /// How much room there is for answers, in pieces.
+    #[cfg(test)]
+    pub(crate) fn free_for_answers(&self) -> usize {
+        self.outgoing.available_permits()
+    }
+
+    /// For pages of logs.
+    pub(crate) fn of_pages(&self) -> &PageRoom {
+        &self.pages
     }
 
     /// For a body that comes in.

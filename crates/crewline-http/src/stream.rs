@@ -48,7 +48,8 @@ pub(crate) async fn open(
         .engine
         .page(owner.no, after, kinds, PIECE_EVENTS_MAX)
         .await?;
-    let follower = edge.engine.follow(owner.no, page.next, kinds);
+    let room = edge.room.of_pages();
+    let follower = edge.engine.follow(owner.no, page.next, kinds).within(room);
     let epoch = epoch_header(edge.engine.epoch());
     let participant = participant_header(&owner);
     let heartbeat_at = Instant::now() + edge.settings.heartbeat;

@@ -107,13 +107,14 @@ async fn open(edge: &Edge, caller: &Caller, hello: Hello) -> Result<Opened, ApiE
         (after, _) => after,
     };
     // Judges `after` too.
-    let first = edge
-        .engine
-        .page(owner.no, after, kinds, PAGE_EVENTS)
-        .await?;
+    let (room, first) = (
+        edge.room.of_pages(),
+        edge.engine.page(owner.no, after, kinds, PAGE_EVENTS),
+    );
+    let first = room.read(first).await?;
     // From the start means from the oldest event that is kept: what is acked is behind it.
     let start = after.unwrap_or(0);
-    let follower = edge.engine.follow(owner.no, first.next, kinds);
+    let follower = edge.engine.follow(owner.no, first.next, kinds).within(room);
     let welcome = Welcome {
         epoch: edge.engine.epoch().to_owned(),
         head: first.head,

@@ -6,7 +6,7 @@
 use std::vec;
 
 use crewline_api::{ApiError, Seq, close};
-use crewline_engine::{EncodedEvent, Follower, Page};
+use crewline_engine::{EncodedEvent, Follower, HeldPage, Page};
 use hyper::upgrade::Upgraded;
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 
@@ -77,6 +77,8 @@ struct Session {
     resting: bool,
     /// Events that were read and not written yet.
     events: vec::IntoIter<EncodedEvent>,
+    /// The room that they take.
+    held: Option<HeldPage>,
     /// Where the log was read to with them.
     events_end: Seq,
     /// Everything up to here was written, or skipped: it may be acked.
@@ -108,6 +110,7 @@ impl Session {
             follower: opened.follower,
             resting: false,
             events: Vec::new().into_iter(),
+            held: None,
             events_end: 0,
             sent: opened.start,
             acks: opened.acks,
@@ -251,6 +254,7 @@ impl Session {
     fn take(&mut self, page: Page) {
         self.events_end = page.next;
         self.events = page.events.into_iter();
+        self.held = page.held;
         if self.events.len() == 0 {
             self.sent = self.sent.max(self.events_end);
         }
@@ -258,9 +262,14 @@ impl Session {
 
     /// Holds no page for a client that takes nothing of it: there may be many of them. It is read again when there is room.
     fn let_go(&mut self) {
-        self.events = Vec::new().into_iter();
+        self.drop_page();
         self.events_end = self.sent;
         self.follower.go_back(self.sent);
+    }
+
+    fn drop_page(&mut self) {
+        self.events = Vec::new().into_iter();
+        self.held = None;
     }
 
     /// Writes events that were read, as long as there is room.
@@ -280,7 +289,7 @@ impl Session {
             if self.events.len() == 0 {
                 self.sent = self.events_end;
                 // Whoever is idle holds no page.
-                self.events = Vec::new().into_iter();
+                self.drop_page();
             }
             self.wire.write(frame).await?;
         }

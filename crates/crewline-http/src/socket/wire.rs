@@ -31,7 +31,7 @@ const CONTROL_BYTES: usize = 6;
 /// How long a client may take nothing at all of what waits for it.
 pub(super) const SLOW_MAX: Duration = Duration::from_secs(10);
 /// How long what was read is held for a client that takes nothing.
-const HOLD_MAX: Duration = Duration::from_secs(1);
+const HOLD_MAX: Duration = Duration::from_millis(250);
 /// How long the other side may take to answer a close. What it sends meanwhile is dropped.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
 
