@@ -8,6 +8,7 @@ use crate::directory::{
     DirectoryError, ImportReport, ImportRow, NewUser, TokenOwner, UserAdded, UserChange, fold,
 };
 use crate::state::Standing;
+use crate::user::{Imported, becomes_user, import_users};
 
 impl Data {
     pub(super) fn user_no(&self, id: &ParticipantId) -> Result<ParticipantNo, DirectoryError> {
@@ -37,22 +38,8 @@ impl Data {
             .get(&user.id)
             .and_then(|no| self.participants.get(no))
             .map(|row| (row.no, row.standing));
-        let no = match known {
-            Some((_, Standing::User)) => {
-                return Err(DirectoryError::Exists {
-                    id: user.id.clone(),
-                    what: "a user",
-                });
-            }
-            Some((_, Standing::External)) => {
-                return Err(DirectoryError::Exists {
-                    id: user.id.clone(),
-                    what: "an external",
-                });
-            }
-            Some((no, Standing::Expected)) => no,
-            None => self.make_participant(&user.id, Standing::User),
-        };
+        let no = becomes_user(&user.id, known)?
+            .unwrap_or_else(|| self.make_participant(&user.id, Standing::User));
         if let Some(row) = self.participants.get_mut(&no) {
             row.standing = Standing::User;
             row.name = user.name.as_deref().map(Into::into);
@@ -71,26 +58,17 @@ impl Data {
         })
     }
 
-    /// Imports one line; returns whether the user is new (`None`: was so already).
-    fn import(
-        &mut self,
-        row: &ImportRow,
-        now: Timestamp,
-    ) -> Result<Option<(bool, Option<ParticipantId>)>, DirectoryError> {
+    fn import(&mut self, row: &ImportRow, now: Timestamp) -> Result<Imported, DirectoryError> {
         let user = &row.user;
         let Ok(no) = self.user_no(&user.id) else {
-            let added = self
-                .put_user(user, now)
-                .map_err(|error| DirectoryError::Line {
-                    line: row.line,
-                    detail: error.to_string(),
-                })?;
-            return Ok(Some((true, added.looks_like)));
+            let added = self.put_user(user, now);
+            let looks_like = added.map_err(|error| error.at_line(row.line))?.looks_like;
+            return Ok(Imported::Added { looks_like });
         };
         let (Some(participant), Some(known)) =
             (self.participants.get_mut(&no), self.users.get_mut(&no))
         else {
-            return Ok(None);
+            return Ok(Imported::Unchanged);
         };
         let name = user.name.as_deref().map(Into::into);
         let same = participant.name == name && known.role == user.role && user.password.is_none();
@@ -100,7 +78,11 @@ impl Data {
             known.password = Some(password.clone());
             self.sessions.retain(|_, session| session.row.user != no);
         }
-        Ok((!same).then_some((false, None)))
+        Ok(if same {
+            Imported::Unchanged
+        } else {
+            Imported::Changed
+        })
     }
 
     pub(super) fn change_user(
@@ -130,17 +112,14 @@ impl Data {
                     row.name = Some(name.as_str().into());
                 }
             }
-            UserChange::SignOut { tokens: false } => {}
-            UserChange::SignOut { tokens: true } => {
-                let owner = TokenOwner::User(id.clone());
-                self.tokens.retain(|_, token| token.row.owner != owner);
-            }
+            UserChange::SignOut { .. } => {}
         }
-        if !matches!(
-            change,
-            UserChange::Enable | UserChange::Role(_) | UserChange::Name(_)
-        ) {
+        if change.ends_sessions() {
             self.sessions.retain(|_, session| session.row.user != no);
+        }
+        if change.revokes_tokens() {
+            let owner = TokenOwner::User(id.clone());
+            self.tokens.retain(|_, token| token.row.owner != owner);
         }
         Ok(())
     }
@@ -157,30 +136,12 @@ impl Data {
             self.users.clone(),
             self.sessions.clone(),
         );
-        let mut report = ImportReport::default();
-        let mut failed = None;
-        for row in rows {
-            let id = row.user.id.clone();
-            match self.import(row, now) {
-                Ok(None) => report.unchanged.push(id),
-                Ok(Some((false, _))) => report.changed.push(id),
-                Ok(Some((true, looks_like))) => {
-                    report
-                        .look_alikes
-                        .extend(looks_like.map(|other| (id.clone(), other)));
-                    report.added.push(id);
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    break;
-                }
-            }
-        }
-        if dry_run || failed.is_some() {
+        let report = import_users(rows, |row| self.import(row, now));
+        if dry_run || report.is_err() {
             (self.ids, self.participants, self.users, self.sessions) = kept;
         } else {
             self.directory_version += 1;
         }
-        failed.map_or(Ok(report), Err)
+        report
     }
 }
