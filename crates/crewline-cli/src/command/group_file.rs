@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use crewline_api::{GroupId, ParticipantId};
 use crewline_core::GroupRow;
 
+use super::csv_text::plain;
 use super::user::check_name;
 
 /// The groups of a file, or every fault in it.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<GroupRow>, Vec<String>> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = csv::Reader::from_reader(bytes);
+    let bytes = plain(bytes);
+    let mut reader = csv::Reader::from_reader(bytes.as_slice());
     let header = reader.headers().map_err(|error| vec![error.to_string()])?;
     if header != ["group", "name", "user"].as_slice() {
         return Err(vec!["line 1: the header is group,name,user".to_owned()]);
@@ -81,6 +82,8 @@ mod tests {
                 "line 3: the user \"me\" is reserved"
             ]
         );
+        let faults = parse(b"group,name,user\rnorth,N,me").unwrap_err();
+        assert_eq!(faults, ["line 2: the user \"me\" is reserved"]);
         assert!(parse(b"id,name\n").is_err());
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod config_show;
+mod csv_text;
 pub(crate) mod db;
 mod demo;
 pub(crate) mod doctor;

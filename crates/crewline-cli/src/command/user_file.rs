@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crewline_api::{ParticipantId, Role};
 
+use super::csv_text::plain;
 use super::password;
 use super::user::check_name;
 
@@ -21,9 +22,7 @@ pub(crate) struct Row {
 
 /// Reads the file; gives the rows and the warnings, or every fault.
 pub(crate) fn parse(bytes: &[u8]) -> Result<(Vec<Row>, Vec<String>), Vec<String>> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    // The reader counts a line that ends in CR LF late: with LF alone the numbers are those of an editor.
-    let bytes = without_carriage_returns(bytes);
+    let bytes = plain(bytes);
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
         .from_reader(bytes.as_slice());
@@ -67,14 +66,6 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<(Vec<Row>, Vec<String>), Vec<String>
     } else {
         Err(faults)
     }
-}
-
-fn without_carriage_returns(bytes: &[u8]) -> Vec<u8> {
-    let line_end = |at: usize| bytes[at] == b'\r' && bytes.get(at + 1) == Some(&b'\n');
-    (0..bytes.len())
-        .filter(|at| !line_end(*at))
-        .map(|at| bytes[at])
-        .collect()
 }
 
 fn warn_of(row: &Row, warnings: &mut Vec<String>) {
@@ -223,6 +214,15 @@ mod tests {
                 "line 5: has 2 fields; the header has 4",
             ]
         );
+    }
+
+    #[test]
+    fn a_line_has_the_number_that_an_editor_shows_however_lines_end() {
+        for end in ["\n", "\r\n", "\r"] {
+            let text = ["id,name,role,password", "alice,,,", "b,,boss,"].join(end);
+            let fault = "line 3: \"boss\" is not a role; it is crew, dispatcher or administrator";
+            assert_eq!(faults(&text), [fault], "{end:?}");
+        }
     }
 
     #[test]
