@@ -11,7 +11,7 @@ use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
 
 use crate::problem::{Refusal, internal};
-use crate::room::{Held, SMALL, shrink};
+use crate::room::{HeldAnswer, SMALL, shrink};
 
 /// An answer in JSON.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
@@ -44,7 +44,7 @@ pub(crate) fn page<T, N>(rows: &mut Vec<T>, limit: usize, name: impl Fn(&T) -> N
 
 /// An answer that keeps the room it needs until it was taken. It is given out in parts: the server takes a whole one at once,
 /// however slowly the other end takes it, and lets go of the answer when it has the last.
-pub(crate) fn holding(response: Response, held: Held) -> Response {
+pub(crate) fn holding(response: Response, held: HeldAnswer) -> Response {
     let length = length(&response);
     match shrink(held, length) {
         None => response,
@@ -75,7 +75,7 @@ struct Holding {
     part: Bytes,
     /// Bytes that are left.
     left: u64,
-    held: Option<Held>,
+    held: Option<HeldAnswer>,
 }
 
 impl Holding {
@@ -136,7 +136,7 @@ mod tests {
     async fn a_large_answer_is_given_out_in_parts_and_its_room_is_given_back_with_the_last() {
         let room = Room::new();
         let bytes: Vec<u8> = (0..LIST_BYTES).map(|at| (at % 251) as u8).collect();
-        let held = room.of_answer(LIST_BYTES).await.unwrap();
+        let held = room.of_answer(None, LIST_BYTES).await.unwrap();
         let free = room.free_for_answers();
         let response = json_bytes(StatusCode::OK, bytes.clone());
         let mut body = holding(response, held).into_body();

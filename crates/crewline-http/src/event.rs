@@ -73,7 +73,8 @@ pub(crate) async fn get_events(
         return stream::open(edge, caller, owner, after, asked.kinds).await;
     }
     // Room is asked for before anything is read, and nobody holds any who waits.
-    let held = edge.room.of_answer(LIST_BYTES).await?;
+    let whose = Some(caller.secret());
+    let held = edge.room.of_answer(whose, LIST_BYTES).await?;
     let page = edge
         .engine
         .page(owner.no, after, asked.kinds, asked.limit)
@@ -91,7 +92,11 @@ pub(crate) async fn get_events(
         .insert(PARTICIPANT, participant_header(&owner));
     let held = match held {
         Some(held) => held,
-        None => edge.room.of_answer(answer::length(&response)).await?,
+        None => {
+            edge.room
+                .of_answer(whose, answer::length(&response))
+                .await?
+        }
     };
     Ok(answer::holding(response, held))
 }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::app::Edge;
+use crate::auth::presented;
 use crate::problem::{self, Refusal};
 use crate::room::LIST_BYTES;
 use crate::{answer, browser};
@@ -68,7 +69,12 @@ pub(crate) async fn handle(State(edge): State<Edge>, mut request: Request, next:
             if !listed {
                 return next.run(request).await;
             }
-            match edge.room.of_answer(LIST_BYTES).await {
+            let (parts, body) = request.into_parts();
+            let whose = presented(&parts, &edge.settings)
+                .ok()
+                .map(|(secret, _)| secret);
+            let request = Request::from_parts(parts, body);
+            match edge.room.of_answer(whose, LIST_BYTES).await {
                 Ok(held) => answer::holding(next.run(request).await, held),
                 Err(busy) => Refusal(busy).into_response(),
             }

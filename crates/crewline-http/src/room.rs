@@ -3,12 +3,14 @@
 //! What is small needs none: there is as much of it as there are connections. What is larger waits until there is room, so
 //! that nobody can fill the memory with much that was begun and is never ended.
 
+use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crewline_api::{ApiError, ErrorCode};
+use crewline_core::SecretHash;
 use crewline_engine::PageRoom;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep, timeout_at};
@@ -22,6 +24,10 @@ pub(crate) const SMALL: usize = 16 * 1024;
 const IN_BYTES: usize = 64 * 1024 * 1024;
 /// For what goes out, all together.
 const OUT_BYTES: usize = 64 * 1024 * 1024;
+/// For what goes out to whoever has one credential: who takes nothing of it keeps others from nothing.
+const SHARE_BYTES: usize = OUT_BYTES / 4;
+/// Shares that are remembered before those that nobody holds anything of are forgotten.
+const SHARES: usize = 1_024;
 /// For pages of logs that sessions and streams have read and not passed on, all together; in memory it is twice as much.
 const PAGES_BYTES: usize = 32 * 1024 * 1024;
 /// Room is given in pieces of this size.
@@ -35,11 +41,17 @@ pub(crate) const WHOLE_WAIT: Duration = Duration::from_mins(1);
 pub(crate) struct Room {
     incoming: Arc<Semaphore>,
     outgoing: Arc<Semaphore>,
+    /// What each credential may hold of it.
+    shares: Mutex<HashMap<Option<SecretHash>, Weak<Semaphore>>>,
     pages: PageRoom,
 }
 
 /// What somebody holds of it; given back when dropped.
 pub(crate) type Held = OwnedSemaphorePermit;
+
+/// What an answer holds: of all the room, and of the share of its credential.
+#[derive(Debug)]
+pub(crate) struct HeldAnswer([Held; 2]);
 
 impl Room {
     pub(crate) fn new() -> Self {
@@ -47,6 +59,7 @@ impl Room {
         Self {
             incoming: pieces(IN_BYTES),
             outgoing: pieces(OUT_BYTES),
+            shares: Mutex::default(),
             pages: PageRoom::new(PAGES_BYTES),
         }
     }
@@ -81,15 +94,39 @@ impl Room {
         }
     }
 
-    /// For a part of an answer that was made; `None` where there is no room for it now.
-    pub(crate) fn of_piece(&self, bytes: usize) -> Option<Held> {
-        let room = Arc::clone(&self.outgoing);
-        room.try_acquire_many_owned(pieces(bytes)).ok()
+    /// For a part of an answer that was made, to who has this credential; `None` where there is no room for it now.
+    pub(crate) fn of_piece(&self, whose: SecretHash, bytes: usize) -> Option<HeldAnswer> {
+        let take = |room: Arc<Semaphore>| room.try_acquire_many_owned(pieces(bytes)).ok();
+        let share = take(self.share(Some(whose)))?;
+        Some(HeldAnswer([share, take(Arc::clone(&self.outgoing))?]))
     }
 
-    /// For an answer of about so many bytes at most, before it is made.
-    pub(crate) async fn of_answer(&self, bytes: usize) -> Result<Held, ApiError> {
-        take(&self.outgoing, pieces(bytes), Instant::now() + ROOM_WAIT).await
+    /// For an answer of about so many bytes at most, before it is made; `None` is whoever has no credential.
+    pub(crate) async fn of_answer(
+        &self,
+        whose: Option<SecretHash>,
+        bytes: usize,
+    ) -> Result<HeldAnswer, ApiError> {
+        let until = Instant::now() + ROOM_WAIT;
+        // Who waits for the own share holds nothing of what others wait for.
+        let share = take(&self.share(whose), pieces(bytes), until).await?;
+        let all = take(&self.outgoing, pieces(bytes), until).await?;
+        Ok(HeldAnswer([share, all]))
+    }
+
+    /// It is there as long as somebody holds of it, or waits.
+    fn share(&self, whose: Option<SecretHash>) -> Arc<Semaphore> {
+        // Nothing under this lock panics half-way through a change.
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = shares.get(&whose).and_then(Weak::upgrade) {
+            return share;
+        }
+        if shares.len() >= SHARES {
+            shares.retain(|_, share| share.strong_count() > 0);
+        }
+        let share = Arc::new(Semaphore::new(SHARE_BYTES / PIECE));
+        shares.insert(whose, Arc::downgrade(&share));
+        share
     }
 }
 
@@ -109,12 +146,14 @@ async fn take(room: &Arc<Semaphore>, count: u32, until: Instant) -> Result<Held,
 }
 
 /// Gives back what an answer does not need, once it is known how large it is.
-pub(crate) fn shrink(mut held: Held, bytes: usize) -> Option<Held> {
+pub(crate) fn shrink(mut held: HeldAnswer, bytes: usize) -> Option<HeldAnswer> {
     let needed = pieces(bytes) as usize;
     if needed == 0 {
         return None;
     }
-    drop(held.split(held.num_permits().saturating_sub(needed)));
+    for held in &mut held.0 {
+        drop(held.split(held.num_permits().saturating_sub(needed)));
+    }
     Some(held)
 }
 
@@ -256,10 +295,41 @@ mod tests {
     #[tokio::test]
     async fn an_answer_keeps_the_room_that_it_needs() {
         let room = Room::new();
-        let held = room.of_answer(1024 * 1024).await.unwrap();
+        let held = room.of_answer(None, 1024 * 1024).await.unwrap();
         let held = shrink(held, SMALL + 1).unwrap();
         assert_eq!(room.outgoing.available_permits(), OUT_BYTES / PIECE - 1);
         assert!(shrink(held, SMALL).is_none());
         assert_eq!(room.outgoing.available_permits(), OUT_BYTES / PIECE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_no_answer_keeps_a_quarter_of_the_room_from_others_and_no_more() {
+        let room = Room::new();
+        let whose = |who: &str| Some(SecretHash::of(who));
+        let mut held = Vec::new();
+        for _ in 0..SHARE_BYTES / PIECE {
+            held.push(room.of_answer(whose("alice"), SMALL + 1).await.unwrap());
+        }
+        let refused = room.of_answer(whose("alice"), SMALL + 1).await.unwrap_err();
+        assert_eq!(refused.code, ErrorCode::Busy);
+        assert!(room.of_piece(SecretHash::of("alice"), SMALL + 1).is_none());
+        assert!(room.of_piece(SecretHash::of("bob"), SMALL + 1).is_some());
+        room.of_answer(whose("bob"), LIST_BYTES).await.unwrap();
+        room.of_answer(None, LIST_BYTES).await.unwrap();
+        held.pop();
+        room.of_answer(whose("alice"), SMALL + 1).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn shares_that_nobody_holds_anything_of_are_forgotten() {
+        let room = Room::new();
+        let held = room.of_answer(None, LIST_BYTES).await.unwrap();
+        for who in 0..3 * SHARES {
+            let whose = Some(SecretHash::of(&who.to_string()));
+            room.of_answer(whose, LIST_BYTES).await.unwrap();
+        }
+        assert!(room.shares.lock().unwrap().len() <= SHARES);
+        assert!(room.shares.lock().unwrap().contains_key(&None));
+        drop(held);
     }
 }

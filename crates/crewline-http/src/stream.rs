@@ -23,7 +23,7 @@ use crate::auth::Caller;
 use crate::event::{PARTICIPANT, epoch_header, participant_header};
 use crate::live::Entered;
 use crate::problem::Answered;
-use crate::room::{Held, LIST_BYTES, shrink};
+use crate::room::{HeldAnswer, LIST_BYTES, shrink};
 
 /// Most events in one piece.
 const PIECE_EVENTS_MAX: usize = 200;
@@ -43,7 +43,10 @@ pub(crate) async fn open(
     entered.watches(&caller, &owner);
     // It may have ended between the request and this moment; from now on it is looked after.
     caller.check_still_allowed(&edge, &owner).await?;
-    let held = edge.room.of_answer(LIST_BYTES).await?;
+    let held = edge
+        .room
+        .of_answer(Some(caller.secret()), LIST_BYTES)
+        .await?;
     let page = edge
         .engine
         .page(owner.no, after, kinds, PIECE_EVENTS_MAX)
@@ -95,7 +98,7 @@ struct Live {
     follower: Follower,
     first: Option<Bytes>,
     /// The room of the piece that was told last, and may not have been taken yet.
-    held: Option<Held>,
+    held: Option<HeldAnswer>,
     /// Everything up to this seq was told, or passed by an `id:`.
     told: Seq,
     heartbeat_at: Instant,
@@ -132,7 +135,7 @@ impl Live {
     /// A page; where there is no room for it, it is let go, and read again later.
     async fn tell(&mut self, page: &Page) -> Bytes {
         let piece = write(page, self.told);
-        let Some(held) = self.edge.room.of_piece(piece.len()) else {
+        let Some(held) = self.edge.room.of_piece(self.caller.secret(), piece.len()) else {
             drop(piece);
             self.follower.go_back(self.told);
             tokio::time::sleep(NO_ROOM_WAIT).await;

@@ -359,6 +359,8 @@ async fn below_512_mib_nobody_good_is_refused_while_others_do_all_that_is_bad_at
         }
     }
     pair.rounds(pair.made() + ROUNDS).await;
+    // Lists, too, are answered to whoever is not one of them.
+    let _ = server.client().log("carol").await;
     let during = server.resident_mib();
     bad.stop.store(true, Ordering::SeqCst);
     let sent = sender.await.unwrap();
