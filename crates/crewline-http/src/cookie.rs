@@ -16,15 +16,15 @@ pub(crate) const NAME: &str = "crewline_session";
 /// Its name by https.
 const HOST_NAME: &str = "__Host-crewline_session";
 
+/// Its name for who comes so.
+fn name(is_https: bool) -> &'static str {
+    if is_https { HOST_NAME } else { NAME }
+}
+
 /// The secret in the cookie of a request.
-///
-/// By https, too, the name of plain http is looked for where the other is not there: sessions from before there was a second
-/// name stand under it until they end.
 pub(crate) fn secret(parts: &Parts, settings: &Settings) -> Option<SecretHash> {
-    let of_host = || value(&parts.headers, HOST_NAME);
-    let of_host = proxy::is_https(parts, settings).then(of_host).flatten();
-    let secret = of_host.or_else(|| value(&parts.headers, NAME))?;
-    Some(SecretHash::of(secret))
+    let name = name(proxy::is_https(parts, settings));
+    value(&parts.headers, name).map(SecretHash::of)
 }
 
 fn value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
@@ -40,41 +40,32 @@ fn value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SessionCookie {
     is_https: bool,
-    /// Whether the request has one of the name of plain http.
-    has_plain: bool,
 }
 
 impl SessionCookie {
     pub(crate) fn of(parts: &Parts, settings: &Settings) -> Self {
         Self {
             is_https: proxy::is_https(parts, settings),
-            has_plain: value(&parts.headers, NAME).is_some(),
         }
     }
 
-    /// Gives the browser a session for so many seconds. One under the other name goes: it would come back when this one ends.
+    /// Gives the browser a session for so many seconds.
     pub(crate) fn set(self, response: &mut Response, secret: &str, max_age_s: i64) {
-        if self.is_https {
-            add(response, HOST_NAME, secret, max_age_s, "; Secure");
-            if self.has_plain {
-                add(response, NAME, "", 0, "; Secure");
-            }
-        } else {
-            add(response, NAME, secret, max_age_s, "");
+        let (name, secure) = (
+            name(self.is_https),
+            if self.is_https { "; Secure" } else { "" },
+        );
+        let cookie = format!(
+            "{name}={secret}; HttpOnly; SameSite=Strict; Path=/; Max-Age={max_age_s}{secure}"
+        );
+        if let Ok(mut cookie) = HeaderValue::from_str(&cookie) {
+            cookie.set_sensitive(true);
+            response.headers_mut().append(SET_COOKIE, cookie);
         }
     }
 
     /// Takes the session back.
     pub(crate) fn clear(self, response: &mut Response) {
         self.set(response, "", 0);
-    }
-}
-
-fn add(response: &mut Response, name: &str, value: &str, max_age_s: i64, secure: &str) {
-    let cookie =
-        format!("{name}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={max_age_s}{secure}");
-    if let Ok(mut cookie) = HeaderValue::from_str(&cookie) {
-        cookie.set_sensitive(true);
-        response.headers_mut().append(SET_COOKIE, cookie);
     }
 }
