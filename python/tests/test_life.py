@@ -288,6 +288,8 @@ def test_ctrl_c_ends_a_call_that_waits() -> None:
 import signal, threading
 import crewline
 from conftest import message
+# What was started in the background of a shell has been told to ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 api = crewline.connect("http://127.0.0.1:{free_port()}", token="token", patience=None)
 threading.Timer(0.3, lambda: signal.raise_signal(signal.SIGINT)).start()
 api.sendMessage(message("x"))

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { BrowserContext, Locator, Page } from "playwright-core";
 import { chromium } from "playwright-core";
+import { expect } from "vitest";
 import { PASSWORD, type Server } from "./server.ts";
 
 // Where `web/need chromium` looks too.
@@ -170,6 +171,24 @@ export class Screen {
   /** An own message or one of somebody else, by its text. */
   message(text: string): Locator {
     return this.log.getByRole("article").filter({ has: this.page.getByText(text, { exact: true }) });
+  }
+
+  /**
+   * Goes up in the conversation until this message is there: only what is near the screen is in the document. It goes again
+   * where the page was not yet at rest, as a person does.
+   */
+  async upTo(text: string): Promise<Locator> {
+    const message = this.message(text);
+    await expect
+      .poll(async () => {
+        await this.log.evaluate(async (log) => {
+          log.scrollTop = 0;
+          for (let frames = 0; frames < 2; frames++) await new Promise(requestAnimationFrame);
+        });
+        return message.count();
+      })
+      .toBe(1);
+    return message;
   }
 
   async write(text: string): Promise<void> {

@@ -57,14 +57,8 @@ describe.each(looks)("$name", ({ name: look, size, dir, text }) => {
       await screen.message("Earths on, north and south of 212.").waitFor();
       await screen.inContact();
       await holds("conversation");
-      // Only what is near the screen is in the document: up to the first message.
-      await screen.log.evaluate((log) => {
-        log.scrollTop = 0;
-      });
-      await screen
-        .message("Two spans down on Mill Lane at pole 212. Road is closed.")
-        .getByRole("button", { name: /^2: / })
-        .click();
+      const asked = await screen.upTo("Two spans down on Mill Lane at pole 212. Road is closed.");
+      await asked.getByRole("button", { name: /^2: / }).click();
       await screen.button("Reply to Bob Brown").first().click();
       await holds("receipts");
       await server.say("carol", ["alice"], "Coffee at ten");
