@@ -79,7 +79,7 @@ pub use no::{ChatNo, DeviceNo, MessageNo, ParticipantNo, PushNo, SessionNo, Toke
 pub use node::{Fence, LeaseAsk, LeaseRow, Nodes, PresentAt};
 pub use organisation::{OrganisationPart, OrganisationRow};
 pub use port::{
-    BatchId, ChatsBefore, Contact, Flush, LogPage, MeRows, Opened, Reader, StoreError,
+    BatchId, ChatsBefore, Contact, Flush, Indexer, LogPage, MeRows, Opened, Reader, StoreError,
     StoreErrorKind, StoreInfo, Writer,
 };
 pub use push::{

@@ -164,11 +164,22 @@ pub trait Writer: Send {
         Ok(false)
     }
 
+    /// Who does the same beside the writer, from any thread, where the store lets somebody write at the same time.
+    fn indexer(&self) -> Option<Box<dyn Indexer>> {
+        None
+    }
+
     /// What this node says of itself. Not inside of a batch.
     fn nodes(&mut self) -> &mut dyn Nodes;
 
     /// The directory. Not inside of a batch.
     fn directory(&mut self) -> &mut dyn Directory;
+}
+
+/// Who fills the index that is searched, beside the [`Writer`].
+pub trait Indexer: Send {
+    /// As [`Writer::index`].
+    fn index(&mut self, rows: usize) -> Result<bool, StoreError>;
 }
 
 /// A page of a log.

@@ -132,6 +132,7 @@ impl Engine {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
         let Opened { writer, reader } = opened;
+        let indexer = writer.indexer();
         let (queue, hub, health) = (
             Arc::<Queue>::default(),
             Arc::<Hub>::default(),
@@ -191,7 +192,7 @@ impl Engine {
         if let Some(retention) = options.retention {
             engine.keep(retention);
         }
-        engine.index();
+        engine.index(indexer);
         if let Some(keep) = options.audit_keep {
             engine.forget_audit(keep);
         }

@@ -25,7 +25,7 @@ pub fn check(options: &Options) -> Result<Report, StoreError> {
 
 fn report(sql: &Sql, name: &str) -> Result<Report, Fault> {
     // One state of the store, for all statements, however long they take.
-    sql.begin(
+    sql.begin_by(
         "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0",
     )?;
     let schema = migration::version(sql)?;

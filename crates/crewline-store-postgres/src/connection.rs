@@ -8,14 +8,32 @@ use crewline_core::{DirectoryError, Fence, StoreError, StoreErrorKind};
 
 use crate::connect::{Connector, Purpose, Rest};
 use crate::error::{Fault, Place, Refusal};
-use crate::lineage::{Lineage, SYNCHRONOUS};
+use crate::lineage::{Lineage, synchronous};
 use crate::options::NodeClock;
 use crate::save::Writes;
 use crate::sql::{Call, Sql};
-use crate::turn::{END, TURN, remove_old, sign_on};
+use crate::turn::{END, remove_old, sign_on, turn};
 use crate::{meta, node};
 
-const NOTE: &str = "UPDATE writer SET transaction = $2, at = now() WHERE no = $1";
+/// What was written last, by its name.
+const NOTE: &str = "UPDATE writer w SET transaction = u.name, at = now() FROM unnest($1::int8[], $2::bytea[]) u (no, name) WHERE w.no = u.no";
+
+/// With the turn: whether standbys confirm. (Columns are computed in their order.)
+const TAKE_TURN: &str = concat!(
+    "SELECT pg_advisory_xact_lock(",
+    turn!(),
+    "), CASE WHEN ",
+    synchronous!(),
+    " THEN 's' ELSE 'a' END"
+);
+/// The same of a batch, with the number of the turn behind it.
+const TAKE_TURN_AND_NUMBER: &str = concat!(
+    "SELECT pg_advisory_xact_lock(",
+    turn!(),
+    "), CASE WHEN ",
+    synchronous!(),
+    " THEN 's' ELSE 'a' END || nextval('turn')"
+);
 
 /// The connection that writes. It is made anew where it was lost.
 pub(crate) struct WriteConnection {
@@ -104,6 +122,11 @@ impl WriteConnection {
 
     pub(crate) fn place(&self) -> &Place {
         self.connector.place()
+    }
+
+    /// What makes connections.
+    pub(crate) fn connector(&self) -> Connector {
+        self.connector.clone()
     }
 
     /// Grows with each connection.
@@ -212,11 +235,8 @@ impl WriteConnection {
 
     /// Begins a transaction that writes, with the turn.
     pub(crate) fn begin(&mut self, doing: &str) -> Result<(), StoreError> {
-        let sql = format!(
-            "BEGIN; SELECT pg_advisory_xact_lock({TURN}), CASE WHEN {SYNCHRONOUS} THEN 's' ELSE 'a' END"
-        );
         // Where a batch was begun already, and something goes before it.
-        let shown = self.begin_with(&sql, doing)?;
+        let shown = self.begin_with(TAKE_TURN, doing)?;
         self.skipped = shown.parse().ok().or(self.skipped);
         Ok(())
     }
@@ -228,7 +248,7 @@ impl WriteConnection {
 
     /// The same of a batch; returns the number of the turn.
     pub(crate) fn begin_batch(&mut self, doing: &str) -> Result<i64, StoreError> {
-        let turn = self.begin_with(&begin_batch(), doing)?.parse().ok();
+        let turn = self.begin_with(TAKE_TURN_AND_NUMBER, doing)?.parse().ok();
         turn.ok_or_else(|| {
             self.rollback();
             let fault = Fault::damaged("the sequence of turns gives no number");
@@ -238,7 +258,7 @@ impl WriteConnection {
 
     /// Begins a transaction; returns what the statements show behind the letter that says whether standbys confirm. Where that
     /// has changed, it is noted in this transaction: so the note is never older than what was answered.
-    fn begin_with(&mut self, sql: &str, doing: &str) -> Result<String, StoreError> {
+    fn begin_with(&mut self, sql: &'static str, doing: &str) -> Result<String, StoreError> {
         let shown = self.begin_or_again(sql, doing)?.unwrap_or_default();
         let (synchronous, rest) = (shown.starts_with('s'), shown.get(1..));
         if self.row.is_some() && self.lineage().is_to_note(synchronous) {
@@ -253,7 +273,11 @@ impl WriteConnection {
         Ok(rest.unwrap_or_default().to_owned())
     }
 
-    fn begin_or_again(&mut self, sql: &str, doing: &str) -> Result<Option<String>, StoreError> {
+    fn begin_or_again(
+        &mut self,
+        sql: &'static str,
+        doing: &str,
+    ) -> Result<Option<String>, StoreError> {
         if !self.sql.as_ref().is_some_and(Sql::is_ahead) {
             self.rollback();
         }
@@ -318,22 +342,17 @@ impl WriteConnection {
         doing: &str,
     ) -> Result<(), StoreError> {
         let name = name.to_be_bytes();
-        let note = |row| Call::new(NOTE).with(row).with(name.to_vec());
-        let (calls, checks) = writes.with(self.row.map(note));
-        let next = more.then(begin_batch);
+        let note = |row| Call::new(NOTE).with(vec![row]).with(vec![name.to_vec()]);
+        let writes = writes.with(self.row.map(note));
+        let next = more.then_some(TAKE_TURN_AND_NUMBER);
         let sql = self.open_sql(doing)?;
         self.lineage().doubt(&name);
-        let done = sql.commit_with(&calls, next.as_deref());
-        let fault = match done {
-            Ok(changed) if self.row.is_none() || changed.last() == Some(&1) => {
-                self.lineage().confirm(&name);
-                if let Some(synchronous) = self.notes.take() {
-                    self.lineage().noted(synchronous);
-                }
-                return Ok(());
+        let Err(fault) = sql.commit_with(&writes, next) else {
+            self.lineage().confirm(&name);
+            if let Some(synchronous) = self.notes.take() {
+                self.lineage().noted(synchronous);
             }
-            Ok(_) => Fault::damaged("a writer's own row is missing"),
-            Err(unwritten) => checks.explain(unwritten),
+            return Ok(());
         };
         self.notes = None;
         let error = self.place().error(doing, fault);
@@ -426,11 +445,4 @@ impl WriteConnection {
             Refusal::Fault(fault) => self.place().error(doing, fault).into(),
         }
     }
-}
-
-/// What begins a batch: with the turn, and then its number. (Columns are computed in their order.)
-fn begin_batch() -> String {
-    format!(
-        "BEGIN; SELECT pg_advisory_xact_lock({TURN}), CASE WHEN {SYNCHRONOUS} THEN 's' ELSE 'a' END || nextval('turn')"
-    )
 }

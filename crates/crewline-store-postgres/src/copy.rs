@@ -39,7 +39,7 @@ pub fn source(options: &Options) -> Result<Box<dyn CopySource>, StoreError> {
     let whole = open(options, false)?;
     // What others have written is seen from here on, since nobody can write any more.
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-    let begun = whole.sql.begin(begin);
+    let begun = whole.sql.begin_by(begin);
     begun.map_err(|fault| whole.fail(READING, fault))?;
     refuse_half_made(&whole.sql, &whole.place)?;
     Ok(Box::new(whole))
@@ -145,7 +145,7 @@ impl Whole {
     /// Writes in a transaction of its own.
     fn alone<T>(&self, write: impl FnOnce(&Sql) -> Result<T, Fault>) -> Result<T, StoreError> {
         let write = || -> Result<T, Fault> {
-            self.sql.begin("BEGIN")?;
+            self.sql.begin_by("BEGIN")?;
             let value = write(&self.sql)?;
             self.sql.commit()?;
             Ok(value)

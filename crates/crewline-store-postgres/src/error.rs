@@ -40,11 +40,6 @@ impl Fault {
         Self::Damaged(what.into())
     }
 
-    /// Whether a statement has failed of itself, by what it was made to divide by.
-    pub(crate) fn is_division_by_zero(&self) -> bool {
-        matches!(self, Self::Sql(error) if error.code() == Some(&SqlState::DIVISION_BY_ZERO))
-    }
-
     /// What kind of trouble.
     pub(crate) fn kind(&self) -> StoreErrorKind {
         match self {

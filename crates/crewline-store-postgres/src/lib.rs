@@ -39,6 +39,7 @@ mod search;
 mod sql;
 mod survey;
 mod tls;
+mod together;
 mod turn;
 mod writer;
 

@@ -24,8 +24,12 @@ pub(crate) const WHO: &str = "SELECT system_identifier || ' ' \
      || (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8 FROM pg_control_system()";
 
 /// Whether a commit is confirmed by a standby before it is answered. (`remote_write` is not: there it may be in memory alone.)
-pub(crate) const SYNCHRONOUS: &str = "current_setting('synchronous_standby_names') <> '' \
-     AND current_setting('synchronous_commit') IN ('on', 'remote_apply')";
+macro_rules! synchronous {
+    () => {
+        "current_setting('synchronous_standby_names') <> '' AND current_setting('synchronous_commit') IN ('on', 'remote_apply')"
+    };
+}
+pub(crate) use synchronous;
 
 /// Which database is at the other end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -227,7 +231,7 @@ impl Lineage {
     /// It writes and waits for the commit. With a standby that confirms, all that was there before is then there, too: what an
     /// earlier connection had written may have become visible without.
     pub(crate) fn judge(&self, sql: &Sql, place: &Place, found: &Identity) -> Result<(), Fault> {
-        sql.begin(&format!(
+        sql.begin_by(&format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 0; \
              SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'; \
              SELECT pg_advisory_xact_lock({TURN})"
@@ -257,7 +261,7 @@ impl Lineage {
         place: &Place,
         found: &Identity,
     ) -> Result<(String, bool), Fault> {
-        let synchronous = sql.simple(&format!("SELECT {SYNCHRONOUS}"))?.as_deref() == Some("t");
+        let synchronous = sql.simple(concat!("SELECT ", synchronous!()))?.as_deref() == Some("t");
         let (noted, mut epoch) = (meta::timeline(sql)?, meta::epoch(sql)?);
         let row = self.lock().row;
         let there: Option<Vec<u8>> = match row {

@@ -92,7 +92,7 @@ fn refuse_newer(main: &WriteConnection, had: i32) -> Result<(), StoreError> {
 /// Applies the migration that follows `from`. Does nothing where somebody else was quicker.
 fn apply(sql: &Sql, from: i32, migration: &str) -> Result<bool, Fault> {
     // With the turn in hand no server of the version before is in the middle of writing to the tables that change.
-    sql.begin(&format!(
+    sql.begin_by(&format!(
         "BEGIN; SELECT pg_advisory_xact_lock({MIGRATE}); SELECT pg_advisory_xact_lock({TURN})"
     ))?;
     if version(sql)? != from {

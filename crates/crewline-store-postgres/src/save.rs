@@ -3,75 +3,41 @@
 use crewline_core::changes::LogDetail;
 use crewline_core::{Changes, Code as _, Mark, fold};
 
-use crate::error::Fault;
 use crate::row::as_integer;
-use crate::sql::{Call, Unwritten};
+use crate::sql::Call;
+use crate::together::{Must, Together};
 
-/// What it means where rows of a statement were not there as they must be: the statement then fails of itself, by
-/// dividing by zero, so that nobody has to look at its answer before the end of the transaction is sent.
-#[derive(Debug, Clone, Copy)]
-enum Must {
-    /// Somebody else has taken a number.
-    BeFree(&'static str),
-    /// The store is not what was loaded from it.
-    BeThere(&'static str),
-}
-
-/// The statements of a batch.
+/// What a batch writes: what is new first, since the rest may be about that.
 #[derive(Default)]
 pub(crate) struct Writes {
-    calls: Vec<Call>,
-    must: Vec<Option<Must>>,
+    new: Together,
+    rest: Together,
 }
 
 impl Writes {
-    fn add(&mut self, call: Call) {
-        self.calls.push(call);
-        self.must.push(None);
-    }
-
-    fn add_checked(&mut self, must: Must, call: Call) {
-        self.calls.push(call);
-        self.must.push(Some(must));
-    }
-
-    /// The statements, in their order; and one more.
-    pub(crate) fn with(self, last: Option<Call>) -> (Vec<Call>, Checks) {
-        let mut calls = self.calls;
-        calls.extend(last);
-        (calls, Checks(self.must))
-    }
-}
-
-/// What the failures of statements mean.
-pub(crate) struct Checks(Vec<Option<Must>>);
-
-impl Checks {
-    pub(crate) fn explain(&self, unwritten: Unwritten) -> Fault {
-        let Unwritten { fault, at } = unwritten;
-        let must = at.and_then(|at| self.0.get(at).copied().flatten());
-        match must {
-            Some(must) if fault.is_division_by_zero() => match must {
-                Must::BeFree(what) => Fault::Taken(what.to_owned()),
-                Must::BeThere(what) => Fault::Damaged(what.to_owned()),
-            },
-            _ => fault,
+    /// The statements in their order, with the note of the writer in the last of them.
+    pub(crate) fn with(mut self, note: Option<Call>) -> Vec<Together> {
+        if let Some(note) = note {
+            let missing = Must::BeThere("a writer's own row is missing");
+            self.rest.add_checked(missing, note);
         }
+        let all = [self.new, self.rest].into_iter();
+        all.filter(|together| !together.is_empty()).collect()
     }
 }
 
 /// What writes all rows.
 pub(crate) fn save(changes: &Changes) -> Writes {
     let mut writes = Writes::default();
-    save_participants(&mut writes, changes);
-    save_chats(&mut writes, changes);
-    save_messages(&mut writes, changes);
-    save_chat_heads(&mut writes, changes);
-    save_members(&mut writes, changes);
-    save_receipts(&mut writes, changes);
-    save_reminders(&mut writes, changes);
-    save_log(&mut writes, changes);
-    save_cursors(&mut writes, changes);
+    save_participants(&mut writes.new, changes);
+    save_chats(&mut writes.new, changes);
+    save_messages(&mut writes.rest, changes);
+    save_chat_heads(&mut writes.rest, changes);
+    save_members(&mut writes.rest, changes);
+    save_receipts(&mut writes.rest, changes);
+    save_reminders(&mut writes.rest, changes);
+    save_log(&mut writes.rest, changes);
+    save_cursors(&mut writes.rest, changes);
     writes
 }
 
@@ -80,7 +46,7 @@ fn column<T>(rows: impl IntoIterator<Item = T>, of: impl Fn(T) -> i64) -> Vec<i6
     rows.into_iter().map(of).collect()
 }
 
-fn save_participants(writes: &mut Writes, changes: &Changes) {
+fn save_participants(new: &mut Together, changes: &Changes) {
     if changes.participants.is_empty() {
         return;
     }
@@ -94,11 +60,9 @@ fn save_participants(writes: &mut Writes, changes: &Changes) {
     let disabled: Vec<bool> = rows().map(|row| row.disabled).collect();
     // The directory's own columns stay as they are.
     let call = Call::new(
-        "WITH done AS (INSERT INTO participant AS p (no, id, folded, standing, name, disabled)
+        "INSERT INTO participant AS p (no, id, folded, standing, name, disabled)
              SELECT * FROM unnest($1::int8[], $2::text[], $3::text[], $4::int2[], $5::text[], $6::bool[])
-             ON CONFLICT (no) DO UPDATE SET standing = excluded.standing, name = excluded.name WHERE p.id = excluded.id
-             RETURNING 1)
-         SELECT 1 / (count(*) = cardinality($1))::int FROM done",
+             ON CONFLICT (no) DO UPDATE SET standing = excluded.standing, name = excluded.name WHERE p.id = excluded.id",
     )
     .with(column(changes.participants.keys(), |no| no.0))
     .with(ids)
@@ -106,11 +70,11 @@ fn save_participants(writes: &mut Writes, changes: &Changes) {
     .with(standings)
     .with(names)
     .with(disabled);
-    writes.add_checked(Must::BeFree("the number of a participant"), call);
+    new.add_checked(Must::BeFree("the number of a participant"), call);
 }
 
 /// New chats, with how far they have come by the end of the batch.
-fn save_chats(writes: &mut Writes, changes: &Changes) {
+fn save_chats(new: &mut Together, changes: &Changes) {
     if changes.chats.is_empty() {
         return;
     }
@@ -133,14 +97,14 @@ fn save_chats(writes: &mut Writes, changes: &Changes) {
         head(row).map_or(row.created_at, |head| head.last_activity).as_millis()
     }))
     .with(last_messages);
-    writes.add(call);
+    new.add(call);
     let keys: Vec<Vec<u8>> = rows.iter().map(|row| row.key.0.to_vec()).collect();
     let call = Call::new(
         "INSERT INTO chat_set (members_key, chat) SELECT * FROM unnest($1::bytea[], $2::int8[])",
     )
     .with(keys)
     .with(column(rows, |row| row.chat.no.0));
-    writes.add(call);
+    new.add(call);
     let members = || {
         let of = |row: &'_ crewline_core::NewChatRow| {
             let (chat, members) = (row.chat.no, row.chat.members.clone());
@@ -154,10 +118,10 @@ fn save_chats(writes: &mut Writes, changes: &Changes) {
     )
     .with(column(members(), |(chat, _)| chat))
     .with(column(members(), |(_, no)| no));
-    writes.add(call);
+    new.add(call);
 }
 
-fn save_messages(writes: &mut Writes, changes: &Changes) {
+fn save_messages(rest: &mut Together, changes: &Changes) {
     if changes.messages.is_empty() {
         return;
     }
@@ -187,7 +151,7 @@ fn save_messages(writes: &mut Writes, changes: &Changes) {
     .with(replies)
     .with(texts)
     .with(column(rows, |row| row.device.0));
-    writes.add(call);
+    rest.add(call);
     let keyed: Vec<_> = rows
         .iter()
         .filter_map(|row| row.key.as_ref().map(|key| (&row.message, key)))
@@ -203,12 +167,12 @@ fn save_messages(writes: &mut Writes, changes: &Changes) {
         .with(texts)
         .with(column(&keyed, |(message, _)| message.no.0))
         .with(fingerprints);
-        writes.add(call);
+        rest.add(call);
     }
-    save_payloads(writes, changes);
+    save_payloads(rest, changes);
 }
 
-fn save_payloads(writes: &mut Writes, changes: &Changes) {
+fn save_payloads(rest: &mut Together, changes: &Changes) {
     let rows = &changes.payloads;
     if rows.is_empty() {
         return;
@@ -226,11 +190,11 @@ fn save_payloads(writes: &mut Writes, changes: &Changes) {
     .with(column(rows, |row| row.recipient.0))
     .with(states)
     .with(bytes);
-    writes.add(call);
+    rest.add(call);
 }
 
 /// How far chats have come that were there before.
-fn save_chat_heads(writes: &mut Writes, changes: &Changes) {
+fn save_chat_heads(rest: &mut Together, changes: &Changes) {
     let is_new = |no: &crewline_core::ChatNo| changes.chats.iter().any(|row| row.chat.no == *no);
     let rows: Vec<_> = changes
         .chat_heads
@@ -245,38 +209,36 @@ fn save_chat_heads(writes: &mut Writes, changes: &Changes) {
         .map(|(_, head)| head.last_message.map(|no| no.0))
         .collect();
     let call = Call::new(
-        "WITH done AS (UPDATE chat c
+        "UPDATE chat c
              SET last_position = u.last_position, last_activity = u.last_activity, last_message = u.last_message
              FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[]) u (no, last_position, last_activity, last_message)
-             WHERE c.no = u.no RETURNING 1)
-         SELECT 1 / (count(*) = cardinality($1))::int FROM done",
+             WHERE c.no = u.no",
     )
     .with(column(&rows, |(no, _)| no.0))
     .with(column(&rows, |(_, head)| as_integer(head.last_position)))
     .with(column(&rows, |(_, head)| head.last_activity.as_millis()))
     .with(messages);
-    writes.add_checked(Must::BeThere("a chat is missing"), call);
+    rest.add_checked(Must::BeThere("a chat is missing"), call);
 }
 
-fn save_members(writes: &mut Writes, changes: &Changes) {
+fn save_members(rest: &mut Together, changes: &Changes) {
     let rows = &changes.members;
     if rows.is_empty() {
         return;
     }
     let call = Call::new(
-        "WITH done AS (UPDATE member m SET done = u.done, read_position = u.read_position
+        "UPDATE member m SET done = u.done, read_position = u.read_position
              FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[]) u (chat, participant, done, read_position)
-             WHERE m.chat = u.chat AND m.participant = u.participant RETURNING 1)
-         SELECT 1 / (count(*) = cardinality($1))::int FROM done",
+             WHERE m.chat = u.chat AND m.participant = u.participant",
     )
     .with(column(rows.keys(), |key| key.0.0))
     .with(column(rows.keys(), |key| key.1.0))
     .with(column(rows.values(), |row| as_integer(row.done)))
     .with(column(rows.values(), |row| as_integer(row.read_position)));
-    writes.add_checked(Must::BeThere("somebody is not in a chat"), call);
+    rest.add_checked(Must::BeThere("somebody is not in a chat"), call);
 }
 
-fn save_receipts(writes: &mut Writes, changes: &Changes) {
+fn save_receipts(rest: &mut Together, changes: &Changes) {
     let rows = &changes.facts;
     if !rows.is_empty() {
         let states: Vec<i16> = rows.iter().map(|row| row.state.code()).collect();
@@ -295,12 +257,12 @@ fn save_receipts(writes: &mut Writes, changes: &Changes) {
         .with(states)
         .with(column(rows, |row| row.at.as_millis()))
         .with(said);
-        writes.add(call);
+        rest.add(call);
     }
-    save_recipients(writes, changes);
+    save_recipients(rest, changes);
 }
 
-fn save_recipients(writes: &mut Writes, changes: &Changes) {
+fn save_recipients(rest: &mut Together, changes: &Changes) {
     let rows = &changes.recipients;
     if rows.is_empty() {
         return;
@@ -340,10 +302,10 @@ fn save_recipients(writes: &mut Writes, changes: &Changes) {
     .with(at(|row| row.acknowledged))
     .with(said(|row| row.acknowledged))
     .with(implied);
-    writes.add(call);
+    rest.add(call);
 }
 
-fn save_reminders(writes: &mut Writes, changes: &Changes) {
+fn save_reminders(rest: &mut Together, changes: &Changes) {
     let rows = &changes.reminders;
     if rows.is_empty() {
         return;
@@ -364,10 +326,10 @@ fn save_reminders(writes: &mut Writes, changes: &Changes) {
     .with(column(rows.values(), |row| row.by.0))
     .with(until)
     .with(who);
-    writes.add(call);
+    rest.add(call);
 }
 
-fn save_log(writes: &mut Writes, changes: &Changes) {
+fn save_log(rest: &mut Together, changes: &Changes) {
     let rows = &changes.log;
     if !rows.is_empty() {
         let kinds: Vec<i16> = rows.iter().map(|row| i16::from(row.kind.code())).collect();
@@ -388,23 +350,22 @@ fn save_log(writes: &mut Writes, changes: &Changes) {
         .with(messages)
         .with(who)
         .with(details);
-        writes.add(call);
+        rest.add(call);
     }
     let rows = &changes.confirmed;
     if rows.is_empty() {
         return;
     }
     let call = Call::new(
-        "WITH done AS (UPDATE participant p SET confirmed = u.confirmed
-             FROM unnest($1::int8[], $2::int8[]) u (no, confirmed) WHERE p.no = u.no RETURNING 1)
-         SELECT 1 / (count(*) = cardinality($1))::int FROM done",
+        "UPDATE participant p SET confirmed = u.confirmed
+             FROM unnest($1::int8[], $2::int8[]) u (no, confirmed) WHERE p.no = u.no",
     )
     .with(column(rows.keys(), |no| no.0))
     .with(column(rows.values(), |head| as_integer(head.confirmed)));
-    writes.add_checked(Must::BeThere("a participant is missing"), call);
+    rest.add_checked(Must::BeThere("a participant is missing"), call);
 }
 
-fn save_cursors(writes: &mut Writes, changes: &Changes) {
+fn save_cursors(rest: &mut Together, changes: &Changes) {
     let rows = &changes.cursors;
     if rows.is_empty() {
         return;
@@ -427,5 +388,5 @@ fn save_cursors(writes: &mut Writes, changes: &Changes) {
     .with(kinds)
     .with(column(rows.values(), |row| row.put_at.as_millis()))
     .with(released);
-    writes.add(call);
+    rest.add(call);
 }

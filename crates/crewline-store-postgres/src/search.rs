@@ -3,13 +3,20 @@
 //! A send writes nothing of it. A step takes the messages behind the place up to which the index came, which stands in the
 //! same transaction; a text that retention removes leaves the index with it. PostgreSQL gets the words as the core says them,
 //! and its own parser none of them; what it finds is judged by the core's rules.
+//!
+//! A step has a connection of its own and needs no turn: messages become visible in the order of their numbers, and nobody
+//! decides on what it writes. A lock keeps steps apart from each other, and from the removal of texts, so that no word of a
+//! text comes in behind it.
 
 use crewline_core::search::{SearchWords, words};
+use crewline_core::{Indexer, StoreError, StoreErrorKind};
 
+use crate::connect::{Connector, Purpose, Rest};
 use crate::error::Fault;
 use crate::meta;
 use crate::row::as_integer;
 use crate::sql::{Sql, get};
+use crate::turn::index;
 
 type Result<T> = std::result::Result<T, Fault>;
 
@@ -35,10 +42,70 @@ pub(crate) fn tsquery(words: &SearchWords) -> String {
     words.words().map(one).collect::<Vec<_>>().join(" & ")
 }
 
-/// Whether there is something to be put into the index.
-pub(crate) fn is_behind(sql: &Sql) -> Result<bool> {
+const INDEXING: &str = "putting words into the index";
+/// What a crash takes away is put in again: nobody waits for the disk.
+const HASTY: &str = "SET synchronous_commit = off";
+const TAKE_LOCK: &str = concat!("SELECT pg_advisory_xact_lock(", index!(), "), ''");
+
+/// Fills the index, on a connection of its own.
+pub(crate) struct PostgresIndexer {
+    connector: Connector,
+    sql: Option<Sql>,
+    rest: Rest,
+}
+
+impl PostgresIndexer {
+    pub(crate) fn new(connector: Connector) -> Self {
+        Self {
+            connector,
+            sql: None,
+            rest: Rest::default(),
+        }
+    }
+
+    fn sql(&mut self) -> std::result::Result<&Sql, StoreError> {
+        if self.sql.as_ref().is_none_or(Sql::is_closed) {
+            if let Some(error) = self.rest.why(&self.connector) {
+                return Err(error);
+            }
+            let before = self.connector.made();
+            let made = self.connector.connect(Purpose::Write);
+            let sql = made.inspect_err(|error| self.rest.begin(before, error))?;
+            let told = sql.simple(HASTY);
+            told.map_err(|fault| self.connector.place().error(INDEXING, fault))?;
+            self.sql = Some(sql);
+        }
+        let none = || Fault::damaged("no connection");
+        let sql = self.sql.as_ref();
+        sql.ok_or_else(|| self.connector.place().error(INDEXING, none()))
+    }
+}
+
+impl Indexer for PostgresIndexer {
+    fn index(&mut self, rows: usize) -> std::result::Result<bool, StoreError> {
+        let sql = self.sql()?;
+        let done = step_alone(sql, rows);
+        if done.is_err() {
+            sql.rollback();
+        }
+        let done = done.map_err(|fault| self.connector.place().error(INDEXING, fault));
+        done.inspect_err(|error| {
+            if error.kind == StoreErrorKind::Unavailable {
+                self.sql = None;
+            }
+        })
+    }
+}
+
+fn step_alone(sql: &Sql, rows: usize) -> Result<bool> {
     let newest = sql.value::<i64>("SELECT coalesce(max(no), 0) FROM message", &[])?;
-    Ok(newest.unwrap_or(0) > meta::indexed_to(sql)?)
+    if newest.unwrap_or(0) <= meta::indexed_to(sql)? {
+        return Ok(false);
+    }
+    sql.begin(TAKE_LOCK)?;
+    let more = step(sql, rows)?;
+    sql.commit()?;
+    Ok(more)
 }
 
 /// Puts so many messages into the index; returns whether there are more.
@@ -73,8 +140,10 @@ pub(crate) fn step(sql: &Sql, rows: usize) -> Result<bool> {
     Ok(found.len() == rows)
 }
 
-/// Takes messages out of the index, whose texts are removed.
+/// Takes messages out of the index, whose texts are removed in this transaction.
 pub(crate) fn forget(sql: &Sql, messages: &[i64]) -> Result<()> {
+    // A step that has read one of these texts ends before that, and the next one reads none of them.
+    sql.query(TAKE_LOCK, &[])?;
     sql.execute("DELETE FROM search WHERE message = ANY($1)", &[&messages])?;
     Ok(())
 }

@@ -19,10 +19,14 @@ use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 use crate::connect::Driver;
 use crate::error::Fault;
 use crate::lineage::Identity;
+use crate::together::Together;
 
 type Result<T> = std::result::Result<T, Fault>;
 /// What the connection says.
 type Answer<T> = std::result::Result<T, tokio_postgres::Error>;
+
+/// Statements that were put together and are kept prepared: which parts a batch has differs, but not often.
+const TOGETHER_MAX: usize = 64;
 
 /// A value of a statement.
 pub(crate) type Value = Box<dyn ToSql + Sync + Send>;
@@ -48,7 +52,13 @@ impl Call {
         self
     }
 
-    fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
+    /// The statement.
+    pub(crate) fn sql(&self) -> &'static str {
+        self.sql
+    }
+
+    /// Its values.
+    pub(crate) fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
         self.values
             .iter()
             .map(|value| &**value as &(dyn ToSql + Sync))
@@ -59,26 +69,13 @@ impl Call {
 /// What is still to be shown by what began a transaction.
 type Ahead = Pin<Box<dyn Future<Output = Result<Option<String>>> + Send>>;
 
-/// Why a transaction was not written, and which of the statements that ended it said so, if one of them did.
-pub(crate) struct Unwritten {
-    pub(crate) fault: Fault,
-    pub(crate) at: Option<usize>,
-}
-
-impl<T: Into<Fault>> From<T> for Unwritten {
-    fn from(fault: T) -> Self {
-        Self {
-            fault: fault.into(),
-            at: None,
-        }
-    }
-}
-
 /// See the module.
 pub(crate) struct Sql {
     client: Arc<Client>,
     identity: Identity,
     statements: RefCell<HashMap<&'static str, Statement>>,
+    /// Those that were put together, by their parts.
+    together: RefCell<HashMap<Vec<&'static str>, Statement>>,
     /// What begins the transaction, before the first statement in it.
     begins: Cell<Option<&'static str>>,
     /// Whether a transaction is open.
@@ -95,6 +92,7 @@ impl Sql {
             client: Arc::new(client),
             identity,
             statements: RefCell::default(),
+            together: RefCell::default(),
             begins: Cell::new(None),
             open: Cell::new(false),
             ahead: RefCell::new(None),
@@ -127,12 +125,32 @@ impl Sql {
         self.ahead.borrow().is_some()
     }
 
-    /// Begins a transaction with more statements behind it; returns what the last of them shows, if anything. Where one was
-    /// begun with the end of the one before, it is that one.
-    pub(crate) fn begin(&self, sql: &str) -> Result<Option<String>> {
+    /// Begins a transaction, with a statement in it; returns the last column that it shows. Where one was begun with the end of
+    /// the one before, it is that one.
+    pub(crate) fn begin(&self, first: &'static str) -> Result<Option<String>> {
         self.open.set(true);
         let ahead = self.ahead.take();
-        let shown = ahead.map_or_else(|| self.simple(sql), block_on);
+        let shown = ahead.map_or_else(|| self.begin_now(first), block_on);
+        if shown.is_err() {
+            self.rollback();
+        }
+        shown
+    }
+
+    fn begin_now(&self, first: &'static str) -> Result<Option<String>> {
+        let statement = self.statement(first)?;
+        let (begun, shown) = block_on(join(
+            self.client.batch_execute("BEGIN"),
+            self.client.query(&statement, &[]),
+        ));
+        begun?;
+        last_column(shown)
+    }
+
+    /// Begins a transaction by statements as they are; returns the last column of the last row.
+    pub(crate) fn begin_by(&self, sql: &str) -> Result<Option<String>> {
+        self.open.set(true);
+        let shown = self.simple(sql);
         if shown.is_err() {
             self.rollback();
         }
@@ -146,60 +164,78 @@ impl Sql {
 
     /// Ends the transaction.
     pub(crate) fn commit(&self) -> Result<()> {
-        let done = self.commit_with(&[], None);
-        done.map(drop).map_err(|unwritten| unwritten.fault)
+        self.commit_with(&[], None)
     }
 
     /// Ends the transaction, with statements before its end that travel together with it; and behind it, where somebody goes
-    /// on at once, what begins the next one. Returns how many rows the statements changed.
-    pub(crate) fn commit_with(
-        &self,
-        last: &[Call],
-        next: Option<&str>,
-    ) -> std::result::Result<Vec<u64>, Unwritten> {
+    /// on at once, what begins the next one.
+    pub(crate) fn commit_with(&self, last: &[Together], next: Option<&'static str>) -> Result<()> {
         self.begins.set(None);
         // Where that fails the transaction is still open, and its caller takes it back.
-        self.prepare(last)?;
-        let (counts, end) = self.send_end(last, next);
+        let last = self.put_together(last)?;
+        let next = next.map(|next| self.statement(next)).transpose()?;
+        let (answers, end) = self.send_end(&last, next);
         self.open.set(self.is_ahead());
         // In their order: what comes behind the first error is only its consequence. The end, too: it has undone everything
         // then, and says that it went well.
-        let mut changed = Vec::with_capacity(counts.len());
-        for (at, count) in counts.into_iter().enumerate() {
-            changed.push(count.map_err(|error| Unwritten {
-                fault: error.into(),
-                at: Some(at),
-            })?);
+        for (answer, (_, together)) in answers.into_iter().zip(last) {
+            answer.map_err(|error| together.explain(error.into()))?;
         }
-        end?;
-        Ok(changed)
+        Ok(end?)
     }
 
-    fn send_end(&self, last: &[Call], mut next: Option<&str>) -> (Vec<Answer<u64>>, Answer<()>) {
-        let statements = self.statements.borrow();
-        let answers = last.iter().map(|call| {
-            let statement = &statements[call.sql];
-            async move { self.client.execute(statement, &call.values()).await }
+    fn send_end(
+        &self,
+        last: &[(Statement, &Together)],
+        next: Option<Statement>,
+    ) -> (Vec<Answer<u64>>, Answer<()>) {
+        let answers = last.iter().map(|(statement, together)| async move {
+            self.client.execute(statement, &together.values()).await
         });
-        let mut all = pin!(join(join_all(answers), self.client.batch_execute("COMMIT")));
+        let end = if next.is_some() {
+            "COMMIT; BEGIN"
+        } else {
+            "COMMIT"
+        };
+        let mut all = pin!(join(join_all(answers), self.client.batch_execute(end)));
+        let mut next = next;
         block_on(poll_fn(|context| {
             let polled = all.as_mut().poll(context);
             // All of it is sent with the first look.
-            if let Some(sql) = next.take() {
-                self.begin_ahead(sql);
+            if let Some(first) = next.take() {
+                self.begin_ahead(first);
             }
             polled
         }))
     }
 
-    fn begin_ahead(&self, sql: &str) {
-        let (client, sql) = (Arc::clone(&self.client), sql.to_owned());
-        let mut ahead: Ahead = Box::pin(async move { show_last(client.simple_query(&sql).await) });
+    fn begin_ahead(&self, first: Statement) {
+        let client = Arc::clone(&self.client);
+        let mut ahead: Ahead =
+            Box::pin(async move { last_column(client.query(&first, &[]).await) });
         let mut context = Context::from_waker(Waker::noop());
         if let Poll::Ready(shown) = ahead.as_mut().poll(&mut context) {
             ahead = Box::pin(ready(shown));
         }
         self.ahead.replace(Some(ahead));
+    }
+
+    /// The statements that these are, prepared.
+    fn put_together<'a>(&self, all: &'a [Together]) -> Result<Vec<(Statement, &'a Together)>> {
+        let of = |together: &'a Together| {
+            let key = together.key();
+            if let Some(statement) = self.together.borrow().get(&key) {
+                return Ok((statement.clone(), together));
+            }
+            let statement = block_on(self.client.prepare(&together.text()))?;
+            let mut known = self.together.borrow_mut();
+            if known.len() >= TOGETHER_MAX {
+                known.clear();
+            }
+            known.insert(key, statement.clone());
+            Ok((statement, together))
+        };
+        all.iter().map(of).collect()
     }
 
     /// Ends the transaction without a change, if one is open. Nobody waits for the answer.
@@ -376,6 +412,15 @@ fn show_last(messages: Answer<Vec<SimpleQueryMessage>>) -> Result<Option<String>
         _ => None,
     });
     Ok(last.flatten())
+}
+
+/// The last column of the last row of a statement that was prepared.
+fn last_column(rows: Answer<Vec<Row>>) -> Result<Option<String>> {
+    let rows = rows?;
+    let Some(row) = rows.last() else {
+        return Ok(None);
+    };
+    get(row, row.len().saturating_sub(1))
 }
 
 /// A column.

@@ -10,7 +10,7 @@ use tokio_postgres::config::TargetSessionAttrs;
 
 use crate::connect::{Connector, Purpose};
 use crate::error::Fault;
-use crate::lineage::SYNCHRONOUS;
+use crate::lineage::synchronous;
 use crate::options::Options;
 use crate::sql::{Sql, get};
 use crate::turn::SERVE;
@@ -158,7 +158,7 @@ fn look(sql: &Sql, now: &dyn Fn() -> Timestamp) -> Result<DatabaseReport, Fault>
     // The database read its own half-way, as far as is known.
     let here = here.as_millis() + (trip / 2).as_millis() as i64;
     let database: i64 = database.and_then(|text| text.parse().ok()).unwrap_or(0);
-    let is_synchronous = sql.simple(&format!("SELECT {SYNCHRONOUS}"))?.as_deref() == Some("t");
+    let is_synchronous = sql.simple(concat!("SELECT ", synchronous!()))?.as_deref() == Some("t");
     let schema = migration::version(sql)?;
     let off = sql.simple(OFF)?.unwrap_or_default();
     let row = sql.first(SETTINGS, &[&SERVE])?;

@@ -12,13 +12,32 @@
 use crate::error::Fault;
 use crate::sql::Sql;
 
+/// [`TURN`], for the text of a statement.
+macro_rules! turn {
+    () => {
+        7_165_901_520_694_242_917
+    };
+}
+pub(crate) use turn;
+
 /// The lock of who writes: `crewline` as a number.
-pub(crate) const TURN: i64 = 0x6372_6577_6c69_6e65;
+pub(crate) const TURN: i64 = turn!();
 /// The lock of who serves, which they share: whoever can have it alone knows that nobody does. It belongs to a connection, and
 /// ends with it.
 pub(crate) const SERVE: i64 = TURN + 1;
 /// The lock of who brings the schema up to date.
 pub(crate) const MIGRATE: i64 = TURN + 2;
+/// [`INDEX`], for the text of a statement.
+macro_rules! index {
+    () => {
+        7_165_901_520_694_242_920
+    };
+}
+pub(crate) use index;
+/// The lock of who writes to the index that is searched: that is no turn, and goes on beside it. Whoever needs both takes the
+/// turn first.
+pub(crate) const INDEX: i64 = TURN + 3;
+const _: () = assert!(INDEX == index!());
 /// Half of the lock of each one who serves; the other half is the number of its row of `writer`.
 const SERVER: i32 = 0x6372_6577;
 

@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crewline_core::needs::Wanted;
-use crewline_core::{BatchId, Changes, Directory, Flush, Nodes, Pass, State, StoreError, Writer};
+use crewline_core::{
+    BatchId, Changes, Directory, Flush, Indexer, Nodes, Pass, State, StoreError, Writer,
+};
 
 use crate::connection::WriteConnection;
 use crate::error::Fault;
 use crate::load::load;
 use crate::save::{Writes, save};
+use crate::search::PostgresIndexer;
 use crate::sql::Sql;
-use crate::{keep, meta, search};
+use crate::{keep, meta};
 
 const WRITING: &str = "writing a batch";
 
@@ -24,11 +27,14 @@ pub(crate) struct PostgresWriter {
     writes: Writes,
     /// Told to the readers: grows when texts are removed.
     forgotten: Arc<AtomicU64>,
+    /// For who has no other thread for it.
+    index: PostgresIndexer,
 }
 
 impl PostgresWriter {
     pub(crate) fn new(main: WriteConnection, forgotten: Arc<AtomicU64>) -> Self {
         Self {
+            index: PostgresIndexer::new(main.connector()),
             main,
             seen: None,
             writes: Writes::default(),
@@ -135,12 +141,11 @@ impl Writer for PostgresWriter {
     }
 
     fn index(&mut self, rows: usize) -> Result<bool, StoreError> {
-        let doing = "putting words into the index";
-        let behind = search::is_behind(self.main.sql(doing)?);
-        if !behind.map_err(|fault| self.fail(doing, fault))? {
-            return Ok(false);
-        }
-        self.alone(doing, |sql| search::step(sql, rows))
+        self.index.index(rows)
+    }
+
+    fn indexer(&self) -> Option<Box<dyn Indexer>> {
+        Some(Box::new(PostgresIndexer::new(self.main.connector())))
     }
 
     fn nodes(&mut self) -> &mut dyn Nodes {

@@ -126,7 +126,7 @@ impl Sky {
         if has(bytes, of.as_bytes()) {
             said.set(true);
         }
-        if !has(bytes, b"COMMIT\0") || !said.take() {
+        if !tells_commit(bytes) || !said.take() {
             return None;
         }
         shared.at_commit = None;
@@ -150,6 +150,11 @@ impl Sky {
             Weather::Silent | Weather::Cut => None,
         }
     }
+}
+
+/// Whether this ends a transaction of PostgreSQL, by itself or with the next beginning behind it, or says that one has ended.
+pub fn tells_commit(bytes: &[u8]) -> bool {
+    has(bytes, b"COMMIT\0") || has(bytes, b"COMMIT;")
 }
 
 fn connect(client: &TcpStream, server: u16, sky: &Arc<Sky>) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crewline_api::{EventKinds, Timestamp};
-use crewline_core::{Cut, LeaseAsk, NewUser, Pass};
+use crewline_core::{Command, Cut, DeviceNo, LeaseAsk, NewUser, Pass, SendCommand, StoreErrorKind};
 use crewline_store_postgres::{Options, open, open_beside};
 use crewline_testkit::Desk;
 use crewline_testkit::postgres::Postgres;
@@ -79,13 +79,7 @@ fn who_begins_its_next_batch_with_the_end_of_one_lets_those_who_wait_go_first() 
     let mut first = desk(&options);
     let mut second = Desk::new(open(&options).unwrap());
     // Who holds the turn, and who waits for it: servers share the other locks.
-    let turns = |granted: &str| {
-        let sql = format!(
-            "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database AND datname = current_database()
-             WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND {granted}"
-        );
-        server.sql(&options.url, &sql) == ["1"]
-    };
+    let turns = |granted: &str| server.sql(&options.url, &locks(granted)) == ["1"];
     for round in 0..10 {
         let send = |desk: &mut Desk, what: &str, more| {
             desk.more = more;
@@ -174,6 +168,118 @@ fn texts_that_one_server_removed_are_forgotten_by_the_other() {
     }
     second.reader.directory_version().unwrap();
     assert!(!read(&second));
+}
+
+#[test]
+fn a_batch_that_finds_rows_other_than_they_must_be_fails_as_a_whole() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let options = Options::new(server.database());
+    let mut desk = desk(&options);
+    desk.run(message("one")).unwrap();
+    let count = || server.sql(&options.url, "SELECT count(*) FROM crewline.message");
+    // Somebody who takes no turn.
+    let taken = "INSERT INTO crewline.participant (no, id, folded, standing) SELECT max(no) + 1, 'x', 'x', 1 FROM crewline.participant";
+    server.sql(&options.url, taken);
+    let stranger = crewline_api::NewMessage::builder("telemetry", "Telemetry", "two")
+        .to("alice")
+        .build()
+        .unwrap();
+    let stranger = Command::Send(SendCommand::new(stranger, DeviceNo(1)).unwrap());
+    let error = desk.try_batch(std::slice::from_ref(&stranger)).unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Conflict, "{error}");
+    assert!(
+        error.detail.contains("the number of a participant"),
+        "{error}"
+    );
+    assert_eq!(count(), ["1"]);
+    let sent = desk.try_batch(&[stranger]).unwrap();
+    assert!(sent[0].is_ok(), "it is repeated with another number");
+    assert_eq!(count(), ["2"]);
+    desk.run(message("three")).unwrap();
+    server.sql(&options.url, "DELETE FROM crewline.chat");
+    let error = desk.try_batch(&[message("four")]).unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Corrupt, "{error}");
+    assert!(error.detail.contains("a chat is missing"), "{error}");
+    assert_eq!(count(), ["3"], "nothing of it was written");
+}
+
+/// Holds a lock of the database in a transaction until something is so, does something more there, and ends it.
+fn hold(lock: &str, until: &str, then: &str) -> String {
+    format!(
+        "DO $$ DECLARE tries int := 0; BEGIN
+           PERFORM pg_advisory_xact_lock({lock});
+           WHILE NOT ({until}) LOOP
+             tries := tries + 1;
+             IF tries > 2000 THEN RAISE EXCEPTION 'waited in vain'; END IF;
+             PERFORM pg_sleep(0.01);
+           END LOOP;
+           {then}
+         END $$"
+    )
+}
+
+/// How many locks of this kind are granted in the database, or waited for.
+fn locks(granted: &str) -> String {
+    format!(
+        "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database AND datname = current_database()
+         WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND {granted}"
+    )
+}
+
+#[test]
+fn the_index_is_filled_while_somebody_else_has_the_turn() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let options = Options::new(server.database());
+    let mut desk = desk(&options);
+    desk.run(message("pole down")).unwrap();
+    let mut indexer = desk.writer.indexer().unwrap();
+    let is_filled = "EXISTS (SELECT FROM crewline.search)";
+    std::thread::scope(|scope| {
+        let turn = "x'637265776c696e65'::int8";
+        let holds = scope.spawn(|| server.sql(&options.url, &hold(turn, is_filled, "")));
+        until("somebody has the turn", || {
+            server.sql(&options.url, &locks("granted")) == ["1"]
+        });
+        assert!(!indexer.index(100).unwrap(), "there is no more");
+        holds.join().unwrap();
+    });
+}
+
+#[test]
+fn no_word_of_a_text_comes_into_the_index_behind_its_removal() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let options = Options::new(server.database());
+    let mut desk = desk(&options);
+    desk.run(message("a secret")).unwrap();
+    let later = desk.now.plus_millis(10_000);
+    let cut = Cut {
+        before: later,
+        release: later,
+    };
+    // A step of the index that has read the text, and writes its words when the removal waits for it.
+    let index = "x'637265776c696e68'::int8";
+    let waits = format!("({}) > 0", locks("NOT granted"));
+    let writes = "INSERT INTO crewline.search SELECT max(no), array_to_tsvector('{secret}') FROM crewline.message;";
+    let step = hold(index, &waits, writes);
+    std::thread::scope(|scope| {
+        let step = scope.spawn(|| server.sql(&options.url, &step));
+        until("a step is at it", || {
+            server.sql(&options.url, &locks("granted")) == ["1"]
+        });
+        let mut pass = Pass::new(cut);
+        while !pass.is_done() {
+            desk.writer.prune(&mut pass, 100).unwrap();
+        }
+        step.join().unwrap();
+    });
+    let left = "SELECT count(*) FROM crewline.search";
+    assert_eq!(server.sql(&options.url, left), ["0"]);
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
+use crewline_testkit::wire::tells_commit;
+
 /// What happens to the next commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -69,12 +71,12 @@ fn carry(client: &TcpStream, port: u16, fate: &AtomicU8) {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             // It was done before its answer is lost: whoever connects again ends what the connection before was at.
-            let is_lost = |bytes: &[u8]| losing.load(Ordering::SeqCst) && tells(bytes);
+            let is_lost = |bytes: &[u8]| losing.load(Ordering::SeqCst) && tells_commit(bytes);
             pass(&server, client, |bytes| !is_lost(bytes));
             cut();
         });
         pass(client, &server, |bytes| {
-            if !tells(bytes) {
+            if !tells_commit(bytes) {
                 return true;
             }
             let now = fate.swap(Fate::Pass as u8, Ordering::SeqCst);
@@ -93,11 +95,6 @@ fn carry(client: &TcpStream, port: u16, fate: &AtomicU8) {
             let _ = server.shutdown(Shutdown::Write);
         }
     });
-}
-
-/// Whether this is a commit, or says that one is done.
-fn tells(bytes: &[u8]) -> bool {
-    bytes.windows(7).any(|window| window == b"COMMIT\0")
 }
 
 /// Passes bytes on as long as `may` says so.

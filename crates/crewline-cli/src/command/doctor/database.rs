@@ -18,8 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const OLDEST: i64 = 150_000;
 /// Clocks further apart than this confuse those who compare the times of messages with other logs.
 const CLOCK_MS: i64 = 1_000;
-/// Connections of a server beside those that read: one that writes, one that listens.
-const BESIDE_READERS: i64 = 2;
+/// Connections of a server beside those that read: one that writes, one that fills the index, one that listens.
+const BESIDE_READERS: i64 = 3;
 
 /// Looks at it. What cannot be reached is told, with what to do, and takes a few seconds.
 pub(crate) fn look(context: &Context) -> Vec<Finding> {

@@ -16,8 +16,8 @@ const MEANWHILE: usize = 30;
 /// How late everything is on a slow wire, each way.
 const LATE: Duration = Duration::from_millis(15);
 
-/// What is said in the transaction of a batch of commands, and in no other.
-const BATCH: &str = "nextval('turn')";
+/// What is said in the transaction of a batch of commands, and in no other: the name under which every message is sent.
+const BATCH: &str = super::load::SENDER_NAME;
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

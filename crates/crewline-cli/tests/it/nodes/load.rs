@@ -18,6 +18,8 @@ use super::listener::{self, Listener};
 pub(crate) const USERS: [&str; 3] = ["ann", "ben", "cid"];
 /// Who is written to, and has a webhook.
 pub(crate) const DESK: &str = "desk";
+/// Under which name all of them send.
+pub(crate) const SENDER_NAME: &str = "SCADA";
 /// How many send.
 pub(crate) const SENDERS: usize = 6;
 /// How often each of them sends: load enough to be in the middle of something at any time, and not so much that the machine is
@@ -222,7 +224,7 @@ async fn send(client: Client, no: usize, mut random: Random) {
         let text = format!("{no}.{count}");
         let users: Vec<Value> = to.iter().map(|who| json!({ "toUserId": who })).collect();
         let body = json!({
-            "fromExtUserId": from, "fromExtUserName": "SCADA", "toUsers": users, "message": text,
+            "fromExtUserId": from, "fromExtUserName": SENDER_NAME, "toUsers": users, "message": text,
         });
         let token = &client.tokens.scada;
         let path = "/api/v1/messages";
