@@ -90,6 +90,7 @@ test("replying, calling it off, a quick reply and the strip keep the focus", asy
   for (let no = 1; no <= 40; no++)
     await server.call("bob", "POST", `/api/v1/chats/${chatId}/messages`, { message: `no ${no}` });
   await keys.screen.message("no 40").waitFor();
+  await keys.screen.logAtRest();
   await keys.tabTo(/^Messages$/, "Shift+Tab");
   await page.keyboard.press("Home");
   await keys.screen.button("To the newest message").waitFor();

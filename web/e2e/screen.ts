@@ -173,6 +173,13 @@ export class Screen {
     return this.log.getByRole("article").filter({ has: this.page.getByText(text, { exact: true }) });
   }
 
+  /** Waits until the log has found its place: rows that come in are measured before, and who is at the end is kept there. */
+  async logAtRest(): Promise<void> {
+    await this.log.evaluate(async () => {
+      for (let frames = 0; frames < 20; frames++) await new Promise(requestAnimationFrame);
+    });
+  }
+
   /**
    * Goes up in the conversation until this message is there: only what is near the screen is in the document. It goes again
    * where the page was not yet at rest, as a person does.

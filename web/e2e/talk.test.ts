@@ -213,6 +213,7 @@ test("earlier messages come as one scrolls, the place is kept, and only what is 
   await server.told("message.read", (await newest(chatId)).messageId, "bob");
   await bob.page.reload();
   await bob.message("number 300").waitFor();
+  await bob.logAtRest();
   const { most, leap } = await bob.log.evaluate(async (log) => {
     let [most, leap] = [0, 0];
     const edge = log.getBoundingClientRect().top;
