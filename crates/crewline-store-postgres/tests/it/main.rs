@@ -3,6 +3,7 @@
 
 mod away;
 mod beside;
+mod bus;
 mod check;
 mod conformance;
 mod copy;
