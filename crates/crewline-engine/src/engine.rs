@@ -14,6 +14,7 @@ use tracing::error;
 
 use crate::Clock;
 use crate::flush::Flusher;
+use crate::gather::Gathering;
 use crate::health::Health;
 use crate::hub::Hub;
 use crate::lease::Leases;
@@ -164,6 +165,8 @@ impl Engine {
             settings: options.settings,
             state: State::default(),
             in_turn: gate.is_some(),
+            gathering: Gathering::default(),
+            gathers: false,
             batch: 0,
         };
         let inner = Inner {

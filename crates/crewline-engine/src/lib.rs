@@ -13,6 +13,7 @@ mod consumer;
 mod directory;
 mod engine;
 mod flush;
+mod gather;
 mod health;
 mod hub;
 mod index;

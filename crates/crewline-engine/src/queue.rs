@@ -63,8 +63,16 @@ struct Waiting {
     bytes: usize,
     rows_of: HashMap<ParticipantId, usize>,
     stopping: bool,
+    /// So many commands the writer waits for, for a moment; 0 where it does not.
+    gathers: usize,
     /// Whether the writer sleeps: only then it is woken, since each wake is a call of the kernel.
     asleep: bool,
+}
+
+impl Waiting {
+    fn is_gathered(&self) -> bool {
+        self.commands.len() >= self.gathers || !self.acts.is_empty() || self.stopping
+    }
 }
 
 /// See the module.
@@ -72,6 +80,8 @@ struct Waiting {
 pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
     filled: Condvar,
+    /// So many commands wait as are waited for, or something else.
+    gathered: Condvar,
     /// The same, where the writer is no thread.
     pushed: Notify,
 }
@@ -145,6 +155,10 @@ impl Queue {
     }
 
     fn wake(&self, mut waiting: MutexGuard<'_, Waiting>) {
+        if waiting.gathers > 0 && waiting.is_gathered() {
+            waiting.gathers = 0;
+            self.gathered.notify_one();
+        }
         // Taken back at once: the next one to push need not wake it again.
         let asleep = std::mem::take(&mut waiting.asleep);
         drop(waiting);
@@ -177,6 +191,17 @@ impl Queue {
         }
     }
 
+    /// Waits until so many commands wait, or an act, at most for `time`; returns how many do.
+    pub(crate) fn gather(&self, count: usize, time: Duration) -> usize {
+        let mut waiting = self.lock();
+        waiting.gathers = count;
+        let gathers = |waiting: &mut Waiting| !waiting.is_gathered();
+        let woken = self.gathered.wait_timeout_while(waiting, time, gathers);
+        let (mut waiting, _) = woken.unwrap_or_else(PoisonError::into_inner);
+        waiting.gathers = 0;
+        waiting.commands.len()
+    }
+
     /// Takes what is waiting, as [`take`](Self::take), in a task: it blocks nobody.
     pub(crate) async fn take_in_turn(&self) -> Work {
         loop {
@@ -194,6 +219,7 @@ impl Queue {
     /// Takes nothing more; what was taken is still carried out.
     pub(crate) fn stop(&self) {
         self.lock().stopping = true;
+        self.gathered.notify_all();
         self.filled.notify_all();
         self.pushed.notify_one();
     }
@@ -212,6 +238,11 @@ impl Queue {
                 let _ = pending.answer.send(Err(why.clone()));
             }
         }
+    }
+
+    /// How many commands wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().commands.len()
     }
 
     /// Whether no command waits.
@@ -332,5 +363,29 @@ mod tests {
         keep();
         queue.stop();
         assert_eq!(taken(&queue), "stop");
+    }
+
+    #[test]
+    fn commands_are_gathered_until_there_are_enough_or_something_else_comes_or_the_time_is_over() {
+        let queue = Queue::default();
+        let long = Duration::from_mins(1);
+        queue.push(pending()).unwrap();
+        assert_eq!(queue.gather(1, long), 1, "there are enough");
+        assert_eq!(queue.gather(2, Duration::ZERO), 1, "the time is over");
+        std::thread::scope(|scope| {
+            let gathers = scope.spawn(|| queue.gather(3, long));
+            queue.push(pending()).unwrap();
+            queue.push(pending()).unwrap();
+            assert_eq!(gathers.join().unwrap(), 3);
+            let gathers = scope.spawn(|| queue.gather(9, long));
+            queue.push_act(Work::Act(Box::new(|_| {}))).unwrap();
+            assert_eq!(gathers.join().unwrap(), 3, "an act does not wait");
+        });
+        queue.take(Duration::ZERO);
+        std::thread::scope(|scope| {
+            let gathers = scope.spawn(|| queue.gather(9, long));
+            queue.stop();
+            gathers.join().unwrap();
+        });
     }
 }

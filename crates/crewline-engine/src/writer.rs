@@ -18,6 +18,7 @@ use tracing::{debug, error, info, warn};
 use crate::Clock;
 use crate::engine::stopped;
 use crate::flush::{Flusher, Written};
+use crate::gather::{self, Gathering};
 use crate::health::{Health, unavailable};
 use crate::hub::Hub;
 use crate::queue::{Pending, Queue, Work};
@@ -43,6 +44,9 @@ pub(crate) struct WriterLoop {
     pub(crate) state: State,
     /// Whether there are no threads: a batch is durable and told before the next thing is done.
     pub(crate) in_turn: bool,
+    pub(crate) gathering: Gathering,
+    /// Whether it is waited for those whom the batch in work answers.
+    pub(crate) gathers: bool,
     /// Counts batches, so that the log can tell which commands went together.
     pub(crate) batch: u64,
 }
@@ -167,6 +171,7 @@ impl WriterLoop {
                 .record(oldest.elapsed().as_secs_f64());
         }
         histogram!("crewline_batch_commands").record(batch.len() as f64);
+        self.gathers = self.gathering.is_worth_it(batch.len());
         let commands: Vec<&Command> = batch.iter().map(|pending| &pending.command).collect();
         let (results, mut written) = self.run_batch(&commands);
         for (pending, result) in batch.into_iter().zip(results) {
@@ -182,8 +187,25 @@ impl WriterLoop {
             self.flusher.wait_until_idle();
             self.flusher.finish(written);
         } else {
+            let (answered, is_durable) = (written.answers.len(), written.flush.is_none());
             self.flusher.wait_until_durable();
+            let before = self.queue.len();
             self.flusher.give(written);
+            // A store that flushes beside the next batch loses no time to begin it early.
+            if self.gathers && is_durable {
+                self.gather(before, answered);
+            }
+        }
+    }
+
+    /// Waits a moment for those who are being answered.
+    fn gather(&mut self, before: usize, answered: usize) {
+        let waiting = self.queue.gather(before + answered, gather::TIME);
+        self.gathering
+            .came(waiting.saturating_sub(before), answered);
+        if waiting == 0 {
+            // The next batch was announced to the store, and does not come: others may write.
+            self.writer.abort();
         }
     }
 
@@ -311,7 +333,7 @@ impl WriterLoop {
         let waited = Instant::now();
         let batch = u128::from(self.clock.random()) << 64 | u128::from(self.clock.random());
         self.flusher.writes(self.batch);
-        let more = !self.queue.is_empty();
+        let more = self.gathers || !self.queue.is_empty();
         let flush = self
             .writer
             .write(BatchId(batch), more)

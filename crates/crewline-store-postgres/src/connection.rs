@@ -129,6 +129,11 @@ impl WriteConnection {
         self.connector.clone()
     }
 
+    /// Whether a transaction was begun with the end of the one before, and is not in use yet.
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.sql.as_ref().is_some_and(Sql::is_ahead)
+    }
+
     /// Grows with each connection.
     pub(crate) fn made(&self) -> u64 {
         self.made
@@ -278,7 +283,7 @@ impl WriteConnection {
         sql: &'static str,
         doing: &str,
     ) -> Result<Option<String>, StoreError> {
-        if !self.sql.as_ref().is_some_and(Sql::is_ahead) {
+        if !self.is_ahead() {
             self.rollback();
         }
         self.changes_participants = false;

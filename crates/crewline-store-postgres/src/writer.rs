@@ -110,6 +110,10 @@ impl Writer for PostgresWriter {
     }
 
     fn abort(&mut self) {
+        // The number of a turn that is given back unused must be known: it would look as if somebody else had had it.
+        if self.main.is_ahead() {
+            let _ = self.begin();
+        }
         self.main.rollback();
     }
 

@@ -100,6 +100,11 @@ fn who_begins_its_next_batch_with_the_end_of_one_lets_those_who_wait_go_first() 
     first.more = true;
     first.send("scada", &["alice"], "the last").unwrap();
     first.writer.abort();
+    assert!(
+        first.writer.begin().unwrap(),
+        "nobody has had it in between"
+    );
+    first.writer.abort();
     second.send("scada", &["bob"], "goes on").unwrap();
     let story = second.story("alice");
     for round in 0..10 {
